@@ -1,0 +1,142 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Rooms in floor order (ARCHITECTURE.md); a room may import only rooms that stand above it in this list and on a lower
+// storey. scripts/check-floor-plan compares this list, the table in ARCHITECTURE.md and every import line.
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+
+let package = Package(
+    name: "gatehouse",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration",
+            from: "1.4.0",
+            traits: [.defaults, "YAML"]
+        ),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Ground: values. No I/O, no HTTP, no SQL.
+        // The nouns of both products, resource ids, JSON documents, API errors, validation rules.
+        .target(name: "ResourceModel"),
+        // Columnar tables and their readers and writers. Bytes in, values out: knows no files and no network.
+        .target(name: "DataTables"),
+        // Log handler that redacts secrets. Knows no store.
+        .target(name: "Telemetry", dependencies: [logging]),
+
+        // Workshops.
+        // Strict HTTP/1.1 codec, connections and upstream pools of the data path. Knows no products and no policies.
+        .target(name: "HTTPWire", dependencies: [nioCore, nioPosix]),
+        // The only room with SQL, and the secret box. Returns values, never rows.
+        .target(
+            name: "Store",
+            dependencies: [
+                "ResourceModel", crypto, logging, .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]
+        ),
+        // What the ordinary doors share: authentication, errors, conditional requests, paging. Knows no product nouns.
+        .target(
+            name: "HTTPServing",
+            dependencies: ["ResourceModel", hummingbird, httpTypes, logging, crypto, nioCore]
+        ),
+
+        // Engines.
+        // The palette of modules and the graph runner. Knows no persistence.
+        .target(name: "StudioModules", dependencies: ["ResourceModel", "DataTables", crypto]),
+        // Durable content on disk, behind a file layer that can be made to fail. Knows no experiments and no APIs.
+        .target(name: "Blobs", dependencies: ["ResourceModel", "HTTPWire", crypto, nioCore]),
+
+        // Planes.
+        // Control plane of the gateway: declared resource types over one generic resource service.
+        .target(
+            name: "Management",
+            dependencies: ["ResourceModel", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto]
+        ),
+        // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.
+        .target(name: "Gateway", dependencies: ["ResourceModel", "HTTPWire", nioCore, nioPosix, crypto, logging]),
+        // Workspaces, datasets, experiments, runs, publishing. Knows no requests being scored: it enqueues.
+        .target(
+            name: "Studio",
+            dependencies: [
+                "ResourceModel", "DataTables", "Store", "HTTPServing", "StudioModules", "Blobs", hummingbird, httpTypes,
+                logging, crypto,
+            ]
+        ),
+        // Published services: definitions, keys, RRS, swagger. Never sees Studio.
+        .target(
+            name: "WebServices",
+            dependencies: [
+                "ResourceModel", "DataTables", "HTTPWire", "Store", "HTTPServing", "StudioModules", "Blobs",
+                hummingbird,
+                httpTypes, nioCore, nioPosix, logging, crypto,
+            ]
+        ),
+
+        // Faces.
+        // Noun and verb commands, over HTTP only.
+        .target(
+            name: "Commands",
+            dependencies: [
+                "ResourceModel", nioCore, nioPosix, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            resources: [.embedInCode("Assets/book-reviews.tsv")]
+        ),
+
+        // Door: assembles the rooms and decides nothing.
+        .executableTarget(
+            name: "gatehouse",
+            dependencies: [
+                "ResourceModel", "Telemetry", "HTTPWire", "Store", "HTTPServing", "StudioModules", "Blobs",
+                "Management",
+                "Gateway", "Studio", "WebServices", "Commands", nioCore, nioPosix, hummingbird, httpTypes, logging,
+                crypto,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            linkerSettings: [
+                // The file must work when copied elsewhere: the Swift runtime is linked in, not looked up beside a toolchain.
+                .unsafeFlags(
+                    [
+                        "-static-stdlib", "-lFoundation", "-lFoundationInternationalization", "-lFoundationEssentials",
+                        "-lCoreFoundation", "-l_FoundationCShims", "-l_FoundationCollections", "-l_FoundationICU",
+                    ],
+                    .when(configuration: .release)
+                )
+            ]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            .treatAllWarnings(as: .error),
+            // Exclusivity of the own rooms is proven in debug builds, which every test runs; release saves the checks.
+            .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+        ]
+}

@@ -1,0 +1,9 @@
+package import ArgumentParser
+
+/// The commands that speak HTTP to a server.
+package enum CommandCatalogue {
+    package static let commands: [any ParsableCommand.Type] = [
+        DemoCommand.self, DatasetCommand.self, ExperimentCommand.self, ServiceCommand.self, APICommand.self,
+        OperationCommand.self, ProductCommand.self, SubscriptionCommand.self,
+    ]
+}

@@ -1,0 +1,194 @@
+import NIOHTTP1
+import ResourceModel
+
+/// The guide's example, step by step.
+struct GuideExample {
+    static let datasetName = "Book Reviews from Amazon (sample)"
+    static let experimentName = "SimpleFeatureHashingExperiment"
+    static let apiID = "azureml-demo-api"
+    static let apiPath = "azureml-demo"
+    static let template =
+        "/workspaces/{workspace}/services/{service}/execute?api-version={apiversion}&details={details}"
+    static let requestBody =
+        #"{"Inputs": {"input1": {"ColumnNames": ["Col2"], "Values": [["This is a good day"]]}}, "GlobalParameters": {}}"#
+
+    let client: ServerClient
+
+    /// Builds what is missing.
+    ///
+    /// - Returns: addresses, ids and keys; later versions add members and rename none.
+    func build() async throws -> JSONValue {
+        try await buildDataset()
+        let experiment = try await buildExperiment()
+        let endpoint = try await publish(experiment)
+        try await buildAPI()
+        let unlimited = try await key("azureml-demo-unlimited", "AzureML demo, unlimited", product: "unlimited")
+        let starter = try await key("azureml-demo-starter", "AzureML demo, starter", product: "starter")
+        let installation = client.installation
+        var result = JSONObject()
+        for name in ["gateway", "portal", "services", "blobs", "workspace"] { result[name] = installation[name] }
+        result["service"] = endpoint["EndpointId"]
+        result["apiKey"] = endpoint["PrimaryKey"]
+        result["apiPath"] = .string(Self.apiPath)
+        result["subscriptionKey"] = .string(unlimited)
+        result["starterKey"] = .string(starter)
+        result["managementToken"] = .string(client.token)
+        result["management"] = installation["management"]
+        result["admin"] = installation["admin"]
+        return .object(result)
+    }
+
+    /// Path and query of the guide's call at the gateway.
+    func target(_ result: JSONValue) -> String {
+        "/\(Self.apiPath)/workspaces/\(result["workspace"]?.string ?? "")/services/\(result["service"]?.string ?? "")"
+            + "/execute?api-version=2.0&details=true"
+    }
+
+    /// Makes the guide's call through the gateway.
+    func call(_ result: JSONValue) async throws -> (status: Int, body: String) {
+        let answer = try await client.call(
+            .POST,
+            target(result),
+            body: Array(Self.requestBody.utf8),
+            headers: [
+                ("Ocp-Apim-Subscription-Key", result["subscriptionKey"]?.string ?? ""),
+                ("Authorization", "Bearer \(result["apiKey"]?.string ?? "")"),
+            ],
+            base: result["gateway"]?.string ?? ""
+        )
+        return (answer.status, String(decoding: answer.bytes, as: UTF8.self))
+    }
+
+    // MARK: - Studio
+
+    private func buildDataset() async throws {
+        let path = client.studio("/datasets/\(ServerClient.escaped(Self.datasetName))")
+        let answer = try await client.call(.GET, path)
+        guard answer.status == 404 else {
+            _ = try ServerClient.checked(answer)
+            return
+        }
+        _ = try await DatasetCommand.create(
+            client,
+            name: Self.datasetName,
+            type: "GenericTSVNoHeader",
+            description: "Invented reviews in the shape of the Studio's sample: Col1 rating, Col2 text.",
+            bytes: PackageResources.book_reviews_tsv,
+            replacing: false
+        )
+    }
+
+    private func buildExperiment() async throws -> String {
+        if let known = try await ExperimentCommand.find(client, Self.experimentName)?["ExperimentId"]?.string {
+            return known
+        }
+        let made = try await client.json(.POST, client.studio("/experiments"), Self.experiment)
+        return made["ExperimentId"]?.string ?? ""
+    }
+
+    /// Runs and publishes, unless that was done before.
+    private func publish(_ experiment: String) async throws -> JSONValue {
+        var service = try await ServiceCommand.all(client).first { $0["ExperimentId"]?.string == experiment }?["Id"]?
+            .string
+        if service == nil {
+            var run = try await client.json(.POST, client.studio("/experiments/\(experiment)/runs"))
+            run = try await ExperimentCommand.watch(client, run, showsProgress: false)
+            guard run["State"]?.string == "Finished" else {
+                throw CommandFailure(run["Error"]?.string ?? "The guide's experiment did not run.")
+            }
+            service = try await ExperimentCommand.publish(client, experiment, overwriting: false)["WebServiceGroupId"]?
+                .string
+        }
+        return try await client.json(.GET, ServiceCommand.path(client, service ?? "") + "/endpoints/default")
+    }
+
+    private static let experiment: JSONValue = [
+        "Name": .string(experimentName),
+        "Description": "Hashes the words of a review into eight features.",
+        "Nodes": [
+            ["Id": "reviews", "Dataset": .string(datasetName), "Position": ["X": 240, "Y": 40]],
+            [
+                "Id": "select", "Module": "Select Columns in Dataset",
+                "Parameters": [
+                    "Select columns": [
+                        "isFilter": true,
+                        "rules": [["ruleType": "ColumnNames", "columns": ["Col2"], "exclude": false]],
+                    ]
+                ],
+                "Position": ["X": 240, "Y": 160],
+            ],
+            [
+                "Id": "input", "Module": "Web service input", "Parameters": ["Name": "input1"],
+                "Position": ["X": 520, "Y": 160],
+            ],
+            [
+                "Id": "hash", "Module": "Feature Hashing",
+                "Parameters": [
+                    "Target columns": [
+                        "isFilter": true,
+                        "rules": [["ruleType": "ColumnNames", "columns": ["Col2"], "exclude": false]],
+                    ],
+                    "Hashing bitsize": 3, "N-grams": 2,
+                ],
+                "Position": ["X": 240, "Y": 280],
+            ],
+            [
+                "Id": "output", "Module": "Web service output", "Parameters": ["Name": "output1"],
+                "Position": ["X": 240, "Y": 400],
+            ],
+        ],
+        "Edges": [
+            ["From": ["Node": "reviews", "Port": "dataset"], "To": ["Node": "select", "Port": "Dataset"]],
+            ["From": ["Node": "select", "Port": "Results dataset"], "To": ["Node": "hash", "Port": "Dataset"]],
+            ["From": ["Node": "input", "Port": "Dataset"], "To": ["Node": "hash", "Port": "Dataset"]],
+            ["From": ["Node": "hash", "Port": "Transformed dataset"], "To": ["Node": "output", "Port": "Dataset"]],
+        ],
+    ]
+
+    // MARK: - Management
+
+    private func buildAPI() async throws {
+        try await buildIfMissing(
+            "/apis/\(Self.apiID)",
+            [
+                "displayName": "AzureML Demo API", "path": .string(Self.apiPath), "protocols": ["http", "https"],
+                "serviceUrl": client.installation["services"] ?? "",
+            ]
+        )
+        let parameters = ["workspace", "service", "apiversion", "details"].map { name -> JSONValue in
+            ["name": .string(name), "type": "string", "required": true]
+        }
+        try await buildIfMissing(
+            "/apis/\(Self.apiID)/operations/rrs-execute",
+            [
+                "displayName": "RRS Execute", "method": "POST", "urlTemplate": .string(Self.template),
+                "templateParameters": .array(parameters), "responses": [["statusCode": 200, "description": "OK"]],
+            ]
+        )
+        for product in ["starter", "unlimited"] {
+            try await buildIfMissing("/products/\(product)/apis/\(Self.apiID)", nil)
+        }
+    }
+
+    /// The primary key of a subscription of the demo's own.
+    private func key(_ id: String, _ name: String, product: String) async throws -> String {
+        try await buildIfMissing(
+            "/subscriptions/\(id)",
+            [
+                "displayName": .string(name), "scope": .string("/products/\(product)"), "ownerId": "/users/1",
+                "state": "active",
+            ]
+        )
+        let keys = try await client.json(.POST, client.arm("/subscriptions/\(id)/listSecrets"))
+        return keys["primaryKey"]?.string ?? ""
+    }
+
+    private func buildIfMissing(_ path: String, _ properties: JSONValue?) async throws {
+        let answer = try await client.call(.HEAD, client.arm(path))
+        guard answer.status == 404 else {
+            _ = try ServerClient.checked(answer)
+            return
+        }
+        try await client.json(.PUT, client.arm(path), properties.map { ["properties": $0] })
+    }
+}

@@ -1,0 +1,172 @@
+/// Whole texts to tables and back.
+package enum DelimitedTable {
+    /// Rows that the types of columns are guessed from.
+    package static let sampleRows = 1000
+    /// Columns beyond this are refused: a file with a wrong separator shows itself so.
+    package static let columnsMax = 10_000
+
+    /// Reads a text whose column types are inferred from a sample; a later cell that does not fit widens its column.
+    package static func read(_ text: [UInt8], format: TableFormat) throws(TableError) -> DataTable {
+        var schema = try inferSchema(text, format: format)
+        // Each turn widens one column by one step of at most five, so the loop ends.
+        for _ in 0...(schema.count * ColumnType.allCases.count) {
+            var reader = DelimitedReader(schema: schema, format: format)
+            do {
+                try reader.feed(text)
+                try reader.finish()
+                return reader.takeBatch()
+            } catch {
+                guard let name = error.column, let place = schema.firstIndex(where: { $0.name == name }),
+                    let wider = schema[place].type.wider
+                else { throw error }
+                schema[place].type = wider
+            }
+        }
+        throw TableError("The column types cannot be settled.")
+    }
+
+    /// The columns by the header, or Col1, Col2 …, and the narrowest types that hold the first rows.
+    package static func inferSchema(
+        _ text: [UInt8],
+        format: TableFormat
+    ) throws(TableError) -> [ColumnSchema] {
+        var sample = SchemaSample(hasHeader: format.hasHeader)
+        var parser = DelimitedParser(separator: format.separator)
+        do {
+            try parser.feed(text) { bytes, fields throws(SampleStop) in try sample.take(bytes, fields) }
+            try parser.finish { bytes, fields throws(SampleStop) in try sample.take(bytes, fields) }
+        } catch {
+            if let failure = error.failure { throw failure }
+        }
+        return try sample.schema()
+    }
+
+    /// Writes the table; missing cells are empty, empty texts are a pair of quotes, so that reading gives the same.
+    package static func write(_ table: DataTable, format: TableFormat, to output: inout [UInt8]) {
+        if format.hasHeader {
+            var isFirst = true
+            table.schema.forEachColumn(limit: .max) { column in
+                if !isFirst { output.append(format.separator) }
+                isFirst = false
+                writeCell(Array(column.name.utf8)[...], format.separator, to: &output)
+            }
+            output.append(contentsOf: [0x0D, 0x0A])
+        }
+        for row in 0..<table.rowCount { writeRow(table, row, format.separator, to: &output) }
+    }
+
+    private static func writeRow(_ table: DataTable, _ row: Int, _ separator: UInt8, to output: inout [UInt8]) {
+        var isFirst = true
+        for element in table.elements {
+            switch element {
+            case .column(let column):
+                if !isFirst { output.append(separator) }
+                isFirst = false
+                var cell: [UInt8] = []
+                if column.values.writeText(row, to: &cell) { writeCell(cell[...], separator, to: &output) }
+            case .sparse(let block):
+                for range in block.kept {
+                    for number in range {
+                        if !isFirst { output.append(separator) }
+                        isFirst = false
+                        CellText.write(Int64(block.count(row: row, number: number)), to: &output)
+                    }
+                }
+            }
+        }
+        output.append(contentsOf: [0x0D, 0x0A])
+    }
+
+    private static func writeCell(_ cell: ArraySlice<UInt8>, _ separator: UInt8, to output: inout [UInt8]) {
+        let needsQuotes =
+            cell.isEmpty || cell.contains { $0 == separator || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }
+        guard needsQuotes else { return output.append(contentsOf: cell) }
+        output.append(0x22)
+        for byte in cell {
+            if byte == 0x22 { output.append(0x22) }
+            output.append(byte)
+        }
+        output.append(0x22)
+    }
+}
+
+extension ColumnType {
+    /// The next type that holds all values of this one; nil after String.
+    fileprivate var wider: ColumnType? {
+        switch self {
+        case .int32: .int64
+        case .int64: .double
+        case .double, .boolean, .dateTime: .string
+        case .string: nil
+        }
+    }
+}
+
+/// Ends the walk over a text once the sample is full.
+private struct SampleStop: Error, TableErrorConvertible {
+    let failure: TableError?
+    init(failure: TableError?) { self.failure = failure }
+    init(table: TableError) { failure = table }
+}
+
+private struct SchemaSample {
+    let hasHeader: Bool
+    var names: [String]?
+    var candidates: [[ColumnType]] = []
+    var rows = 0
+    /// Columns of which a value was seen; the others may hold anything.
+    var seen: Set<Int> = []
+
+    /// Narrow before wide; a type stays while every sampled cell is one of its values.
+    static let order: [ColumnType] = [.boolean, .int32, .int64, .double, .dateTime]
+
+    init(hasHeader: Bool) { self.hasHeader = hasHeader }
+
+    mutating func take(_ bytes: [UInt8], _ fields: [DelimitedParser.Field]) throws(SampleStop) {
+        guard names != nil else {
+            guard fields.count <= DelimitedTable.columnsMax else {
+                throw SampleStop(table: TableError("There are more than \(DelimitedTable.columnsMax) columns."))
+            }
+            names = fields.enumerated().map { place, field in
+                guard hasHeader, !field.range.isEmpty else { return "Col\(place + 1)" }
+                return String(decoding: bytes[field.range], as: UTF8.self)
+            }
+            candidates = fields.map { _ in SchemaSample.order }
+            if !hasHeader { sample(bytes, fields) }
+            return
+        }
+        guard rows < DelimitedTable.sampleRows else { throw SampleStop(failure: nil) }
+        sample(bytes, fields)
+    }
+
+    mutating func sample(_ bytes: [UInt8], _ fields: [DelimitedParser.Field]) {
+        rows += 1
+        for (place, field) in fields.enumerated() where place < candidates.count {
+            // Quoted cells count as any other: writers that quote everything are common.
+            guard !field.range.isEmpty else { continue }
+            seen.insert(place)
+            let cell = bytes[field.range]
+            candidates[place].removeAll { type in
+                switch type {
+                case .boolean: CellText.boolean(cell) == nil
+                case .int32: CellText.integer(cell).flatMap(Int32.init(exactly:)) == nil
+                case .int64: CellText.integer(cell) == nil
+                case .double: CellText.double(cell) == nil
+                case .dateTime: DateTimeText.ticks(cell) == nil
+                case .string: false
+                }
+            }
+        }
+    }
+
+    func schema() throws(TableError) -> [ColumnSchema] {
+        guard let names else { throw TableError("The text holds no rows.") }
+        guard Set(names).count == names.count else {
+            let repeated = names.first { name in names.filter { $0 == name }.count > 1 }
+            throw TableError("The column name \"\(repeated ?? "")\" stands twice in the header.")
+        }
+        return names.enumerated().map { place, name in
+            ColumnSchema(name: name, type: seen.contains(place) ? candidates[place].first ?? .string : .string)
+        }
+    }
+}

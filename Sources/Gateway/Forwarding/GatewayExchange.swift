@@ -1,0 +1,293 @@
+import HTTPWire
+import Logging
+import NIOCore
+import ResourceModel
+
+/// One managed call in progress, from the head of its request to the end of the answer.
+///
+/// Kept for a client connection and used again for its next request.
+final class GatewayExchange: UpstreamReceiver {
+    /// Bytes of a request kept while its upstream connection is made.
+    private static let connectBufferMax = 64 << 10
+
+    private enum State {
+        case idle
+        case local(target: ByteBuffer)
+        case scoring
+        case connecting
+        case forwarding(UpstreamConnection)
+    }
+
+    private let pool: UpstreamPool
+    private let answers: GatewayAnswers
+    private let logger: Logger
+    private var state = State.idle
+    private var connection: DownstreamConnection?
+    private var backend: (any LocalBackend)?
+    private var call: (any LocalCall)?
+    private var address: UpstreamAddress?
+    /// Bytes for the upstream that are not sent yet: the head until the body's first piece comes, all while connecting.
+    private var outgoing = ByteBuffer()
+    private var isRequestWhole = false
+    /// The whole request, where it may be sent again on a fresh connection.
+    private var replay: ByteBuffer?
+    private var isIdempotent = false
+    private var isHEAD = false
+    private var incoming: ByteBuffer?
+    private var hasSentHead = false
+    private var closesAfterAnswer = false
+    /// Tells answers of an abandoned call from those of the current one.
+    private var turn = 0
+
+    init(pool: UpstreamPool, answers: GatewayAnswers, logger: Logger) {
+        self.pool = pool
+        self.answers = answers
+        self.logger = logger
+    }
+
+    // MARK: - Local services
+
+    /// The key's query parameter ends here: it is the gateway's own, and a service of this installation knows none of that
+    /// name.
+    func beginLocal(
+        _ backend: any LocalBackend,
+        _ connection: DownstreamConnection,
+        api: APIRoute,
+        prefix: String,
+        targetOffset: Int
+    ) {
+        reset(connection)
+        self.backend = backend
+        let parser = connection.parser
+        let start = parser.target.lowerBound + targetOffset
+        let hasQuery = parser.pathEnd < parser.target.upperBound
+        var target = ByteBuffer()
+        if prefix.isEmpty, !hasQuery {
+            let place = connection.head.readerIndex + start
+            target = connection.head.getSlice(at: place, length: parser.target.upperBound - start) ?? target
+        } else {
+            connection.head.withUnsafeReadableBytes { head in
+                target.reserveCapacity(prefix.utf8.count + parser.target.upperBound - start)
+                target.writeString(prefix)
+                target.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<parser.pathEnd]))
+                guard hasQuery else { return }
+                var separator = UInt8(0x3F)
+                let query = UnsafeRawBufferPointer(rebasing: head[(parser.pathEnd + 1)..<parser.target.upperBound])
+                QueryText.forEachItem(query) { name, item in
+                    guard !name.elementsEqual(api.keyQuery) else { return }
+                    target.writeInteger(separator)
+                    target.writeBytes(item)
+                    separator = 0x26
+                }
+            }
+        }
+        state = .local(target: target)
+    }
+
+    private func score(_ target: ByteBuffer, _ body: ByteBuffer, _ connection: DownstreamConnection) {
+        state = .scoring
+        let current = turn
+        call = backend?.respond(to: target, connection, body: body) { [self] answer in
+            guard current == turn, case .scoring = state else { return }
+            state = .idle
+            call = nil
+            self.connection = nil
+            connection.send(answer)
+            connection.finish()
+        }
+        if case .idle = state { call = nil }
+    }
+
+    // MARK: - Upstreams
+
+    func beginForward(
+        _ address: UpstreamAddress,
+        _ connection: DownstreamConnection,
+        prefix: String,
+        targetOffset: Int
+    ) {
+        reset(connection)
+        self.address = address
+        let parser = connection.parser
+        connection.head.withUnsafeReadableBytes { head in
+            let method = head[parser.method]
+            isHEAD = method.elementsEqual("HEAD".utf8)
+            isIdempotent = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"].contains {
+                method.elementsEqual($0.utf8)
+            }
+            outgoing = RequestHead.forwarded(
+                head,
+                parser,
+                address: address,
+                prefix: prefix,
+                targetOffset: targetOffset,
+                clientAddress: connection.clientAddress
+            )
+        }
+        state = .connecting
+        let current = turn
+        pool.connect(address) { [self] result in connected(result, current) }
+    }
+
+    private func connected(_ result: Result<UpstreamConnection, any Error>, _ current: Int) {
+        guard current == turn, case .connecting = state, let connection else {
+            // The client went away meanwhile: the connection is kept for the next call.
+            if case .success(let upstream) = result { pool.release(upstream) }
+            return
+        }
+        switch result {
+        case .failure(let error):
+            fail(connection, reason: "BackendConnectionFailure: \(String(describing: type(of: error)))")
+        case .success(let upstream):
+            state = .forwarding(upstream)
+            upstream.begin(self, isHEAD: isHEAD)
+            if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
+            connection.setReading(true)
+        }
+    }
+
+    private func flushRequest(_ upstream: UpstreamConnection) {
+        guard outgoing.readableBytes > 0 else { return }
+        let bytes = outgoing
+        outgoing = ByteBuffer()
+        upstream.send(bytes)
+    }
+
+    func receiveBody(_ body: ByteBuffer, isLast: Bool, _ connection: DownstreamConnection) {
+        switch state {
+        case .local(let target): score(target, body, connection)
+        case .scoring, .idle: break
+        case .connecting:
+            append(body, isLast)
+            if outgoing.readableBytes > GatewayExchange.connectBufferMax { connection.setReading(false) }
+        case .forwarding(let upstream):
+            append(body, isLast)
+            flushRequest(upstream)
+            if !upstream.isWritable { connection.setReading(false) }
+        }
+    }
+
+    private func append(_ body: ByteBuffer, _ isLast: Bool) {
+        let isFirst = !isRequestWhole && replay == nil && outgoing.readableBytes > 0
+        var body = body
+        outgoing.writeBuffer(&body)
+        isRequestWhole = isLast
+        if isLast, isFirst, isIdempotent { replay = outgoing }
+    }
+
+    // MARK: - UpstreamReceiver
+
+    var takesUpstreamBytes: Bool { connection?.isWritable ?? true }
+
+    func upstreamHead(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
+        guard let connection else { return }
+        replay = nil
+        closesAfterAnswer = upstream.parser.framing == .untilClose
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(head.readableBytes + 512)
+        head.withUnsafeReadableBytes { raw in
+            RequestHead.copyFields(raw, upstream.parser, from: 0, to: &bytes)
+        }
+        if closesAfterAnswer || connection.willClose { bytes.writeStaticString("Connection: close\r\n") }
+        bytes.writeStaticString("\r\n")
+        incoming = bytes
+    }
+
+    func upstreamBody(_ body: ByteBuffer, _ upstream: UpstreamConnection) {
+        guard let connection else { return }
+        if var head = incoming {
+            incoming = nil
+            var body = body
+            head.writeBuffer(&body)
+            hasSentHead = true
+            connection.send(head)
+        } else {
+            connection.send(body)
+        }
+    }
+
+    func upstreamPause(_ upstream: UpstreamConnection) { flushHead() }
+
+    func upstreamEnd(_ upstream: UpstreamConnection) {
+        flushHead()
+        guard let connection else { return }
+        // An answer that came before the request was whole leaves the upstream in the middle of it.
+        let isClean = isRequestWhole && outgoing.readableBytes == 0
+        let closes = closesAfterAnswer
+        state = .idle
+        self.connection = nil
+        if isClean { pool.release(upstream) } else { upstream.close() }
+        connection.setReading(true)
+        connection.finish(close: closes)
+    }
+
+    func upstreamFailed(_ upstream: UpstreamConnection) {
+        guard let connection else { return }
+        if !upstream.hasAnswered, upstream.isReused, let replay, let address {
+            // The upstream closed an idle connection as it was taken: nothing was answered, and saying it twice is safe.
+            self.replay = nil
+            outgoing = replay
+            state = .connecting
+            let current = turn
+            return pool.connectNew(address) { [self] result in connected(result, current) }
+        }
+        fail(connection, reason: "BackendConnectionFailure: the connection ended before the answer did")
+    }
+
+    func upstreamResume(_ upstream: UpstreamConnection) { connection?.setReading(true) }
+
+    private func flushHead() {
+        guard let head = incoming, let connection else { return }
+        incoming = nil
+        hasSentHead = true
+        connection.send(head)
+    }
+
+    // MARK: - Ends
+
+    func downstreamResume() {
+        if case .forwarding(let upstream) = state { upstream.resumeReading() }
+    }
+
+    func checkTime(_ now: NIODeadline, _ connection: DownstreamConnection) {
+        guard case .forwarding(let upstream) = state, upstream.isLate(now) else { return }
+        upstream.close()
+        fail(connection, reason: "Timeout")
+    }
+
+    /// Answers 500, or cuts an answer that has begun.
+    func fail(_ connection: DownstreamConnection, reason: String) {
+        let activityID = Identifier.guid()
+        logger.warning("backend failed", metadata: ["request.id": "\(activityID)", "error.code": "\(reason)"])
+        state = .idle
+        turn += 1
+        self.connection = nil
+        incoming = nil
+        if hasSentHead { return connection.cut() }
+        connection.send(answers.internalError(activityID: activityID, connection))
+        connection.finish()
+    }
+
+    /// The client has gone.
+    func cancel() {
+        turn += 1
+        if case .forwarding(let upstream) = state { upstream.close() }
+        call?.cancel()
+        call = nil
+        state = .idle
+        connection = nil
+        incoming = nil
+        outgoing = ByteBuffer()
+    }
+
+    private func reset(_ connection: DownstreamConnection) {
+        turn += 1
+        self.connection = connection
+        isRequestWhole = false
+        replay = nil
+        incoming = nil
+        hasSentHead = false
+        closesAfterAnswer = false
+        outgoing = ByteBuffer()
+    }
+}

@@ -1,0 +1,68 @@
+import HTTPWire
+import NIOCore
+
+/// Heads on their way through: byte edits, no copies of single fields.
+enum RequestHead {
+    private static let forwardedFor: StaticString = "x-forwarded-for"
+
+    /// The head for the upstream: its own Host, no fields of this hop, the client's address added.
+    ///
+    /// - Parameter targetOffset: how much of the target is the API's path.
+    static func forwarded(
+        _ head: UnsafeRawBufferPointer,
+        _ parser: HeadParser,
+        address: UpstreamAddress,
+        prefix: String,
+        targetOffset: Int,
+        clientAddress: [UInt8]
+    ) -> ByteBuffer {
+        var output = ByteBuffer()
+        output.reserveCapacity(head.count + 192)
+        output.writeBytes(UnsafeRawBufferPointer(rebasing: head[parser.method]))
+        output.writeInteger(UInt8(0x20))
+        if !prefix.isEmpty { output.writeString(prefix) }
+        let target = UnsafeRawBufferPointer(
+            rebasing: head[(parser.target.lowerBound + targetOffset)..<parser.target.upperBound]
+        )
+        if prefix.isEmpty, target.first != 0x2F { output.writeInteger(UInt8(0x2F)) }
+        output.writeBytes(target)
+        // An old client cannot read chunks, so its upstream must not send them.
+        output.writeStaticString(parser.isHTTP10 ? " HTTP/1.0\r\nHost: " : " HTTP/1.1\r\nHost: ")
+        output.writeString(address.authority)
+        output.writeStaticString("\r\n")
+        copyFields(head, parser, from: parser.statusLineEnd, to: &output)
+        output.writeStaticString("X-Forwarded-For: ")
+        if let before = parser.value(forwardedFor, in: head) {
+            output.writeBytes(before)
+            output.writeStaticString(", ")
+        }
+        output.writeBytes(clientAddress)
+        output.writeStaticString("\r\n\r\n")
+        return output
+    }
+
+    /// Copies from an offset to the last field, leaving out what belongs to this hop.
+    static func copyFields(
+        _ head: UnsafeRawBufferPointer,
+        _ parser: HeadParser,
+        from start: Int,
+        to output: inout ByteBuffer
+    ) {
+        var place = start
+        for field in parser.fields where field.isHopByHop || isForwardedFor(head, field) {
+            let lineStart = Int(field.nameStart)
+            if lineStart > place { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[place..<lineStart])) }
+            place = Int(field.lineEnd)
+        }
+        let end = parser.length - 2
+        if end > place { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[place..<end])) }
+    }
+
+    private static func isForwardedFor(_ head: UnsafeRawBufferPointer, _ field: HeadField) -> Bool {
+        guard Int(field.nameEnd - field.nameStart) == forwardedFor.utf8CodeUnitCount else { return false }
+        return Octets.equal(
+            UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.nameEnd)]),
+            forwardedFor
+        )
+    }
+}

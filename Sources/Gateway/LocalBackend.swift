@@ -1,0 +1,28 @@
+package import HTTPWire
+package import NIOCore
+
+/// The web services of this installation as the gateway sees them: a request in, an answer out, without a hop.
+///
+/// One instance an event loop, called on it only.
+package protocol LocalBackend: AnyObject {
+    /// The longest body that a service takes.
+    var bodyBytesMax: Int { get }
+
+    /// Answers a request as the services door would.
+    ///
+    /// - Parameters:
+    ///   - target: path and query below the service's address.
+    ///   - completion: is called once, on the loop, perhaps before this returns, with the whole answer: head and body.
+    /// - Returns: what ends the work when the caller has gone.
+    func respond(
+        to target: ByteBuffer,
+        _ connection: DownstreamConnection,
+        body: ByteBuffer,
+        completion: @escaping (ByteBuffer) -> Void
+    ) -> (any LocalCall)?
+}
+
+/// Work of a local service that goes on after `respond` returned.
+package protocol LocalCall: AnyObject {
+    func cancel()
+}

@@ -1,0 +1,117 @@
+import ResourceModel
+
+/// The operations of one API, in the order in which they are tried.
+///
+/// The published rules leave precedence open: literals come before parameters, parameters before wildcards, and of equal
+/// paths the one that asks for more of the query is tried first.
+struct OperationTable: Sendable {
+    struct Entry: Sendable {
+        let id: String
+        let method: [UInt8]
+        let segments: [Part]
+        let query: [QueryPart]
+    }
+
+    enum Part: Sendable {
+        /// Lower case.
+        case literal([UInt8])
+        case parameter(prefix: [UInt8], suffix: [UInt8])
+        case wildcard
+    }
+
+    struct QueryPart: Sendable {
+        /// Lower case.
+        let name: [UInt8]
+        /// Lower case; nil for any value.
+        let value: [UInt8]?
+    }
+
+    let entries: [Entry]
+
+    init(_ operations: [(id: String, method: String, template: URLTemplate)]) {
+        let sorted = operations.sorted { left, right in
+            OperationTable.rank(left.template).lexicographicallyPrecedes(OperationTable.rank(right.template))
+        }
+        entries = sorted.map { operation in
+            Entry(
+                id: operation.id,
+                method: Array(operation.method.utf8),
+                segments: operation.template.segments.map { segment in
+                    switch segment {
+                    case .literal(let text): .literal(Array(text.lowercased().utf8))
+                    case .parameter(_, let prefix, let suffix):
+                        .parameter(prefix: Array(prefix.lowercased().utf8), suffix: Array(suffix.lowercased().utf8))
+                    case .wildcard: .wildcard
+                    }
+                },
+                query: operation.template.query.map { item in
+                    let value: [UInt8]? =
+                        if case .literal(let text) = item.value { Array(text.lowercased().utf8) } else { nil }
+                    return QueryPart(name: Array(item.name.lowercased().utf8), value: value)
+                }
+            )
+        }
+    }
+
+    /// Lower is tried earlier.
+    private static func rank(_ template: URLTemplate) -> [Int] {
+        let segments = template.segments.map { segment in
+            switch segment {
+            case .literal: 0
+            case .parameter(_, let prefix, let suffix): prefix.isEmpty && suffix.isEmpty ? 2 : 1
+            case .wildcard: 3
+            }
+        }
+        let literals = template.query.filter { if case .literal = $0.value { true } else { false } }.count
+        return segments + [4, -literals, -template.query.count]
+    }
+
+    /// - Parameters:
+    ///   - path: what follows the API's path, from its slash on, not decoded.
+    ///   - query: without the question mark.
+    /// - Returns: the operation, or nil where none fits.
+    func match(
+        method: UnsafeRawBufferPointer,
+        path: UnsafeRawBufferPointer,
+        query: UnsafeRawBufferPointer
+    ) -> Entry? {
+        for entry in entries where method.count == entry.method.count {
+            guard method.elementsEqual(entry.method), OperationTable.matches(entry.segments, path) else { continue }
+            if entry.query.allSatisfy({ part in OperationTable.matches(part, query) }) { return entry }
+        }
+        return nil
+    }
+
+    private static func matches(_ parts: [Part], _ path: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        for part in parts {
+            while place < path.count, path[place] == 0x2F { place += 1 }
+            if case .wildcard = part { return true }
+            let start = place
+            while place < path.count, path[place] != 0x2F { place += 1 }
+            guard start < place else { return false }
+            let segment = UnsafeRawBufferPointer(rebasing: path[start..<place])
+            switch part {
+            case .literal(let text):
+                guard PathText.equal(segment, text) else { return false }
+            case .parameter(let prefix, let suffix):
+                guard prefix.isEmpty && suffix.isEmpty || PathText.hasAffixes(segment, prefix, suffix) else {
+                    return false
+                }
+            case .wildcard: break
+            }
+        }
+        // A trailing slash is not significant.
+        while place < path.count, path[place] == 0x2F { place += 1 }
+        return place == path.count
+    }
+
+    private static func matches(_ part: QueryPart, _ query: UnsafeRawBufferPointer) -> Bool {
+        var found = false
+        QueryText.forEach(query) { name, value in
+            guard !found, PathText.equal(name, part.name) else { return }
+            found = part.value.map { PathText.equal(value, $0) } ?? true
+        }
+        return found
+    }
+}

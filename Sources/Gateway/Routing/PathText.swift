@@ -1,0 +1,78 @@
+/// Comparisons of raw URL text with lower-case patterns, percent-decoding on the way.
+enum PathText {
+    /// Whether the decoded text is the pattern, without ASCII case.
+    static func equal(_ text: UnsafeRawBufferPointer, _ pattern: [UInt8]) -> Bool {
+        var place = 0
+        var matched = 0
+        while place < text.count {
+            guard matched < pattern.count else { return false }
+            let (byte, length) = decoded(text, place)
+            guard folded(byte) == pattern[matched] else { return false }
+            place += length
+            matched += 1
+        }
+        return matched == pattern.count
+    }
+
+    static func hasAffixes(_ text: UnsafeRawBufferPointer, _ prefix: [UInt8], _ suffix: [UInt8]) -> Bool {
+        guard text.count > prefix.count + suffix.count else { return false }
+        return equal(UnsafeRawBufferPointer(rebasing: text[..<prefix.count]), prefix)
+            && equal(UnsafeRawBufferPointer(rebasing: text[(text.count - suffix.count)...]), suffix)
+    }
+
+    @inline(__always)
+    static func folded(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
+
+    /// The byte at a place and how many bytes stand for it.
+    @inline(__always)
+    static func decoded(_ text: UnsafeRawBufferPointer, _ place: Int) -> (UInt8, Int) {
+        let byte = text[place]
+        guard byte == 0x25, place + 2 < text.count, let high = hex(text[place + 1]), let low = hex(text[place + 2])
+        else {
+            return (byte, 1)
+        }
+        return (high << 4 | low, 3)
+    }
+
+    private static func hex(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x37
+        case 0x61...0x66: byte - 0x57
+        default: nil
+        }
+    }
+}
+
+/// Walks the parameters of a raw query.
+enum QueryText {
+    static func forEach(
+        _ query: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void
+    ) {
+        forEachItem(query) { name, item in
+            body(name, UnsafeRawBufferPointer(rebasing: item[min(name.count + 1, item.count)...]))
+        }
+    }
+
+    /// Gives each parameter's name, and the whole of it as it stands.
+    static func forEachItem(
+        _ query: UnsafeRawBufferPointer,
+        _ body: (_ name: UnsafeRawBufferPointer, _ item: UnsafeRawBufferPointer) -> Void
+    ) {
+        var start = 0
+        while start < query.count {
+            var end = start
+            var nameEnd = -1
+            while end < query.count, query[end] != 0x26 {
+                if nameEnd < 0, query[end] == 0x3D { nameEnd = end }
+                end += 1
+            }
+            body(
+                UnsafeRawBufferPointer(rebasing: query[start..<(nameEnd < 0 ? end : nameEnd)]),
+                UnsafeRawBufferPointer(rebasing: query[start..<end])
+            )
+            start = end + 1
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package import Hummingbird
+import NIOCore
+import ResourceModel
+
+/// What an ordinary door knows of a request beside the request itself.
+package struct ServingContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// Sent back as `x-ms-request-id` and written to the log.
+    package let requestID: String
+
+    package init(source: Source) {
+        coreContext = CoreRequestContextStorage(source: source)
+        requestID = Identifier.guid()
+    }
+
+    /// Bodies of ordinary requests; datasets have their own bound.
+    package var maxUploadSize: Int { ServingContext.bodyBytesMax }
+
+    /// API Management takes documents of up to 4 MB inline, the largest ordinary body.
+    package static let bodyBytesMax = 4 << 20
+}

@@ -1,0 +1,97 @@
+/// Follows chunked framing, strictly: where the message ends, and which bytes are content.
+package struct ChunkedBody: Sendable {
+    private enum State {
+        case size, sizeLF, extensionText, data, dataCR, dataLF, trailerStart, trailer, trailerLF, endLF, done
+    }
+
+    private var state = State.size
+    private var left = 0
+    private var digits = 0
+    private var trailerBytes = 0
+
+    /// Trailers and chunk extensions together: they are read and passed on, never kept.
+    private static let extrasMax = 8 << 10
+
+    package init() {}
+
+    package var isDone: Bool { state == .done }
+
+    /// Takes bytes up to the message's end.
+    ///
+    /// - Parameter content: called with each range of content bytes.
+    /// - Returns: how many bytes belong to the message.
+    package mutating func feed(
+        _ bytes: UnsafeRawBufferPointer,
+        content: (Range<Int>) -> Void
+    ) throws(HeadError) -> Int {
+        var place = 0
+        while place < bytes.count, state != .done {
+            if state == .data {
+                let count = min(left, bytes.count - place)
+                content(place..<(place + count))
+                place += count
+                left -= count
+                if left == 0 { state = .dataCR }
+                continue
+            }
+            try step(bytes[place])
+            place += 1
+        }
+        return place
+    }
+
+    private mutating func step(_ byte: UInt8) throws(HeadError) {
+        switch state {
+        case .size:
+            if byte == 0x0D || byte == 0x3B {
+                guard digits > 0 else { throw .malformed }
+                state = byte == 0x0D ? .sizeLF : .extensionText
+                return
+            }
+            let digit: UInt8
+            switch byte {
+            case 0x30...0x39: digit = byte - 0x30
+            case 0x41...0x46: digit = byte - 0x37
+            case 0x61...0x66: digit = byte - 0x57
+            default: throw .malformed
+            }
+            digits += 1
+            guard digits <= 15 else { throw .malformed }
+            left = left << 4 | Int(digit)
+        case .extensionText:
+            if byte == 0x0D { state = .sizeLF } else { try countExtra(byte) }
+        case .sizeLF:
+            guard byte == 0x0A else { throw .malformed }
+            digits = 0
+            state = left == 0 ? .trailerStart : .data
+        case .dataCR:
+            guard byte == 0x0D else { throw .malformed }
+            state = .dataLF
+        case .dataLF:
+            guard byte == 0x0A else { throw .malformed }
+            state = .size
+        case .trailerStart:
+            if byte == 0x0D {
+                state = .endLF
+            } else {
+                try countExtra(byte)
+                state = .trailer
+            }
+        case .trailer:
+            if byte == 0x0D { state = .trailerLF } else { try countExtra(byte) }
+        case .trailerLF:
+            guard byte == 0x0A else { throw .malformed }
+            state = .trailerStart
+        case .endLF:
+            guard byte == 0x0A else { throw .malformed }
+            state = .done
+        case .data, .done: break
+        }
+    }
+
+    private mutating func countExtra(_ byte: UInt8) throws(HeadError) {
+        guard byte >= 0x20 || byte == 0x09 else { throw .malformed }
+        trailerBytes += 1
+        guard trailerBytes <= ChunkedBody.extrasMax else { throw .tooLarge }
+    }
+}

@@ -1,0 +1,366 @@
+package import NIOCore
+
+/// One client connection of a data-path door: cuts requests from the bytes and hands them to the responder in turn.
+///
+/// A request that comes while one is open waits in the buffer (pipelining); reading stops meanwhile.
+package final class DownstreamConnection: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    private enum State {
+        /// Between requests, or inside a head.
+        case head
+        case collecting(bytesMax: Int)
+        case streaming
+        /// The request was read whole; its answer is not ended.
+        case responding
+        /// The request was answered early; its body is still coming.
+        case discarding
+        case closed
+    }
+
+    package let wire: WireLoop
+    private let responder: any WireResponder
+    private var context: ChannelHandlerContext?
+    private var state = State.head
+    package private(set) var parser: HeadParser
+    /// The bytes of the current request's head.
+    package private(set) var head = ByteBuffer()
+    /// Whatever the responder keeps between the calls for one connection.
+    package var exchange: AnyObject?
+
+    private var pending: ByteBuffer?
+    private var collected: ByteBuffer?
+    private var bodyLeft = 0
+    private var chunks = ChunkedBody()
+    private var isChunkedBody = false
+    private var isAnswered = false
+    private var closesAfterAnswer = false
+    private var readIsHeld = false
+    private var wantsPause = false
+    private var isProcessing = false
+    private var isInsideHead = false
+    private var deadline = NIODeadline.distantFuture
+    /// The client's address as text.
+    package private(set) var clientAddress: [UInt8] = []
+
+    package init(wire: WireLoop, responder: any WireResponder) {
+        self.wire = wire
+        self.responder = responder
+        parser = HeadParser(limits: wire.limits)
+    }
+
+    // MARK: - For the responder
+
+    package var isWritable: Bool { context?.channel.isWritable ?? false }
+    package var isOpen: Bool { context != nil }
+    /// Whether the connection ends with this answer, so that the answer should say so.
+    package var willClose: Bool { closesAfterAnswer }
+
+    /// Sends bytes of the answer.
+    package func send(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// The answer is whole: the next request may be taken, or the connection ends.
+    ///
+    /// - Parameter close: whether the connection cannot be used again.
+    package func finish(close: Bool = false) {
+        isAnswered = true
+        if close { closesAfterAnswer = true }
+        switch state {
+        case .responding: next()
+        case .collecting, .streaming:
+            // Answered before the body was read: what is left of it is dropped, within the time for a body.
+            state = .discarding
+            if closesAfterAnswer { closeSoon() }
+        case .head, .discarding, .closed: break
+        }
+    }
+
+    /// Ends the connection without a proper end of the answer, so that nobody takes a cut answer for a whole one.
+    package func cut() {
+        state = .closed
+        context?.close(promise: nil)
+    }
+
+    /// Whether more of the body is wanted now (back pressure of an upstream).
+    package func setReading(_ isReading: Bool) {
+        wantsPause = !isReading
+        if isReading { releaseRead() }
+    }
+
+    // MARK: - Channel
+
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        clientAddress = Array((context.remoteAddress?.ipAddress ?? "").utf8)
+        wire.add(self)
+        deadline = .now() + wire.limits.idleTimeout
+        if wire.isDraining || wire.connectionCount > wire.limits.connectionsMax { context.close(promise: nil) }
+        context.fireChannelActive()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        wire.remove(self)
+        let wasOpen: Bool
+        switch state {
+        case .head, .closed: wasOpen = false
+        case .collecting, .streaming, .responding, .discarding: wasOpen = !isAnswered
+        }
+        state = .closed
+        self.context = nil
+        if wasOpen { responder.abandon(on: self) }
+        context.fireChannelInactive()
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if var before = pending {
+            pending = nil
+            before.writeBuffer(&bytes)
+            bytes = before
+        }
+        process(bytes)
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if shouldHoldRead { readIsHeld = true } else { context.read() }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            responder.resume(on: self)
+            releaseRead()
+        }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private var shouldHoldRead: Bool {
+        if wantsPause { return true }
+        if case .responding = state { return (pending?.readableBytes ?? 0) > 0 }
+        return !isWritable
+    }
+
+    private func releaseRead() {
+        guard readIsHeld, !shouldHoldRead else { return }
+        readIsHeld = false
+        context?.read()
+    }
+
+    // MARK: - Requests
+
+    private func process(_ input: ByteBuffer) {
+        var bytes = input
+        isProcessing = true
+        loop: while bytes.readableBytes > 0 {
+            switch state {
+            case .head:
+                guard takeHead(&bytes) else { break loop }
+            case .collecting(let bytesMax):
+                collect(&bytes, bytesMax)
+            case .streaming:
+                stream(&bytes)
+            case .discarding:
+                discard(&bytes)
+            case .responding:
+                break loop
+            case .closed:
+                bytes.clear()
+            }
+        }
+        isProcessing = false
+        if bytes.readableBytes > 0 { pending = bytes }
+    }
+
+    /// Reads a head and asks the responder; false while the head is not whole.
+    private func takeHead(_ bytes: inout ByteBuffer) -> Bool {
+        do {
+            let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
+            guard outcome == .complete else {
+                // Counted from the head's first byte, so that one byte at a time does not buy more time.
+                if !isInsideHead { deadline = .now() + wire.limits.headTimeout }
+                isInsideHead = true
+                return false
+            }
+        } catch {
+            bytes.clear()
+            refuse(error.status)
+            return false
+        }
+        isInsideHead = false
+        head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
+        bytes.moveReaderIndex(forwardBy: parser.length)
+        isAnswered = false
+        closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
+        deadline = .now() + wire.limits.bodyTimeout
+        isChunkedBody = parser.framing == .chunked
+        if isChunkedBody { chunks = ChunkedBody() }
+        if case .length(let length) = parser.framing { bodyLeft = length } else { bodyLeft = 0 }
+        let hasBody = parser.framing != .none
+        state = hasBody ? .streaming : .responding
+        let plan = responder.receiveHead(on: self)
+        guard !isAnswered, context != nil else {
+            if hasBody, case .streaming = state { state = .discarding }
+            return true
+        }
+        if hasBody, parser.expectsContinue, bytes.readableBytes == 0 { sendContinue() }
+        switch plan {
+        case .collect(let bytesMax):
+            if bodyLeft > bytesMax {
+                refuse(413)
+                return true
+            }
+            if hasBody {
+                collected = nil
+                state = .collecting(bytesMax: bytesMax)
+            } else {
+                responder.receiveBody(ByteBuffer(), isLast: true, on: self)
+            }
+        case .stream:
+            if !hasBody { responder.receiveBody(ByteBuffer(), isLast: true, on: self) }
+        case .answered: break
+        }
+        return true
+    }
+
+    private func sendContinue() {
+        send(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
+    }
+
+    private func collect(_ bytes: inout ByteBuffer, _ bytesMax: Int) {
+        deadline = .now() + wire.limits.bodyTimeout
+        if !isChunkedBody {
+            guard bytes.readableBytes >= bodyLeft || collected != nil else {
+                // The first piece of a body that comes in several: room for all of it at once.
+                var buffer = ByteBuffer()
+                buffer.reserveCapacity(bodyLeft)
+                bodyLeft -= buffer.writeBuffer(&bytes)
+                collected = buffer
+                return
+            }
+            guard var piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes)) else { return }
+            bodyLeft -= piece.readableBytes
+            collected?.writeBuffer(&piece)
+            if bodyLeft == 0 { endBody(collected ?? piece) }
+            return
+        }
+        var whole = collected ?? ByteBuffer()
+        do {
+            let taken = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in
+                try chunks.feed(raw) { range in whole.writeBytes(UnsafeRawBufferPointer(rebasing: raw[range])) }
+            }
+            bytes.moveReaderIndex(forwardBy: taken)
+        } catch {
+            bytes.clear()
+            refuse(400)
+            return
+        }
+        guard whole.readableBytes <= bytesMax else {
+            bytes.clear()
+            refuse(413)
+            return
+        }
+        collected = whole
+        if chunks.isDone { endBody(whole) }
+    }
+
+    private func endBody(_ body: ByteBuffer) {
+        collected = nil
+        state = .responding
+        deadline = .distantFuture
+        responder.receiveBody(body, isLast: true, on: self)
+    }
+
+    private func stream(_ bytes: inout ByteBuffer) {
+        deadline = .now() + wire.limits.bodyTimeout
+        guard let piece = takeBody(&bytes) else { return }
+        let isLast = isBodyDone
+        if isLast {
+            state = .responding
+            deadline = .distantFuture
+        }
+        responder.receiveBody(piece, isLast: isLast, on: self)
+    }
+
+    private func discard(_ bytes: inout ByteBuffer) {
+        guard takeBody(&bytes) != nil, isBodyDone else { return }
+        state = .responding
+        if isAnswered { next() }
+    }
+
+    private var isBodyDone: Bool { isChunkedBody ? chunks.isDone : bodyLeft == 0 }
+
+    /// The next bytes of the body with their framing; nil when the framing is broken.
+    private func takeBody(_ bytes: inout ByteBuffer) -> ByteBuffer? {
+        guard isChunkedBody else {
+            let piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes))
+            bodyLeft -= piece?.readableBytes ?? 0
+            return piece
+        }
+        do {
+            let taken = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try chunks.feed(raw) { _ in } }
+            return bytes.readSlice(length: taken)
+        } catch {
+            // The answer may already be on its way: nothing can be said any more.
+            bytes.clear()
+            if !isAnswered { responder.abandon(on: self) }
+            cut()
+            return nil
+        }
+    }
+
+    private func refuse(_ status: Int) {
+        let isOpen: Bool
+        switch state {
+        case .collecting, .streaming: isOpen = true
+        default: isOpen = false
+        }
+        send(responder.refusal(status, on: self))
+        if isOpen { responder.abandon(on: self) }
+        isAnswered = true
+        state = .discarding
+        closeSoon()
+    }
+
+    private func next() {
+        guard context != nil else { return }
+        if closesAfterAnswer || wire.isDraining { return closeSoon() }
+        state = .head
+        deadline = .now() + wire.limits.idleTimeout
+        if !isProcessing, let bytes = pending {
+            pending = nil
+            process(bytes)
+        }
+        releaseRead()
+    }
+
+    /// Closes for writing first, so that what was sent arrives even where the client still sends.
+    private func closeSoon() {
+        state = .closed
+        guard let context else { return }
+        context.channel.flush()
+        let channel = context.channel
+        channel.close(mode: .output, promise: nil)
+        channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
+    }
+
+    // MARK: - Time
+
+    func closeIfLate(_ now: NIODeadline) {
+        if case .responding = state, !isAnswered { responder.checkTime(now, on: self) }
+        guard now > deadline else { return }
+        if case .head = state { return cut() }
+        if !isAnswered { responder.abandon(on: self) }
+        cut()
+    }
+
+    func closeIfIdle() {
+        closesAfterAnswer = true
+        if case .head = state, pending == nil { cut() }
+    }
+}

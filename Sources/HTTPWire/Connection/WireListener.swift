@@ -1,0 +1,81 @@
+package import NIOCore
+package import NIOPosix
+
+/// A data-path door: listens, and gives each connection to its loop's responder.
+package final class WireListener: Sendable {
+    private let channel: any Channel
+    private let loops: [NIOLoopBound<WireLoop>]
+
+    /// The address that was bound: the port is the real one where 0 was asked for.
+    package let port: Int
+
+    private init(channel: any Channel, port: Int, loops: [NIOLoopBound<WireLoop>]) {
+        self.channel = channel
+        self.port = port
+        self.loops = loops
+    }
+
+    /// - Parameter makeResponder: called once on each loop.
+    package static func listen(
+        group: MultiThreadedEventLoopGroup,
+        host: String,
+        port: Int,
+        limits: WireLimits = WireLimits(),
+        makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
+    ) async throws -> WireListener {
+        var loops: [NIOLoopBound<WireLoop>] = []
+        var doors: [ObjectIdentifier: NIOLoopBound<LoopDoor>] = [:]
+        for loop in group.makeIterator() {
+            let (wire, door) = try await loop.submit {
+                let wire = WireLoop(loop: loop, limits: limits)
+                let door = LoopDoor(wire: wire, responder: makeResponder(wire))
+                let bound = NIOLoopBound(wire, eventLoop: loop)
+                loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }
+                return (bound, NIOLoopBound(door, eventLoop: loop))
+            }.get()
+            loops.append(wire)
+            doors[ObjectIdentifier(loop)] = door
+        }
+        let doorOfLoop = doors
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let door = doorOfLoop[ObjectIdentifier(channel.eventLoop)]?.value else { return }
+                    let connection = DownstreamConnection(wire: door.wire, responder: door.responder)
+                    try channel.pipeline.syncOperations.addHandler(connection)
+                }
+            }
+            .bind(host: host, port: port).get()
+        return WireListener(channel: channel, port: channel.localAddress?.port ?? port, loops: loops)
+    }
+
+    /// Stops listening, waits for the open requests, and ends what is left after the time.
+    package func drain(timeout: TimeAmount) async {
+        try? await channel.close()
+        let end = NIODeadline.now() + timeout
+        for bound in loops { bound.eventLoop.execute { bound.value.drain() } }
+        while NIODeadline.now() < end {
+            var open = 0
+            for bound in loops {
+                open += (try? await bound.eventLoop.submit { bound.value.connectionCount }.get()) ?? 0
+            }
+            if open == 0 { return }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+/// A loop's responder beside what its connections share.
+private final class LoopDoor {
+    let wire: WireLoop
+    let responder: any WireResponder
+
+    init(wire: WireLoop, responder: any WireResponder) {
+        self.wire = wire
+        self.responder = responder
+    }
+}

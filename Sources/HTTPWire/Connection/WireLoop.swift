@@ -1,0 +1,79 @@
+package import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// What the connections of one event loop share; touched on that loop only.
+package final class WireLoop {
+    package let loop: any EventLoop
+    package let limits: WireLimits
+    private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
+    private var generator = SystemRandomNumberGenerator()
+    private var seed: UInt64
+    private var dateSecond = 0
+    private var dateLine: [UInt8] = []
+    /// No new requests are taken; connections close when theirs are answered.
+    package private(set) var isDraining = false
+
+    package init(loop: any EventLoop, limits: WireLimits) {
+        self.loop = loop
+        self.limits = limits
+        seed = generator.next()
+    }
+
+    package var connectionCount: Int { connections.count }
+
+    func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
+    func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// Closes what has waited too long; called every second.
+    package func sweep() {
+        let now = NIODeadline.now()
+        for connection in connections.values { connection.closeIfLate(now) }
+    }
+
+    /// Lets running requests end and closes the rest.
+    package func drain() {
+        isDraining = true
+        for connection in connections.values { connection.closeIfIdle() }
+    }
+
+    /// A number that no other request of this installation is likely to have; not a secret.
+    package func nextID() -> UInt64 {
+        seed &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = seed
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+
+    /// `date: …` with its CRLF, made anew each second.
+    package func writeDate(to buffer: inout ByteBuffer) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &now)
+        if now.tv_sec != dateSecond {
+            dateSecond = now.tv_sec
+            dateLine = Array("Date: \(HTTPDate.text(seconds: now.tv_sec))\r\n".utf8)
+        }
+        buffer.writeBytes(dateLine)
+    }
+}
+
+/// Dates of HTTP heads (RFC 9110, IMF-fixdate).
+package enum HTTPDate {
+    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+    /// - Parameter seconds: since 1970.
+    package static func text(seconds: Int) -> String {
+        var time = tm()
+        var seconds = time_t(seconds)
+        gmtime_r(&seconds, &time)
+        let day = days[Int((seconds / 86_400) % 7)]
+        return "\(day), \(two(time.tm_mday)) \(months[Int(time.tm_mon)]) \(1900 + Int(time.tm_year)) "
+            + "\(two(time.tm_hour)):\(two(time.tm_min)):\(two(time.tm_sec)) GMT"
+    }
+
+    private static func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+}

@@ -1,0 +1,35 @@
+package import NIOCore
+
+/// What a door does with requests; one instance an event loop, called on it only.
+package protocol WireResponder: AnyObject {
+    /// Decides on a request by its head.
+    ///
+    /// The head's bytes are `connection.head`, its fields `connection.parser`. After `.answered` the rest of the request is
+    /// read and dropped.
+    func receiveHead(on connection: DownstreamConnection) -> BodyPlan
+
+    /// The whole body, after `.collect`; or a piece of it as it came on the wire, after `.stream`.
+    func receiveBody(_ body: ByteBuffer, isLast: Bool, on connection: DownstreamConnection)
+
+    /// The client went away, or its request broke, while a request was open.
+    func abandon(on connection: DownstreamConnection)
+
+    /// The client takes bytes again.
+    func resume(on connection: DownstreamConnection)
+
+    /// Asked every second while a request is open: whether what it waits for has taken too long.
+    func checkTime(_ now: NIODeadline, on connection: DownstreamConnection)
+
+    /// The answer to a request that the codec refused.
+    func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer
+}
+
+/// How the responder wants the body.
+package enum BodyPlan {
+    /// Whole, without framing, up to so many bytes; above it the responder's refusal of 413 is sent.
+    case collect(bytesMax: Int)
+    /// In pieces, with its framing.
+    case stream
+    /// Not at all: the answer is already sent.
+    case answered
+}

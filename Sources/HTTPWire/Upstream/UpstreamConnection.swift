@@ -1,0 +1,200 @@
+package import NIOCore
+
+/// Who takes an upstream's answer.
+package protocol UpstreamReceiver: AnyObject {
+    /// The head of the answer; its bytes are `head`, its fields `connection.parser`.
+    func upstreamHead(_ head: ByteBuffer, _ connection: UpstreamConnection)
+    /// A piece of the body with its framing.
+    func upstreamBody(_ body: ByteBuffer, _ connection: UpstreamConnection)
+    /// No more bytes are there for now: what was gathered should be passed on.
+    func upstreamPause(_ connection: UpstreamConnection)
+    /// The answer is whole.
+    func upstreamEnd(_ connection: UpstreamConnection)
+    /// The connection broke before that.
+    func upstreamFailed(_ connection: UpstreamConnection)
+    /// The upstream takes bytes again.
+    func upstreamResume(_ connection: UpstreamConnection)
+    /// Whether bytes of the answer can be passed on now.
+    var takesUpstreamBytes: Bool { get }
+}
+
+/// One connection to an upstream; carries one request at a time.
+package final class UpstreamConnection: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    package let address: UpstreamAddress
+    package private(set) var parser: HeadParser
+    package var isReused = false
+    /// Whether a byte of the current answer has come.
+    package private(set) var hasAnswered = false
+    var idleUntil = NIODeadline.distantFuture
+
+    private let limits: WireLimits
+    private var context: ChannelHandlerContext?
+    private var receiver: (any UpstreamReceiver)?
+    private var isAnswerToHEAD = false
+    private var pending: ByteBuffer?
+    private var inBody = false
+    private var bodyLeft = 0
+    private var chunks = ChunkedBody()
+    private var readIsHeld = false
+    private var isBroken = false
+    private var lastByte = NIODeadline.now()
+
+    init(address: UpstreamAddress, limits: WireLimits) {
+        self.address = address
+        self.limits = limits
+        parser = HeadParser(limits: limits)
+    }
+
+    package var isUsable: Bool { context != nil && !isBroken }
+    package var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Begins a request.
+    package func begin(_ receiver: any UpstreamReceiver, isHEAD: Bool) {
+        self.receiver = receiver
+        isAnswerToHEAD = isHEAD
+        hasAnswered = false
+        inBody = false
+        lastByte = .now()
+    }
+
+    package func send(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    package func close() {
+        isBroken = true
+        receiver = nil
+        context?.close(promise: nil)
+    }
+
+    /// Whether the upstream has been silent for too long.
+    package func isLate(_ now: NIODeadline) -> Bool { now > lastByte + limits.upstreamTimeout }
+
+    package func resumeReading() {
+        guard readIsHeld else { return }
+        readIsHeld = false
+        context?.read()
+    }
+
+    // MARK: - Channel
+
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        lastByte = .now()
+        if var before = pending {
+            pending = nil
+            before.writeBuffer(&bytes)
+            bytes = before
+        }
+        guard receiver != nil else {
+            // Bytes that nobody asked for: the connection cannot be trusted any more.
+            return close()
+        }
+        while bytes.readableBytes > 0, receiver != nil {
+            hasAnswered = true
+            guard inBody ? takeBody(&bytes) : takeHead(&bytes) else { break }
+        }
+        if bytes.readableBytes > 0, receiver != nil { pending = bytes }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        receiver?.upstreamPause(self)
+        context.fireChannelReadComplete()
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        self.context = nil
+        isBroken = true
+        let receiver = self.receiver
+        self.receiver = nil
+        if inBody, parser.framing == .untilClose {
+            receiver?.upstreamEnd(self)
+        } else {
+            receiver?.upstreamFailed(self)
+        }
+        context.fireChannelInactive()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if let receiver, !receiver.takesUpstreamBytes { readIsHeld = true } else { context.read() }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { receiver?.upstreamResume(self) }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func takeHead(_ bytes: inout ByteBuffer) -> Bool {
+        do {
+            let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in
+                try parser.parseResponse(raw, isAnswerToHEAD: isAnswerToHEAD)
+            }
+            guard outcome == .complete else { return false }
+        } catch {
+            fail()
+            return false
+        }
+        let head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
+        bytes.moveReaderIndex(forwardBy: parser.length)
+        // An interim answer is for this hop; upgrades are not asked for.
+        if parser.status < 200 { return true }
+        inBody = true
+        switch parser.framing {
+        case .length(let length): bodyLeft = length
+        case .chunked: chunks = ChunkedBody()
+        case .none, .untilClose: break
+        }
+        receiver?.upstreamHead(head, self)
+        if parser.framing == .none { end(&bytes) }
+        return true
+    }
+
+    private func takeBody(_ bytes: inout ByteBuffer) -> Bool {
+        switch parser.framing {
+        case .length:
+            guard let piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes)) else { return false }
+            bodyLeft -= piece.readableBytes
+            receiver?.upstreamBody(piece, self)
+            if bodyLeft == 0 { end(&bytes) }
+        case .chunked:
+            do {
+                let taken = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try chunks.feed(raw) { _ in } }
+                guard let piece = bytes.readSlice(length: taken) else { return false }
+                receiver?.upstreamBody(piece, self)
+                if chunks.isDone { end(&bytes) }
+            } catch {
+                fail()
+                return false
+            }
+        case .untilClose, .none:
+            guard let piece = bytes.readSlice(length: bytes.readableBytes) else { return false }
+            receiver?.upstreamBody(piece, self)
+        }
+        return true
+    }
+
+    private func end(_ bytes: inout ByteBuffer) {
+        let receiver = self.receiver
+        self.receiver = nil
+        inBody = false
+        if !parser.keepsAlive || bytes.readableBytes > 0 {
+            isBroken = true
+            bytes.clear()
+        }
+        receiver?.upstreamEnd(self)
+    }
+
+    private func fail() {
+        let receiver = self.receiver
+        close()
+        receiver?.upstreamFailed(self)
+    }
+}

@@ -1,0 +1,29 @@
+package import NIOCore
+
+/// The bounds of the data path, each with its reason.
+package struct WireLimits: Sendable {
+    /// Fields of a head: more than any browser or SDK sends, few enough to walk.
+    package var fieldsMax = 128
+    /// Bytes of a head: cookies of a browser fit, a head is held in memory whole.
+    package var headBytesMax = 32 << 10
+    /// Bytes of a target: beyond what clients and proxies in front pass on.
+    package var targetBytesMax = 16 << 10
+    /// Time from the first byte of a head to its last: a slow sender must not hold a connection for nothing.
+    package var headTimeout = TimeAmount.seconds(10)
+    /// Time that a kept-alive connection may rest between requests.
+    package var idleTimeout = TimeAmount.seconds(120)
+    /// Time without a byte of a body before the request is given up.
+    package var bodyTimeout = TimeAmount.seconds(60)
+    /// Open connections of one door: descriptors are bounded by the system, and each costs memory.
+    package var connectionsMax = 10_000
+    /// Time for a connection to an upstream.
+    package var connectTimeout = TimeAmount.seconds(10)
+    /// Time without a byte from an upstream that was asked (API Management's default for forward-request).
+    package var upstreamTimeout = TimeAmount.seconds(300)
+    /// Idle connections kept for each upstream on each loop.
+    package var idleUpstreamsMax = 256
+    /// Time that an idle connection to an upstream is kept: below the keep-alive time of common servers.
+    package var idleUpstreamTimeout = TimeAmount.seconds(50)
+
+    package init() {}
+}

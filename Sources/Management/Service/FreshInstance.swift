@@ -1,0 +1,104 @@
+import Foundation
+import ResourceModel
+package import Store
+
+/// What an installation holds before anybody made anything (contracts/api-management.md 1.2).
+package enum FreshInstance {
+    /// The administrator's password, and the keys of the built-in subscription, in the one batch that makes the instance.
+    package static func writes(
+        _ installation: Installation,
+        passwordHash: String,
+        box: SecretBox
+    ) throws -> [ResourceWrite] {
+        let administrator = ResourceID(["users", "1"])
+        let master = ResourceID(["subscriptions", "master"])
+        return [
+            ResourceWrite(
+                .service,
+                .put(properties: installation.properties, index: [], secrets: []),
+                condition: .absent
+            ),
+            ResourceWrite(
+                administrator,
+                .put(
+                    properties: [
+                        "firstName": "Administrator", "lastName": .string(installation.organization),
+                        "email": .string(installation.adminEmail), "state": "active",
+                        "registrationDate": .string(installation.createdAt),
+                    ],
+                    index: [installation.adminEmail.lowercased()],
+                    secrets: [try box.secret(passwordHash, key: administrator.key, slot: "password", isKey: false)]
+                )
+            ),
+            try product(
+                "starter",
+                [
+                    "displayName": "Starter",
+                    "description":
+                        "Subscribers will be able to run 5 calls/minute up to a maximum of 100 calls/week.",
+                    "subscriptionRequired": true, "approvalRequired": false, "subscriptionsLimit": 1,
+                    "state": "published",
+                ]
+            ),
+            try product(
+                "unlimited",
+                [
+                    "displayName": "Unlimited",
+                    "description":
+                        "Subscribers have completely unlimited access to the API. Administrator approval is required.",
+                    "subscriptionRequired": true, "approvalRequired": true, "subscriptionsLimit": 1,
+                    "state": "published",
+                ]
+            ),
+            try subscription(master, "/", "Built-in all-access subscription", nil, installation, box),
+            try subscription(
+                ResourceID(["subscriptions", "starter-admin"]),
+                "/products/starter",
+                "Administrator's Starter",
+                "/users/1",
+                installation,
+                box
+            ),
+            try subscription(
+                ResourceID(["subscriptions", "unlimited-admin"]),
+                "/products/unlimited",
+                "Administrator's Unlimited",
+                "/users/1",
+                installation,
+                box
+            ),
+        ]
+    }
+
+    private static func product(_ name: String, _ properties: JSONObject) throws -> ResourceWrite {
+        ResourceWrite(
+            ResourceID(["products", name]),
+            .put(properties: properties, index: ResourceType.product.index(properties), secrets: [])
+        )
+    }
+
+    private static func subscription(
+        _ id: ResourceID,
+        _ scope: String,
+        _ name: String,
+        _ owner: String?,
+        _ installation: Installation,
+        _ box: SecretBox
+    ) throws -> ResourceWrite {
+        var properties: JSONObject = [
+            "scope": .string(scope), "displayName": .string(name), "state": "active", "allowTracing": false,
+            "createdDate": .string(installation.createdAt), "startDate": .string(installation.createdAt),
+        ]
+        if let owner { properties["ownerId"] = .string(owner) }
+        return ResourceWrite(
+            id,
+            .put(
+                properties: properties,
+                index: ResourceType.subscription.index(properties),
+                secrets: try ["primaryKey", "secondaryKey"].map {
+                    try box.secret(Identifier.hex32(), key: id.key, slot: $0, isKey: true)
+                }
+            )
+        )
+    }
+}

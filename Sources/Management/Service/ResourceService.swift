@@ -1,0 +1,224 @@
+import Foundation
+import HTTPServing
+package import ResourceModel
+package import Store
+
+/// The one way to managed resources: every door of the control plane, and every type, goes through here.
+package struct ResourceService: Sendable {
+    /// A page of a list, and where the next one begins.
+    package struct Page: Sendable {
+        package let resources: [Resource]
+        package let count: Int
+        package let next: String?
+    }
+
+    /// Elements of a page when the caller does not say, and at most.
+    package static let pageDefault = 100
+    package static let pageMax = 1000
+
+    package let store: any ResourceStore
+    private let box: SecretBox
+    private let servicesURL: @Sendable () -> String
+    /// Waits until the gateway's snapshot holds the change, so that a caller's next request meets it.
+    private let afterCommit: @Sendable (Int64) async -> Void
+
+    package init(
+        store: any ResourceStore,
+        box: SecretBox,
+        servicesURL: @Sendable @escaping () -> String,
+        afterCommit: @Sendable @escaping (Int64) async -> Void
+    ) {
+        self.store = store
+        self.box = box
+        self.servicesURL = servicesURL
+        self.afterCommit = afterCommit
+    }
+
+    package func get(_ id: ResourceID) async throws -> Resource {
+        guard let resource = try await store.get(id) else { throw ResourceService.notFound(id) }
+        return resource
+    }
+
+    package func list(
+        _ type: ResourceType,
+        parent: ResourceID,
+        top: Int,
+        skip: Int,
+        after: String?,
+        contains: String?
+    ) async throws -> Page {
+        if parent != .service, try await store.get(parent) == nil { throw ResourceService.notFound(parent) }
+        let word = type.path.split(separator: "/").last.map(String.init) ?? type.path
+        var query = ResourceQuery(parent: parent, type: word, limit: top + 1)
+        query.after = after
+        query.offset = after == nil ? skip : 0
+        query.contains = contains
+        let found = try await store.list(query)
+        let page = Array(found.prefix(top))
+        return Page(
+            resources: page,
+            count: try await store.count(query),
+            next: found.count > top ? page.last?.id.key : nil
+        )
+    }
+
+    /// Creates or replaces.
+    ///
+    /// - Parameters:
+    ///   - given: the document's properties, secrets among them.
+    ///   - ifMatch: `*` or an etag; then the resource must be there.
+    /// - Returns: the resource, and whether it is new.
+    package func put(
+        _ type: ResourceType,
+        _ id: ResourceID,
+        _ given: JSONObject,
+        ifMatch: String?
+    ) async throws -> (resource: Resource, isNew: Bool) {
+        try type.nameRule.check(id.name)
+        let before = try await store.get(id)
+        return try await write(type, id, given, before: before, condition: condition(ifMatch, before: before))
+    }
+
+    /// Changes single properties of a resource that is there.
+    package func patch(
+        _ type: ResourceType,
+        _ id: ResourceID,
+        _ given: JSONObject,
+        ifMatch: String?
+    ) async throws -> Resource {
+        guard let ifMatch else { throw ResourceService.missingIfMatch }
+        let before = try await get(id)
+        var merged = before.properties
+        for member in given.members { merged[member.name] = member.value.isNull ? nil : member.value }
+        return try await write(type, id, merged, before: before, condition: condition(ifMatch, before: before)).resource
+    }
+
+    package func delete(
+        _ type: ResourceType,
+        _ id: ResourceID,
+        ifMatch: String?,
+        request: DeletionRequest = DeletionRequest()
+    ) async throws {
+        guard let ifMatch else { throw ResourceService.missingIfMatch }
+        guard let before = try await store.get(id) else { throw ResourceService.notFound(id) }
+        try await type.deletionRules(id, request, store)
+        var writes = [ResourceWrite(id, .delete, condition: condition(ifMatch, before: before))]
+        for dependent in try await type.dependents(id, store) { writes.append(ResourceWrite(dependent, .delete)) }
+        try await apply(writes)
+        await afterCommit(try await store.lastSequence())
+    }
+
+    /// A secret of a resource in plain text.
+    package func secret(_ id: ResourceID, _ slot: String) async throws -> String? {
+        guard let sealed = try await store.secrets(id)[slot] else { return nil }
+        return try box.open(sealed, key: id.key, slot: slot)
+    }
+
+    /// Sets a secret and nothing else.
+    package func setSecret(_ type: ResourceType, _ id: ResourceID, _ slot: String, _ text: String) async throws {
+        let before = try await get(id)
+        let isKey = type.secrets.first { $0.property == slot }?.isKey ?? false
+        let secret = try box.secret(text, key: id.key, slot: slot, isKey: isKey)
+        let write = ResourceWrite(
+            id,
+            .put(properties: before.properties, index: type.index(before.properties), secrets: [secret]),
+            condition: .etag(before.etag)
+        )
+        let result = try await apply([write])
+        if let sequence = result.last?.sequence { await afterCommit(sequence) }
+    }
+
+    // MARK: - Inside
+
+    private func write(
+        _ type: ResourceType,
+        _ id: ResourceID,
+        _ given: JSONObject,
+        before: Resource?,
+        condition: ResourceWrite.Condition
+    ) async throws -> (resource: Resource, isNew: Bool) {
+        var draft = ResourceDraft(
+            id: id,
+            properties: try PropertyRule.apply(type.properties, to: given, before: before?.properties),
+            before: before,
+            secrets: try secrets(type, given)
+        )
+        let context = RuleContext(
+            store: store,
+            servicesURL: servicesURL(),
+            now: Date().formatted(.iso8601)
+        )
+        try await type.rules(&draft, context)
+        if id.segments.count > 2 { draft.requirements.append(.exists(id.parent)) }
+        var writes: [SecretWrite] = []
+        for (slot, text) in draft.secrets.sorted(by: { $0.key < $1.key }) {
+            let isKey = type.secrets.first { $0.property == slot }?.isKey ?? false
+            writes.append(try box.secret(text, key: id.key, slot: slot, isKey: isKey))
+        }
+        let write = ResourceWrite(
+            id,
+            .put(properties: draft.properties, index: type.index(draft.properties), secrets: writes),
+            condition: condition,
+            requirements: draft.requirements
+        )
+        guard let resource = try await apply([write]).first else { throw ResourceService.notFound(id) }
+        await afterCommit(resource.sequence)
+        return (resource, before == nil)
+    }
+
+    private func secrets(_ type: ResourceType, _ given: JSONObject) throws(APIError) -> [String: String] {
+        var result: [String: String] = [:]
+        for rule in type.secrets {
+            guard let value = given[rule.property], !value.isNull else { continue }
+            guard let text = value.string, (1...rule.bytesMax).contains(text.utf8.count) else {
+                throw .validation(rule.property, "The value must be a text of 1 to \(rule.bytesMax) bytes.")
+            }
+            result[rule.property] = text
+        }
+        return result
+    }
+
+    private func condition(_ ifMatch: String?, before: Resource?) -> ResourceWrite.Condition {
+        switch ifMatch {
+        // Without a condition a create stays a create: of two at once only one may say 201.
+        case nil: before == nil ? .absent : .exists
+        case "*": .exists
+        case let etag?: .etag(bareETag(etag))
+        }
+    }
+
+    @discardableResult
+    private func apply(_ writes: [ResourceWrite]) async throws -> [Resource] {
+        do { return try await store.apply(writes) } catch let error as StoreError { throw APIError(error) }
+    }
+
+    static func notFound(_ id: ResourceID) -> APIError {
+        .notFound(id == .service ? "Resource not found." : "\(id.type) not found: \(id.name)")
+    }
+
+    static let missingIfMatch = APIError(
+        status: 400,
+        code: "MissingRequiredHeader",
+        message: "The If-Match header is required."
+    )
+}
+
+extension APIError {
+    /// What a caller is told when the store refused a write.
+    package init(_ error: StoreError) {
+        switch error {
+        case .notFound(let id): self = ResourceService.notFound(id)
+        case .etagMismatch: self = .preconditionFailed
+        case .alreadyExists(let id): self = .conflict("The resource \(id.name) already exists.")
+        case .missingReference(let id):
+            self = .notFound("\(id.type) not found: \(id.name)")
+        case .notUnique(let field, let value):
+            self = .validation(field, "Another resource has the same \(field) \"\(value)\".")
+        case .hasChildren(let id): self = .conflict("The resource \(id.name) is still in use.")
+        case .overloaded:
+            self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
+        case .newerSchema, .notDurable:
+            self = APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+        }
+    }
+}

@@ -1,0 +1,13 @@
+import ResourceModel
+
+/// All types of the control plane.
+package enum ResourceTypes {
+    package static let all: [ResourceType] = [
+        .api, .operation, .product, .productAPI, .subscription,
+    ]
+
+    /// The type of these type words, whatever their case.
+    package static func type(path: String) -> ResourceType? {
+        all.first { $0.path.lowercased() == path.lowercased() }
+    }
+}

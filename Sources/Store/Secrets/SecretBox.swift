@@ -1,0 +1,94 @@
+import Crypto
+import CryptoExtras
+import Foundation
+import ResourceModel
+
+/// Seals secrets at rest, and makes the keyed hashes that keys are found by.
+///
+/// Both keys are derived from the installation's master key, so that no two installations share either.
+package struct SecretBox: Sendable {
+    private let sealing: SymmetricKey
+    private let lookup: SymmetricKey
+
+    /// - Parameter masterKey: 32 random bytes.
+    package init(masterKey: [UInt8]) {
+        let master = SymmetricKey(data: masterKey)
+        sealing = SecretBox.derive(master, "gatehouse secret box v1")
+        lookup = SecretBox.derive(master, "gatehouse key look-up v1")
+    }
+
+    private static func derive(_ master: SymmetricKey, _ purpose: String) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(inputKeyMaterial: master, info: Data(purpose.utf8), outputByteCount: 32)
+    }
+
+    /// AES-256-GCM; the context, as the resource's key and slot, must be the same when it is opened.
+    package func seal(_ text: String, context: String) throws -> [UInt8] {
+        let box = try AES.GCM.seal(Data(text.utf8), using: sealing, authenticating: Data(context.utf8))
+        guard let combined = box.combined else { throw StoreError.notDurable("sealing failed") }
+        return Array(combined)
+    }
+
+    package func open(_ sealed: [UInt8], context: String) throws -> String {
+        let box = try AES.GCM.SealedBox(combined: Data(sealed))
+        return String(
+            decoding: try AES.GCM.open(box, using: sealing, authenticating: Data(context.utf8)),
+            as: UTF8.self
+        )
+    }
+
+    /// HMAC-SHA256 of a key, for look-up without the key itself.
+    package func hash(_ key: UnsafeRawBufferPointer) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: key, using: lookup))
+    }
+
+    package func hash(_ key: String) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Data(key.utf8), using: lookup))
+    }
+
+    /// A secret of a resource, ready to be written.
+    ///
+    /// - Parameter isKey: whether callers present it, so that it must be found by its hash.
+    package func secret(_ text: String, key: String, slot: String, isKey: Bool) throws -> SecretWrite {
+        SecretWrite(
+            slot: slot,
+            ciphertext: try seal(text, context: "\(key)#\(slot)"),
+            hash: isKey ? hash(text) : nil
+        )
+    }
+
+    package func open(_ sealed: [UInt8], key: String, slot: String) throws -> String {
+        try open(sealed, context: "\(key)#\(slot)")
+    }
+}
+
+/// Passwords at rest: scrypt with a salt of their own.
+package enum PasswordHash {
+    // Interactive parameters of RFC 7914's time: 16 MiB and some 50 ms a try.
+    private static let rounds = 1 << 14
+    private static let blockSize = 8
+
+    package static func make(_ password: String, salt: [UInt8]) throws -> String {
+        let key = try derive(password, salt)
+        return "scrypt$\(rounds)$\(blockSize)$\(Data(salt).base64EncodedString())$\(Data(key).base64EncodedString())"
+    }
+
+    package static func verify(_ password: String, _ stored: String) -> Bool {
+        let parts = stored.split(separator: "$").map(String.init)
+        guard parts.count == 5, parts[0] == "scrypt", let salt = Data(base64Encoded: parts[3]),
+            let expected = Data(base64Encoded: parts[4]), let key = try? derive(password, Array(salt))
+        else { return false }
+        return ConstantTime.equal(key, Array(expected))
+    }
+
+    private static func derive(_ password: String, _ salt: [UInt8]) throws -> [UInt8] {
+        let key = try KDF.Scrypt.deriveKey(
+            from: Data(password.utf8),
+            salt: Data(salt),
+            outputByteCount: 32,
+            rounds: rounds,
+            blockSize: blockSize,
+            parallelism: 1
+        )
+        return key.withUnsafeBytes { Array($0) }
+    }
+}

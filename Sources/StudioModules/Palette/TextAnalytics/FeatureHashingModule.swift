@@ -1,0 +1,79 @@
+import DataTables
+
+/// Feature Hashing: counts of hashed n-grams, Vowpal Wabbit's way, as 2^k columns for each target column.
+struct FeatureHashingModule: StudioModule {
+    static let descriptor = ModuleDescriptor(
+        name: "Feature Hashing",
+        category: ["Text Analytics"],
+        inputs: [.init("Dataset")],
+        outputs: [.init("Transformed dataset")],
+        parameters: [
+            .init("Target columns", .columns, default: .columns(.types(["string"], kinds: ["feature"]))),
+            .init("Hashing bitsize", .integer(1...31), default: .int(10)),
+            .init("N-grams", .integer(0...10), default: .int(2)),
+        ],
+        isRowWise: true
+    )
+
+    private let targets: ColumnSelection
+    private let bits: Int
+    private let ngrams: Int
+
+    init(_ parameters: BoundParameters) {
+        targets = parameters.columns("Target columns")
+        bits = parameters.int("Hashing bitsize")
+        ngrams = parameters.int("N-grams")
+    }
+
+    func run(_ inputs: [PortValue?], _ context: ModuleContext) throws(ModuleError) -> [PortValue] {
+        let table = try table(inputs, 0)
+        let places = try targets.resolve(in: table)
+        guard !places.isEmpty else {
+            throw ModuleError(.nothingSelected, "The selection \"Target columns\" selects no columns.")
+        }
+        var elements = table.elements
+        var place = 0
+        for element in table.elements {
+            if places.contains(where: { $0.contains(place) }) {
+                guard case .column(let column) = element, case .string(let texts) = column.values,
+                    column.role == .feature
+                else { throw unsupported(element) }
+                let hasher = NGramHasher(bits: bits, ngrams: ngrams)
+                elements.append(.sparse(try hasher.block(texts, prefix: prefix(column.name, elements), context)))
+            } else if case .sparse = element, places.contains(where: { $0.overlaps(place..<(place + element.width)) }) {
+                throw unsupported(element)
+            }
+            place += element.width
+        }
+        return [.table(DataTable(elements: elements, rowCount: table.rowCount))]
+    }
+
+    private func unsupported(_ element: DataTable.Element) -> ModuleError {
+        switch element {
+        case .column(let column):
+            ModuleError(
+                .unsupportedType,
+                "Cannot process column \"\(column.name)\" of type \(column.values.type.rawValue). "
+                    + "Feature Hashing takes string columns that are features."
+            )
+        case .sparse(let block):
+            ModuleError(.unsupportedType, "Cannot process column \"\(block.prefix)…\" of type Int32.")
+        }
+    }
+
+    /// `{column}_HashingFeature.`, and `{column}_HashingFeature2.` where that name is taken.
+    private func prefix(_ column: String, _ elements: [DataTable.Element]) -> String {
+        var attempt = 1
+        while true {
+            let prefix = "\(column)_HashingFeature\(attempt == 1 ? "" : String(attempt))."
+            let isTaken = elements.contains { element in
+                switch element {
+                case .column(let other): other.name.hasPrefix(prefix)
+                case .sparse(let block): block.prefix == prefix
+                }
+            }
+            if !isTaken { return prefix }
+            attempt += 1
+        }
+    }
+}

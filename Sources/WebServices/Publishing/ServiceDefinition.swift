@@ -1,0 +1,52 @@
+package import DataTables
+import ResourceModel
+package import StudioModules
+
+/// A published service as a value: the plan that scores, and the schemas of its ports.
+package struct ServiceDefinition: Sendable {
+    package struct Port: Sendable {
+        package let name: String
+        package let columns: [ColumnSchema]
+    }
+
+    /// A wider input could not be written as a request anyway.
+    package static let inputColumnsMax = 10_000
+    /// Columns of an output that its swagger document names.
+    package static let documentedColumnsMax = 10_000
+
+    package let workspace: String
+    package let serviceID: String
+    package let name: String
+    package let description: String
+    package let plan: ScoringPlan
+    package let inputs: [Port]
+    package let outputs: [(name: String, schema: TableSchema)]
+
+    /// Columns of all outputs together, as published.
+    package var outputWidth: Int { outputs.reduce(0) { $0 + $1.schema.columnCount } }
+}
+
+/// An endpoint of a service, ready to score.
+package final class ScoringEndpoint: Sendable {
+    package let id: String
+    package let name: String
+    package let definition: ServiceDefinition
+    package let maxConcurrentCalls: Int
+    /// Keyed hashes of the two keys.
+    let keyHashes: [[UInt8]]
+    let running = RunningCount()
+
+    package init(
+        id: String,
+        name: String,
+        definition: ServiceDefinition,
+        maxConcurrentCalls: Int,
+        keyHashes: [[UInt8]]
+    ) {
+        self.id = id
+        self.name = name
+        self.definition = definition
+        self.maxConcurrentCalls = maxConcurrentCalls
+        self.keyHashes = keyHashes
+    }
+}

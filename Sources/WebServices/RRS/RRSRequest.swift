@@ -1,0 +1,345 @@
+import DataTables
+import ResourceModel
+import StudioModules
+
+/// A scoring request as values: one table an input, and the caller's parameters.
+struct RRSRequest {
+    var tables: [DataTable?]
+    var parameters: [(name: String, value: ParameterValue)]
+
+    /// Rows of the longest input.
+    var rows: Int { tables.reduce(0) { max($0, $1?.rowCount ?? 0) } }
+}
+
+/// Reads request bodies straight from their bytes into columns.
+///
+/// Both shapes are taken on either URL: the table form, and the row objects of `format=swagger`.
+struct RRSRequestReader {
+    private let definition: ServiceDefinition
+    private let limits: ServiceLimits
+    private var scanner: JSONScanner
+    private var tables: [DataTable?]
+    private var parameters: [(name: String, value: ParameterValue)] = []
+    private var sawInputs = false
+
+    init(_ body: [UInt8], _ definition: ServiceDefinition, _ limits: ServiceLimits) throws(ServiceError) {
+        guard !body.isEmpty else { throw .badArgument("RequestIsEmpty", "The request has no body.") }
+        do { scanner = try JSONScanner(body, allowsNaN: true) } catch { throw ServiceError(json: error) }
+        self.definition = definition
+        self.limits = limits
+        tables = Array(repeating: nil, count: definition.inputs.count)
+    }
+
+    mutating func read() throws(ServiceError) -> RRSRequest {
+        try walk { reader, name throws(ServiceError) in
+            switch name {
+            case "Inputs":
+                reader.sawInputs = true
+                if try reader.takeNull() { return }
+                try reader.walk { reader, name throws(ServiceError) in try reader.input(name) }
+            case "GlobalParameters": try reader.globalParameters()
+            default: try reader.skip()
+            }
+        }
+        try end()
+        for (place, port) in definition.inputs.enumerated() where tables[place] == nil {
+            guard sawInputs else {
+                throw .badArgument(
+                    "MissingRequestInput",
+                    "The request has no \"Inputs\"; the input \"\(port.name)\" is needed."
+                )
+            }
+            throw .badArgument("MissingRequestInput", "The input \"\(port.name)\" is missing.")
+        }
+        return try finish()
+    }
+
+    /// The legacy 1.0 form: one row under `Instance.FeatureVector`.
+    mutating func readLegacy() throws(ServiceError) -> RRSRequest {
+        guard definition.inputs.count <= 1, definition.outputs.count == 1 else {
+            throw .invalidOperation(
+                "MultipleInputsNotAllowed",
+                "The service has several inputs or outputs; call it by /execute."
+            )
+        }
+        try walk { reader, name throws(ServiceError) in
+            guard name == "Instance" else { return try reader.skip() }
+            try reader.walk { reader, name throws(ServiceError) in
+                switch name {
+                case "FeatureVector" where !reader.definition.inputs.isEmpty:
+                    reader.tables[0] = try reader.rowObjects(reader.definition.inputs[0], isSingle: true)
+                case "GlobalParameters": try reader.globalParameters()
+                default: try reader.skip()
+                }
+            }
+        }
+        try end()
+        guard definition.inputs.isEmpty || tables[0] != nil else {
+            throw .badArgument("MissingRequestInput", "The request has no \"Instance\" with a \"FeatureVector\".")
+        }
+        return try finish()
+    }
+
+    // MARK: - Inputs
+
+    private mutating func input(_ name: String) throws(ServiceError) {
+        guard let place = definition.inputs.firstIndex(where: { $0.name == name }) else {
+            throw .badArgument(
+                "InvalidInputNames",
+                "Invalid service input name(s) specified in the request: \(name.prefix(64)). "
+                    + "Please map the input data to the correct service inputs and try again."
+            )
+        }
+        guard tables[place] == nil else {
+            throw .badArgument("RequestBodyInvalid", "The input \"\(name)\" stands twice.")
+        }
+        switch try peek() {
+        case 0x5B: tables[place] = try rowObjects(definition.inputs[place], isSingle: false)
+        case 0x7B: tables[place] = try table(definition.inputs[place])
+        default:
+            throw .badUserArgument(
+                "InputParseError",
+                "The input \"\(name)\" must be an object with ColumnNames and Values, or a list of rows."
+            )
+        }
+    }
+
+    private mutating func table(_ port: ServiceDefinition.Port) throws(ServiceError) -> DataTable {
+        var order: [Int]?
+        var valuesPlace: Int?
+        var result: DataTable?
+        try walk { reader, name throws(ServiceError) in
+            switch name {
+            case "ColumnNames":
+                order = try reader.columnOrder(port)
+            case "Values":
+                if let order {
+                    result = try reader.values(port, order)
+                } else {
+                    // The names follow the values: come back when they are known.
+                    valuesPlace = reader.scanner.index
+                    try reader.skip()
+                }
+            default: try reader.skip()
+            }
+        }
+        guard let order else {
+            throw .badUserArgument("InputParseError", "The input \"\(port.name)\" has no \"ColumnNames\".")
+        }
+        if result == nil, let valuesPlace {
+            let end = scanner.index
+            scanner.move(to: valuesPlace)
+            result = try values(port, order)
+            scanner.move(to: end)
+        }
+        guard let result else {
+            throw .badUserArgument("InputParseError", "The input \"\(port.name)\" has no \"Values\".")
+        }
+        return result
+    }
+
+    /// For each name of the request the column of the schema; all of the schema must be named, once.
+    private mutating func columnOrder(_ port: ServiceDefinition.Port) throws(ServiceError) -> [Int] {
+        var order: [Int] = []
+        try elements { reader throws(ServiceError) in
+            let name: String
+            do throws(JSONError) { name = try reader.scanner.string() } catch { throw ServiceError(json: error) }
+            guard let place = port.columns.firstIndex(where: { $0.name == name }) else {
+                throw RRSRequestReader.unknownColumn(name, port)
+            }
+            guard !order.contains(place) else {
+                throw .badUserArgument(
+                    "InputMismatchError",
+                    "The column \"\(name)\" stands twice in the input \"\(port.name)\"."
+                )
+            }
+            order.append(place)
+        }
+        if order.count < port.columns.count, let missing = port.columns.indices.first(where: { !order.contains($0) }) {
+            throw RRSRequestReader.missingColumn(port.columns[missing].name, port)
+        }
+        return order
+    }
+
+    private mutating func values(_ port: ServiceDefinition.Port, _ order: [Int]) throws(ServiceError) -> DataTable {
+        var builder = ColumnsBuilder(port, limits)
+        try elements { reader throws(ServiceError) in
+            var count = 0
+            try reader.elements { reader throws(ServiceError) in
+                guard count < order.count else { throw RRSRequestReader.wrongWidth(builder.rows, order.count, port) }
+                try builder.take(&reader.scanner, column: order[count])
+                count += 1
+            }
+            guard count == order.count else { throw RRSRequestReader.wrongWidth(builder.rows, order.count, port) }
+            try builder.endRow()
+        }
+        return builder.table
+    }
+
+    private mutating func rowObjects(
+        _ port: ServiceDefinition.Port,
+        isSingle: Bool
+    ) throws(ServiceError) -> DataTable {
+        var builder = ColumnsBuilder(port, limits)
+        if isSingle {
+            try rowObject(port, &builder)
+        } else {
+            try elements { reader throws(ServiceError) in try reader.rowObject(port, &builder) }
+        }
+        return builder.table
+    }
+
+    private mutating func rowObject(
+        _ port: ServiceDefinition.Port,
+        _ builder: inout ColumnsBuilder
+    ) throws(ServiceError) {
+        var seen = 0
+        try walk { reader, name throws(ServiceError) in
+            guard let place = port.columns.firstIndex(where: { $0.name == name }) else {
+                throw RRSRequestReader.unknownColumn(name, port)
+            }
+            guard !builder.hasCell(place) else {
+                throw .badUserArgument(
+                    "InputMismatchError",
+                    "The column \"\(name)\" stands twice in row \(builder.rows + 1)."
+                )
+            }
+            try builder.take(&reader.scanner, column: place)
+            seen += 1
+        }
+        if seen < port.columns.count, let missing = port.columns.indices.first(where: { !builder.hasCell($0) }) {
+            throw RRSRequestReader.missingColumn(port.columns[missing].name, port)
+        }
+        try builder.endRow()
+    }
+
+    private static func unknownColumn(_ name: String, _ port: ServiceDefinition.Port) -> ServiceError {
+        .badUserArgument(
+            "InputMismatchError",
+            "The input \"\(port.name)\" has no column \"\(name.prefix(128))\"; its columns are "
+                + port.columns.prefix(20).map { "\"\($0.name)\"" }.joined(separator: ", ") + "."
+        )
+    }
+
+    private static func missingColumn(_ name: String, _ port: ServiceDefinition.Port) -> ServiceError {
+        .badUserArgument("InputMismatchError", "The input \"\(port.name)\" lacks the column \"\(name)\".")
+    }
+
+    private static func wrongWidth(_ row: Int, _ count: Int, _ port: ServiceDefinition.Port) -> ServiceError {
+        .badUserArgument(
+            "InputParseError",
+            "Row \(row + 1) of the input \"\(port.name)\" does not have \(count) values, one for each column name."
+        )
+    }
+
+    // MARK: - Parameters
+
+    private mutating func globalParameters() throws(ServiceError) {
+        if try takeNull() { return }
+        try walk { reader, name throws(ServiceError) in
+            guard let parameter = reader.definition.plan.parameters.first(where: { $0.name == name }) else {
+                throw .badUserArgument("UnexpectedParameter", "The service has no parameter \"\(name.prefix(128))\".")
+            }
+            let json = try reader.scalar()
+            do throws(ModuleError) {
+                reader.parameters.append((name, try parameter.descriptor.value(json)))
+            } catch {
+                throw .badArgument("BadParameterValue", "The parameter \"\(name)\": \(error.message)")
+            }
+        }
+    }
+
+    private mutating func scalar() throws(ServiceError) -> JSONValue {
+        do {
+            switch try scanner.peek() {
+            case 0x22: return .string(try scanner.string())
+            case 0x74:
+                try scanner.word("true")
+                return .bool(true)
+            case 0x66:
+                try scanner.word("false")
+                return .bool(false)
+            case 0x6E:
+                try scanner.word("null")
+                return .null
+            case 0x7B, 0x5B:
+                let start = scanner.index
+                try scanner.skipValue()
+                return try JSONValue(parsing: Array(scanner.bytes[start..<scanner.index]))
+            default:
+                let text = String(decoding: scanner.bytes[try scanner.rawNumber()], as: UTF8.self)
+                return Int(text).map(JSONValue.int) ?? .double(Double(text) ?? .nan)
+            }
+        } catch { throw ServiceError(json: error) }
+    }
+
+    private func finish() throws(ServiceError) -> RRSRequest {
+        for parameter in definition.plan.parameters
+        where !parameter.hasDefault && !parameters.contains(where: { $0.name == parameter.name }) {
+            throw .badUserArgument(
+                "MissingRequiredGlobalParameters",
+                "The parameter \"\(parameter.name)\" is required."
+            )
+        }
+        return RRSRequest(tables: tables, parameters: parameters)
+    }
+
+    // MARK: - Walking
+
+    private mutating func walk(
+        _ body: (inout RRSRequestReader, String) throws(ServiceError) -> Void
+    ) throws(ServiceError) {
+        do {
+            try scanner.expect(0x7B)
+            if try scanner.take(0x7D) { return }
+        } catch { throw ServiceError(json: error) }
+        while true {
+            let name: String
+            do {
+                name = try scanner.string()
+                try scanner.expect(0x3A)
+                _ = try scanner.peek()
+            } catch { throw ServiceError(json: error) }
+            try body(&self, name)
+            do {
+                if try scanner.take(0x2C) { continue }
+                try scanner.expect(0x7D)
+                return
+            } catch { throw ServiceError(json: error) }
+        }
+    }
+
+    private mutating func elements(_ body: (inout RRSRequestReader) throws(ServiceError) -> Void) throws(ServiceError) {
+        do {
+            try scanner.expect(0x5B)
+            if try scanner.take(0x5D) { return }
+        } catch { throw ServiceError(json: error) }
+        while true {
+            _ = try peek()
+            try body(&self)
+            do {
+                if try scanner.take(0x2C) { continue }
+                try scanner.expect(0x5D)
+                return
+            } catch { throw ServiceError(json: error) }
+        }
+    }
+
+    private mutating func peek() throws(ServiceError) -> UInt8 {
+        do { return try scanner.peek() } catch { throw ServiceError(json: error) }
+    }
+
+    private mutating func takeNull() throws(ServiceError) -> Bool {
+        guard try peek() == 0x6E else { return false }
+        do { try scanner.word("null") } catch { throw ServiceError(json: error) }
+        return true
+    }
+
+    private mutating func skip() throws(ServiceError) {
+        do { try scanner.skipValue() } catch { throw ServiceError(json: error) }
+    }
+
+    private mutating func end() throws(ServiceError) {
+        do { try scanner.end() } catch { throw ServiceError(json: error) }
+    }
+}

@@ -1,0 +1,229 @@
+package import HTTPWire
+package import NIOCore
+package import NIOPosix
+import ResourceModel
+import StudioModules
+
+/// The web services of one event loop: target, key and body in, a whole answer out.
+///
+/// The services door and the gateway both call this, so that a managed call is answered by the same code in the same process.
+package final class ServiceCalls {
+    private let wire: WireLoop
+    private let registry: ServiceRegistry
+    private let workers: NIOThreadPool
+    package let limits: ServiceLimits
+    private let host: @Sendable () -> ServiceHost
+    private let hashKey: (UnsafeRawBufferPointer) -> [UInt8]
+    private let running: RunningTotal
+    private var endpoints: [String: ScoringEndpoint] = [:]
+    private var generation = 0
+    /// Keys that were verified, and the endpoint they open.
+    private var verified = VerifiedKeys<String>()
+
+    package init(
+        wire: WireLoop,
+        registry: ServiceRegistry,
+        workers: NIOThreadPool,
+        limits: ServiceLimits,
+        running: RunningTotal,
+        host: @Sendable @escaping () -> ServiceHost,
+        hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8]
+    ) {
+        self.wire = wire
+        self.registry = registry
+        self.workers = workers
+        self.limits = limits
+        self.running = running
+        self.host = host
+        self.hashKey = hashKey
+    }
+
+    private enum Action {
+        case answer(ByteBuffer)
+        case score(ScoringEndpoint, RRSCall)
+    }
+
+    /// Answers a request.
+    ///
+    /// - Parameters:
+    ///   - target: path and query, from the path's first slash on.
+    ///   - completion: is called once, perhaps before this returns.
+    /// - Returns: what ends the work, where it goes on.
+    package func respond(
+        to target: ByteBuffer,
+        _ connection: DownstreamConnection,
+        body: ByteBuffer,
+        completion: @escaping (ByteBuffer) -> Void
+    ) -> WorkerCall? {
+        if registry.refresh(&endpoints, &generation) { verified.removeAll() }
+        let action: Action
+        do throws(ServiceError) {
+            action = try decide(target, connection)
+        } catch {
+            completion(answer(error))
+            return nil
+        }
+        switch action {
+        case .answer(let bytes):
+            completion(bytes)
+            return nil
+        case .score(let endpoint, let call):
+            let work = body.readableBytes * (endpoint.definition.outputWidth + 8)
+            let bytes = Array(body.readableBytesView)
+            if endpoint.definition.plan.isRowWise, work <= limits.inlineWorkMax,
+                endpoint.definition.plan.parameters.isEmpty
+            {
+                do throws(ServiceError) { completion(answer(try call.run(bytes, nil))) } catch {
+                    completion(answer(error))
+                }
+                return nil
+            }
+            return scoreOnWorker(endpoint, call, bytes, completion)
+        }
+    }
+
+    private func scoreOnWorker(
+        _ endpoint: ScoringEndpoint,
+        _ call: RRSCall,
+        _ body: [UInt8],
+        _ completion: @escaping (ByteBuffer) -> Void
+    ) -> WorkerCall? {
+        guard endpoint.running.enter(max: endpoint.maxConcurrentCalls) else {
+            completion(answer(.throttled(endpoint: endpoint.id, max: endpoint.maxConcurrentCalls)))
+            return nil
+        }
+        guard running.count.enter(max: limits.concurrentCallsMax) else {
+            endpoint.running.leave()
+            completion(answer(.noMoreResources))
+            return nil
+        }
+        let token = CallToken(deadline: .now() + limits.timeout)
+        let running = running
+        let bound = NIOLoopBound((calls: self, completion: completion), eventLoop: wire.loop)
+        let loop = wire.loop
+        workers.submit { state in
+            let result: Result<[UInt8], ServiceError>
+            if case .active = state {
+                result = Result { () throws(ServiceError) in try call.run(body, token) }
+            } else {
+                result = .failure(.noMoreResources)
+            }
+            endpoint.running.leave()
+            running.count.leave()
+            loop.execute {
+                switch result {
+                case .success(let bytes): bound.value.completion(bound.value.calls.answer(bytes))
+                case .failure(let error): bound.value.completion(bound.value.calls.answer(error))
+                }
+            }
+        }
+        return WorkerCall(token)
+    }
+
+    // MARK: - Deciding
+
+    private func decide(_ target: ByteBuffer, _ connection: DownstreamConnection) throws(ServiceError) -> Action {
+        let parts = try TargetParts(target)
+        guard let endpoint = endpoints[parts.endpoint] else { throw parts.unknownService }
+        guard endpoint.definition.workspace == parts.workspace else {
+            throw .notFound("WorkspaceNotFound", "The workspace \(parts.workspace.prefix(64)) was not found.")
+        }
+        let method = connection.head.withUnsafeReadableBytes {
+            String(decoding: $0[connection.parser.method], as: UTF8.self)
+        }
+        switch (method, parts.operation) {
+        case ("GET", "swagger.json"), ("HEAD", "swagger.json"):
+            let document = SwaggerDocument(endpoint: endpoint, host: host()).json
+            return .answer(answer(document.bytes, omitsBody: method == "HEAD"))
+        case ("POST", "execute"):
+            try authorize(endpoint, connection)
+            return .score(
+                endpoint,
+                RRSCall(definition: endpoint.definition, form: try parts.executeForm(), limits: limits)
+            )
+        case ("POST", "score"):
+            try authorize(endpoint, connection)
+            return .score(endpoint, RRSCall(definition: endpoint.definition, form: .score, limits: limits))
+        default:
+            throw .notFound(
+                "WebServiceNotFound",
+                "The service has no operation \(method.prefix(16)) \(parts.operation.prefix(64))."
+            )
+        }
+    }
+
+    /// Either key of the endpoint, as `Bearer` in any case, however many blanks follow.
+    private func authorize(_ endpoint: ScoringEndpoint, _ connection: DownstreamConnection) throws(ServiceError) {
+        let isAuthorized = connection.head.withUnsafeReadableBytes { head -> Bool in
+            guard let value = connection.parser.value("authorization", in: head), value.count > 7,
+                Octets.equal(UnsafeRawBufferPointer(rebasing: value[..<6]), "bearer"), value[6] == 0x20
+            else { return false }
+            var start = 7
+            while start < value.count, value[start] == 0x20 { start += 1 }
+            let key = UnsafeRawBufferPointer(rebasing: value[start...])
+            guard !key.isEmpty else { return false }
+            if verified.find(key) == endpoint.id { return true }
+            let hash = hashKey(key)
+            var isKnown = false
+            for known in endpoint.keyHashes where ConstantTime.equal(known, hash) { isKnown = true }
+            if isKnown { verified.insert(key, endpoint.id) }
+            return isKnown
+        }
+        guard isAuthorized else { throw .unauthorized }
+    }
+
+    // MARK: - Answers
+
+    private func answer(_ body: [UInt8], omitsBody: Bool = false) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(body.count + 256)
+        writeHead(&buffer, status: 200, contentLength: body.count)
+        if !omitsBody { buffer.writeBytes(body) }
+        return buffer
+    }
+
+    package func answer(_ error: ServiceError, closes: Bool = false) -> ByteBuffer {
+        let body = error.document.bytes
+        var buffer = ByteBuffer()
+        writeHead(&buffer, status: error.status, contentLength: body.count, closes: closes)
+        buffer.writeBytes(body)
+        return buffer
+    }
+
+    private func writeHead(_ buffer: inout ByteBuffer, status: Int, contentLength: Int, closes: Bool = false) {
+        let id = Identifier.hex(wire.nextID()) + Identifier.hex(wire.nextID())
+        ResponseBytes.writeHead(
+            to: &buffer,
+            status: status,
+            contentType: "application/json; charset=utf-8",
+            contentLength: contentLength,
+            fields: closes ? "x-ms-request-id: \(id)\r\nConnection: close\r\n" : "x-ms-request-id: \(id)\r\n",
+            on: wire
+        )
+    }
+}
+
+/// How the services door is reached from outside.
+package struct ServiceHost: Sendable {
+    /// Without a closing slash.
+    package let servicesURL: String
+    package let portalURL: String
+
+    package init(servicesURL: String, portalURL: String) {
+        self.servicesURL = servicesURL
+        self.portalURL = portalURL
+    }
+}
+
+/// Calls on workers over all endpoints and loops.
+package final class RunningTotal: Sendable {
+    let count = RunningCount()
+    package init() {}
+}
+
+/// A call that a worker is scoring.
+package final class WorkerCall {
+    private let token: CallToken
+    init(_ token: CallToken) { self.token = token }
+    package func cancel() { token.cancel() }
+}

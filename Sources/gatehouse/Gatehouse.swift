@@ -1,0 +1,13 @@
+import ArgumentParser
+import Commands
+
+/// The program: `serve` and `init` work on a data folder, all other commands speak HTTP to a running server.
+@main
+struct Gatehouse: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gatehouse",
+        abstract: "Turns a model into a managed API on your own machine.",
+        version: "0.1.0",
+        subcommands: [InitCommand.self, ServeCommand.self] + CommandCatalogue.commands
+    )
+}

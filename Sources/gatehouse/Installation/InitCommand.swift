@@ -1,0 +1,54 @@
+import ArgumentParser
+import Foundation
+import Management
+
+/// Makes an installation: the create form of the guide.
+struct InitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Make an installation in a data folder; serve does it by itself when nothing is there."
+    )
+
+    @OptionGroup var folder: DataFolderOption
+
+    @Option(help: "Name of the service: 1 to 50 letters, digits and dashes.")
+    var name: String?
+
+    @Option(help: "Name of the organization.")
+    var organization: String?
+
+    @Option(name: .customLong("admin-email"), help: "Address of the administrator.")
+    var adminEmail: String?
+
+    func run() async throws {
+        let data = try DataFolder(path: folder.path)
+        // Held until the process ends.
+        _ = try data.lock()
+        let form = OpenInstallation.Form(name: name, organization: organization, adminEmail: adminEmail)
+        let opened = try await OpenInstallation.open(data, form: form)
+        guard let password = opened.firstPassword else {
+            throw ValidationError(
+                "The folder \(data.path) holds the installation \"\(opened.installation.serviceName)\" already."
+            )
+        }
+        print("Made the installation \"\(opened.installation.serviceName)\" in \(data.path).")
+        AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: data)
+    }
+}
+
+struct DataFolderOption: ParsableArguments {
+    @Option(name: .customLong("data"), help: "Data folder (default: GATEHOUSE_DATA, else .gatehouse).")
+    var given: String?
+
+    var path: String { given ?? EnvironmentWords.value("GATEHOUSE_DATA") ?? ".gatehouse" }
+}
+
+/// Says the first password, once.
+enum AdministratorNotice {
+    static func print(email: String, password: String, folder: DataFolder) {
+        Swift.print("Administrator: \(email)")
+        Swift.print("Password (kept in \(folder.path)/secrets/admin-password until it is changed): \(password)")
+        // At once, also where standard output is a file: the server may run for months before it ends.
+        fflush(nil)
+    }
+}

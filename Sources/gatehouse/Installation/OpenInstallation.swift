@@ -1,0 +1,118 @@
+import Blobs
+import Foundation
+import Management
+import ResourceModel
+import Store
+import Studio
+
+/// An installation whose stores are open.
+struct OpenInstallation: Sendable {
+    /// The words of the create form; nil for their defaults.
+    struct Form: Sendable {
+        var name: String?
+        var organization: String?
+        var adminEmail: String?
+    }
+
+    let folder: DataFolder
+    let resources: SQLiteResourceStore
+    let queue: SQLiteWorkQueue
+    let content: ContentStore
+    let box: SecretBox
+    let installation: Installation
+    let workspace: Workspace
+    let managementToken: String
+    /// Primary and secondary.
+    let workspaceTokens: [String]
+    /// Set when this start made the installation.
+    let firstPassword: String?
+
+    /// Opens the installation of a folder, and makes it first where there is none.
+    static func open(_ folder: DataFolder, form: Form) async throws -> OpenInstallation {
+        let masterKey = try folder.secret("master.key") { Data(Identifier.randomBytes(32)).base64EncodedString() }
+        guard let key = Data(base64Encoded: masterKey), key.count == 32 else {
+            throw InstallationError("The master key in \(folder.path)/secrets/master.key is damaged.")
+        }
+        let box = SecretBox(masterKey: Array(key))
+        let resources = try SQLiteResourceStore(path: folder.configurationFile)
+        let queue = try SQLiteWorkQueue(path: folder.workFile)
+        let content = try ContentStore(folder: folder.contentFolder)
+        let managementToken = try folder.secret("management-token") { token() }
+        let workspaceTokens = try ["workspace-token", "workspace-token-secondary"].map {
+            try folder.secret($0, make: token)
+        }
+        var firstPassword: String?
+        if try await resources.get(.service) == nil {
+            // The file first: a start that ends between the two makes the same password again.
+            let password = try folder.secret("admin-password") { Self.password() }
+            let hash = try PasswordHash.make(password, salt: Identifier.randomBytes(16))
+            let installation = try make(form)
+            var writes = try FreshInstance.writes(installation, passwordHash: hash, box: box)
+            writes.append(
+                ResourceWrite(
+                    ResourceID(["workspaces", Identifier.hex32()]),
+                    .put(properties: ["Name": "default"], index: [], secrets: [])
+                )
+            )
+            _ = try await resources.apply(writes)
+            firstPassword = password
+        }
+        guard let service = try await resources.get(.service),
+            let installation = Installation(properties: service.properties),
+            let workspace = try await resources.index(type: "workspaces").first
+        else {
+            throw InstallationError("The installation in \(folder.path) is damaged: it has no service or no workspace.")
+        }
+        return OpenInstallation(
+            folder: folder,
+            resources: resources,
+            queue: queue,
+            content: content,
+            box: box,
+            installation: installation,
+            workspace: Workspace(id: workspace.id.name),
+            managementToken: managementToken,
+            workspaceTokens: workspaceTokens,
+            firstPassword: firstPassword
+        )
+    }
+
+    private static func make(_ form: Form) throws -> Installation {
+        let name = form.name ?? "gatehouse"
+        guard Installation.isValidName(name) else {
+            throw InstallationError(
+                "--name \"\(name)\": the name must be 1 to 50 letters, digits and dashes, begin with a letter and not end with a dash."
+            )
+        }
+        let organization = form.organization ?? name
+        guard (1...100).contains(organization.count) else {
+            throw InstallationError("--organization must be 1 to 100 characters.")
+        }
+        let email = form.adminEmail ?? "admin@\(name).local"
+        let halves = email.split(separator: "@", omittingEmptySubsequences: false)
+        guard email.count <= 100, halves.count == 2, halves.allSatisfy({ !$0.isEmpty }), !email.contains(" ") else {
+            throw InstallationError("--admin-email must be an address of at most 100 characters.")
+        }
+        return Installation(
+            subscriptionID: Identifier.guid(),
+            resourceGroup: "gatehouse",
+            serviceName: name,
+            organization: organization,
+            adminEmail: email,
+            createdAt: Date().formatted(.iso8601)
+        )
+    }
+
+    private static func token() -> String { Identifier.hex(Identifier.randomBytes(32)) }
+
+    /// 100 bits in letters and digits that are not mistaken for one another.
+    private static func password() -> String {
+        let alphabet = Array("abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789")
+        return String((0..<20).compactMap { _ in alphabet.randomElement() })
+    }
+}
+
+struct InstallationError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,31 @@
+import HTTPServing
+import Hummingbird
+import Management
+import ResourceModel
+import Studio
+
+/// What the commands need to know of the installation before they can call anything else.
+struct InstallationRoutes {
+    let opened: OpenInstallation
+    let addresses: DoorAddresses
+    let tokens: TokenGuard
+
+    func addRoutes(to router: Router<ServingContext>) {
+        router.get("/api/installation") { request, _ -> Response in
+            try tokens.require(request.bearerToken)
+            var document = addresses.document.object ?? JSONObject()
+            document["workspace"] = .string(opened.workspace.id)
+            document["management"] = [
+                "subscriptionId": .string(opened.installation.subscriptionID),
+                "resourceGroup": .string(opened.installation.resourceGroup),
+                "serviceName": .string(opened.installation.serviceName),
+            ]
+            var admin: JSONObject = ["email": .string(opened.installation.adminEmail)]
+            if let password = try opened.folder.existingSecret("admin-password") {
+                admin["password"] = .string(password)
+            }
+            document["admin"] = .object(admin)
+            return .json(.object(document))
+        }
+    }
+}

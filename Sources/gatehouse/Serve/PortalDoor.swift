@@ -1,0 +1,109 @@
+import Foundation
+import Gateway
+import HTTPServing
+import Hummingbird
+import Logging
+import Management
+import NIOCore
+import NIOPosix
+import ResourceModel
+import Store
+import Studio
+import WebServices
+
+/// The ordinary door: management, Studio and ML management calls, and health.
+struct PortalDoor {
+    let worker: RunWorker
+    private let router: Router<ServingContext>
+    private let logger: Logger
+
+    init(
+        opened: OpenInstallation,
+        publisher: ServicePublisher,
+        builder: SnapshotBuilder,
+        addresses: DoorAddresses,
+        logger: Logger
+    ) {
+        self.logger = logger
+        let workspace = opened.workspace
+        let datasets = DatasetService(store: opened.resources, content: opened.content, workspace: workspace)
+        let executor = RunExecutor(
+            store: opened.resources,
+            queue: opened.queue,
+            content: opened.content,
+            datasets: datasets,
+            workspace: workspace,
+            parallelism: ProcessInfo.processInfo.activeProcessorCount
+        )
+        // A new name for each process: what an earlier one held is taken up again.
+        let worker = RunWorker(queue: opened.queue, executor: executor, owner: Identifier.hex32(), logger: logger)
+        self.worker = worker
+        let experiments = ExperimentService(
+            store: opened.resources,
+            queue: opened.queue,
+            datasets: datasets,
+            workspace: workspace,
+            wake: { worker.wake() }
+        )
+        let resources = ResourceService(
+            store: opened.resources,
+            box: opened.box,
+            servicesURL: { addresses.url(.services) },
+            afterCommit: { await builder.reach($0) }
+        )
+        let management = TokenGuard(tokens: [opened.managementToken])
+        let everyday = TokenGuard(tokens: [opened.managementToken] + opened.workspaceTokens)
+        router = Router(context: ServingContext.self)
+        router.add(middleware: ErrorMiddleware())
+        router.get("/health/live") { _, _ in Response.json(["status": "ok"]) }
+        router.get("/health/ready") { _, _ in Response.json(["status": "ok"]) }
+        ARMRoutes(service: resources, installation: opened.installation, tokens: management) {
+            .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
+        }.addRoutes(to: router)
+        InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)
+        MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
+            ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
+        }.addRoutes(to: router)
+        StudioRoutes(
+            workspace: workspace,
+            tokens: everyday,
+            datasets: datasets,
+            experiments: experiments,
+            executor: executor
+        ) { publication, name, experiment, workspace, replaces in
+            let before = try await publisher.serviceID(of: experiment, in: workspace)
+            guard before == nil || replaces else {
+                throw APIError.conflict(
+                    "The experiment is published already; pass updateExistingWebService=true to overwrite the web service."
+                )
+            }
+            let published = try await publisher.publish(
+                publication,
+                name: name,
+                experiment: experiment,
+                workspace: workspace,
+                over: before
+            )
+            return [
+                "ActivityId": .string(experiment), "WebServiceGroupId": .string(published.serviceID),
+                "EndpointId": .string(published.endpointID), "Status": "Completed",
+            ]
+        }.addRoutes(to: router)
+    }
+
+    /// - Parameter isListening: is called with the real port.
+    func application(
+        bind: String,
+        port: Int,
+        isListening: @Sendable @escaping (Int) async -> Void
+    ) -> Application<RouterResponder<ServingContext>> {
+        Application(
+            router: router,
+            configuration: .init(address: .hostname(bind, port: port)),
+            onServerRunning: { channel in await isListening(channel.localAddress?.port ?? port) },
+            // Control work has a loop of its own, never one of the data path.
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: 1)),
+            logger: logger
+        )
+    }
+}

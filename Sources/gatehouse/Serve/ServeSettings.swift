@@ -1,0 +1,104 @@
+import Configuration
+import Foundation
+import SystemPackage
+
+/// The static settings of a server: flags first, then the environment (`GATEHOUSE_…`), then the file.
+struct ServeSettings: Sendable {
+    enum Door: String, CaseIterable, Sendable {
+        case gateway, portal, services, blobs
+
+        var defaultPort: Int {
+            switch self {
+            case .gateway: 8080
+            case .portal: 8081
+            case .services: 8082
+            case .blobs: 10_000
+            }
+        }
+    }
+
+    var bind = "127.0.0.1"
+    var ports: [Door: Int] = [:]
+    var publicURLs: [Door: String] = [:]
+    var roles: Set<String> = Set(ServeSettings.roleNames)
+    var loops = 1
+    var readyFile: String?
+    var logLevel = "info"
+    var rrsBodyBytesMax: Int?
+    var rrsRowsMax: Int?
+    var rrsCellsMax: Int?
+    var rrsTimeoutSeconds: Int?
+
+    static let roleNames = ["gateway", "portal", "services", "blobs", "worker"]
+
+    /// - Throws: an error that names the setting and the rule.
+    init(flags: ServeFlags) async throws {
+        var reader: ConfigReader?
+        if let file = flags.config ?? EnvironmentWords.value("GATEHOUSE_CONFIG") {
+            if file.hasSuffix(".json") {
+                reader = ConfigReader(provider: try await FileProvider<JSONSnapshot>(filePath: FilePath(file)))
+            } else {
+                reader = ConfigReader(provider: try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)))
+            }
+        }
+        let settings = reader
+        let text = { (flag: String?, key: String) -> String? in
+            flag ?? EnvironmentWords.value("GATEHOUSE_" + key.uppercased().replacingOccurrences(of: "-", with: "_"))
+                ?? settings?.string(forKey: ConfigKey([key]))
+        }
+        let number = { (flag: Int?, key: String, range: ClosedRange<Int>) throws -> Int? in
+            if let flag { return try ServeSettings.checked(flag, key, range) }
+            let word = EnvironmentWords.value("GATEHOUSE_" + key.uppercased().replacingOccurrences(of: "-", with: "_"))
+            if let word {
+                guard let value = Int(word) else { throw InstallationError("--\(key) \"\(word)\" is no whole number.") }
+                return try ServeSettings.checked(value, key, range)
+            }
+            return try settings?.int(forKey: ConfigKey([key])).map { try ServeSettings.checked($0, key, range) }
+        }
+        bind = text(flags.bind, "bind") ?? bind
+        let portFlags: [Door: Int?] = [
+            .gateway: flags.gatewayPort, .portal: flags.portalPort, .services: flags.servicesPort,
+            .blobs: flags.blobsPort,
+        ]
+        for door in Door.allCases {
+            ports[door] = try number(portFlags[door] ?? nil, "\(door.rawValue)-port", 0...65_535) ?? door.defaultPort
+        }
+        let urls =
+            flags.publicURL.isEmpty ? text(nil, "public-url").map { $0.split(separator: ",").map(String.init) } : nil
+        for item in urls ?? flags.publicURL { try readPublicURL(item) }
+        if let words = text(flags.roles, "roles") {
+            roles = Set(words.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+            if let unknown = roles.first(where: { !Self.roleNames.contains($0) }) {
+                throw InstallationError(
+                    "--roles: \"\(unknown)\" is unknown; known are \(Self.roleNames.joined(separator: ", "))."
+                )
+            }
+        }
+        loops = try number(flags.loops, "loops", 1...256) ?? ProcessInfo.processInfo.activeProcessorCount
+        readyFile = text(flags.readyFile, "ready-file")
+        logLevel = text(flags.logLevel, "log-level") ?? logLevel
+        rrsBodyBytesMax = try number(nil, "rrs-body-bytes-max", 1...(1 << 30))
+        rrsRowsMax = try number(nil, "rrs-rows-max", 1...100_000_000)
+        rrsCellsMax = try number(nil, "rrs-cells-max", 1...1_000_000_000)
+        rrsTimeoutSeconds = try number(nil, "rrs-timeout-seconds", 1...3600)
+    }
+
+    private mutating func readPublicURL(_ item: String) throws {
+        let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
+        guard parts.count == 2, let door = Door(rawValue: parts[0]), let url = URL(string: parts[1]),
+            ["http", "https"].contains(url.scheme), url.host != nil
+        else {
+            throw InstallationError(
+                "--public-url \"\(item)\" must be DOOR=URL with a door of gateway, portal, services, blobs."
+            )
+        }
+        publicURLs[door] = parts[1].hasSuffix("/") ? String(parts[1].dropLast()) : parts[1]
+    }
+
+    private static func checked(_ value: Int, _ key: String, _ range: ClosedRange<Int>) throws -> Int {
+        guard range.contains(value) else {
+            throw InstallationError("--\(key) \(value) must be from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return value
+    }
+}

@@ -1,0 +1,198 @@
+import Blobs
+import Foundation
+import Gateway
+import HTTPServing
+import HTTPWire
+import Hummingbird
+import Logging
+import Management
+import NIOCore
+import NIOPosix
+import ResourceModel
+import ServiceLifecycle
+import Store
+import Studio
+import UnixSignals
+import WebServices
+
+/// Puts the rooms together and runs the doors until the process is asked to end.
+struct Server {
+    /// Time for open requests after SIGTERM.
+    private static let drainTimeout = TimeAmount.seconds(20)
+
+    let data: String
+    let settings: ServeSettings
+
+    func run() async throws {
+        let folder = try DataFolder(path: data)
+        let lock = try folder.lock()
+        defer { close(lock) }
+        let logger = Logger(label: "gatehouse")
+        let opened = try await OpenInstallation.open(folder, form: .init())
+        if let password = opened.firstPassword {
+            AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: folder)
+        }
+        let addresses = DoorAddresses(settings: settings)
+        let slot = SnapshotSlot()
+        let builder = SnapshotBuilder(store: opened.resources, slot: slot, logger: logger)
+        try await builder.start()
+        let publisher = ServicePublisher(
+            store: opened.resources,
+            content: opened.content,
+            box: opened.box,
+            registry: ServiceRegistry()
+        )
+        try await publisher.loadAll()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
+        let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
+        workers.start()
+        let listeners = try await listen(group, workers, opened, slot, publisher.registry, addresses, logger)
+        let portal = PortalDoor(
+            opened: opened,
+            publisher: publisher,
+            builder: builder,
+            addresses: addresses,
+            logger: logger
+        )
+        let worker = portal.worker
+        var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
+        if settings.roles.contains("worker") { services.append(WorkerService(worker: worker)) }
+        let hasPortal = settings.roles.contains("portal")
+        if hasPortal {
+            services.append(
+                portal.application(bind: settings.bind, port: settings.ports[.portal] ?? 8081) { port in
+                    addresses.bound(.portal, port: port)
+                    await announce(addresses, folder, logger)
+                }
+            )
+        } else {
+            await announce(addresses, folder, logger)
+        }
+        let serviceGroup = ServiceGroup(
+            configuration: .init(
+                services: services.map { .init(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
+        try await serviceGroup.run()
+        try? FileManager.default.removeItem(atPath: folder.serverFile)
+        try await workers.shutdownGracefully()
+        try await group.shutdownGracefully()
+        try opened.resources.file.close()
+        try opened.queue.file.close()
+        logger.info("ended")
+    }
+
+    /// Opens the doors of the data path.
+    private func listen(
+        _ group: MultiThreadedEventLoopGroup,
+        _ workers: NIOThreadPool,
+        _ opened: OpenInstallation,
+        _ slot: SnapshotSlot,
+        _ registry: ServiceRegistry,
+        _ addresses: DoorAddresses,
+        _ logger: Logger
+    ) async throws -> [WireListener] {
+        let limits = serviceLimits
+        let running = RunningTotal()
+        let box = opened.box
+        let host = { @Sendable in
+            ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
+        }
+        let makeCalls = { @Sendable (wire: WireLoop) in
+            ServiceCalls(
+                wire: wire,
+                registry: registry,
+                workers: workers,
+                limits: limits,
+                running: running,
+                host: host,
+                hashKey: { box.hash($0) }
+            )
+        }
+        var listeners: [WireListener] = []
+        let open = {
+            (door: ServeSettings.Door, make: @Sendable @escaping (WireLoop) -> any WireResponder) async throws in
+            guard settings.roles.contains(door.rawValue) else { return }
+            let port = settings.ports[door] ?? door.defaultPort
+            let listener: WireListener
+            do {
+                listener = try await WireListener.listen(
+                    group: group,
+                    host: settings.bind,
+                    port: port,
+                    makeResponder: make
+                )
+            } catch let error as IOError {
+                throw InstallationError(
+                    "The \(door.rawValue) door cannot listen on \(settings.bind):\(port): \(String(cString: strerror(error.errnoCode)))."
+                )
+            }
+            addresses.bound(door, port: listener.port)
+            listeners.append(listener)
+        }
+        try await open(.services) { wire in ServicesResponder(calls: makeCalls(wire)) }
+        try await open(.gateway) { wire in
+            GatewayResponder(
+                wire: wire,
+                slot: slot,
+                local: LocalServices(calls: makeCalls(wire)),
+                publicURL: { addresses.url(.gateway) },
+                hashKey: { box.hash($0) },
+                logger: logger
+            )
+        }
+        try await open(.blobs) { wire in BlobsResponder(wire: wire) }
+        return listeners
+    }
+
+    private var serviceLimits: ServiceLimits {
+        var limits = ServiceLimits()
+        if let value = settings.rrsBodyBytesMax { limits.bodyBytesMax = value }
+        if let value = settings.rrsRowsMax { limits.rowsMax = value }
+        if let value = settings.rrsCellsMax { limits.cellsMax = value }
+        if let value = settings.rrsTimeoutSeconds { limits.timeout = .seconds(Int64(value)) }
+        return limits
+    }
+
+    /// All doors listen and the snapshot is in force: says so.
+    private func announce(_ addresses: DoorAddresses, _ folder: DataFolder, _ logger: Logger) async {
+        let text = Array(addresses.document.indented.utf8)
+        do {
+            try folder.writePrivately(folder.serverFile, text)
+            if let file = settings.readyFile { try folder.writePrivately(file, text) }
+        } catch {
+            logger.error("addresses could not be written", metadata: ["error.code": "\(error)"])
+        }
+        logger.info(
+            "ready",
+            metadata: [
+                "gateway": "\(addresses.url(.gateway))", "portal": "\(addresses.url(.portal))",
+                "services": "\(addresses.url(.services))", "blobs": "\(addresses.url(.blobs))",
+            ]
+        )
+    }
+}
+
+/// Keeps the doors of the data path open, and drains them.
+struct DataPathService: Service {
+    let listeners: [WireListener]
+    let timeout: TimeAmount
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await withTaskGroup(of: Void.self) { group in
+            for listener in listeners { group.addTask { await listener.drain(timeout: timeout) } }
+        }
+    }
+}
+
+/// Works on the queue until the end.
+struct WorkerService: Service {
+    let worker: RunWorker
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await worker.run() }
+    }
+}

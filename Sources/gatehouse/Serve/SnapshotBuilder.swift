@@ -1,0 +1,204 @@
+import Gateway
+import HTTPWire
+import Logging
+import Management
+import ResourceModel
+import Store
+
+/// Follows the change feed and builds the gateway's snapshot: what changed is built anew, the rest is shared.
+actor SnapshotBuilder {
+    /// Changes taken in one turn.
+    private static let changesMax = 10_000
+
+    private let store: any ResourceStore
+    private let slot: SnapshotSlot
+    private let logger: Logger
+    private var sequence: Int64 = 0
+    private var apis: [String: APIRoute] = [:]
+    private var routes = RouteTree([])
+    private var keys = KeyShards()
+    /// The digests that stand for a subscription, so that they can be taken out again.
+    private var digests: [String: [KeyDigest]] = [:]
+    private var productAPIs: [String: Set<String>] = [:]
+    private var openProducts: Set<String> = []
+    private var update: Task<Void, Never>?
+
+    init(store: any ResourceStore, slot: SnapshotSlot, logger: Logger) {
+        self.store = store
+        self.slot = slot
+        self.logger = logger
+    }
+
+    /// Builds everything from the flat columns.
+    func start() async throws {
+        sequence = try await store.lastSequence()
+        async let apiEntries = store.index(type: "apis")
+        async let operationEntries = store.index(type: "apis/operations")
+        async let subscriptionEntries = store.index(type: "subscriptions")
+        async let hashes = store.keyHashes(type: "subscriptions")
+        var operations: [String: [IndexEntry]] = [:]
+        for entry in try await operationEntries {
+            operations[entry.id.segments[1].lowercased(), default: []].append(entry)
+        }
+        for entry in try await apiEntries {
+            let name = entry.id.name.lowercased()
+            apis[name] = route(entry, operations[name] ?? [])
+        }
+        routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
+        for entry in try await store.index(type: "products") where entry.columns[1] == "open" {
+            openProducts.insert(entry.id.name.lowercased())
+        }
+        for entry in try await store.index(type: "products/apis") {
+            productAPIs[entry.id.segments[1].lowercased(), default: []].insert(entry.id.name.lowercased())
+        }
+        var subscriptions: [String: SubscriptionEntry] = [:]
+        for entry in try await subscriptionEntries { subscriptions[entry.id.description] = Self.subscription(entry) }
+        for hash in try await hashes {
+            guard let subscription = subscriptions[hash.id.description] else { continue }
+            add(hash, subscription)
+        }
+        publish()
+    }
+
+    /// Returns once the snapshot holds all changes up to this one.
+    func reach(_ target: Int64) async {
+        while sequence < target {
+            if let update {
+                await update.value
+            } else {
+                let task = Task { await self.follow() }
+                update = task
+                await task.value
+            }
+        }
+    }
+
+    private func follow() async {
+        defer { update = nil }
+        do {
+            let changes = try await store.changes(since: sequence, limit: Self.changesMax)
+            guard let last = changes.last else { return }
+            // Each thing once, however often it changed.
+            var touched: [String: ResourceID] = [:]
+            for change in changes { touched[partKey(change.id)] = partID(change.id) }
+            for id in touched.values { try await rebuild(id) }
+            if touched.values.contains(where: { $0.segments.first?.lowercased() == "apis" }) {
+                routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
+            }
+            sequence = last.sequence
+            publish()
+        } catch {
+            // The last good snapshot stays in force; the next change tries again.
+            logger.error("snapshot could not be built", metadata: ["error.code": "\(type(of: error))"])
+            sequence = max(sequence, (try? await store.lastSequence()) ?? sequence)
+        }
+    }
+
+    /// The part of the snapshot that a change touches: an operation touches its API.
+    private func partID(_ id: ResourceID) -> ResourceID {
+        id.segments.first?.lowercased() == "apis" ? ResourceID(Array(id.segments.prefix(2))) : id
+    }
+
+    private func partKey(_ id: ResourceID) -> String { partID(id).key }
+
+    private func rebuild(_ id: ResourceID) async throws {
+        switch id.type.lowercased() {
+        case "apis":
+            let name = id.name.lowercased()
+            guard let entry = try await store.indexEntry(id) else {
+                apis[name] = nil
+                return
+            }
+            var operations: [IndexEntry] = []
+            for resource in try await store.list(ResourceQuery(parent: id, type: "operations", limit: 10_000)) {
+                guard let operation = try await store.indexEntry(resource.id) else { continue }
+                operations.append(operation)
+            }
+            apis[name] = route(entry, operations)
+        case "products":
+            let name = id.name.lowercased()
+            let entry = try await store.indexEntry(id)
+            if entry?.columns[1] == "open" { openProducts.insert(name) } else { openProducts.remove(name) }
+        case "products/apis":
+            let isThere = try await store.indexEntry(id) != nil
+            let product = id.segments[1].lowercased()
+            if isThere {
+                productAPIs[product, default: []].insert(id.name.lowercased())
+            } else {
+                productAPIs[product]?.remove(id.name.lowercased())
+            }
+        case "subscriptions":
+            for digest in digests.removeValue(forKey: id.key) ?? [] { keys[digest] = nil }
+            guard let entry = try await store.indexEntry(id) else { return }
+            let subscription = Self.subscription(entry)
+            for hash in try await store.keyHashes(id) { add(hash, subscription) }
+        default: break
+        }
+    }
+
+    private func add(_ hash: KeyHashEntry, _ subscription: SubscriptionEntry) {
+        guard let digest = KeyDigest(hash.hash) else { return }
+        keys[digest] = subscription
+        digests[hash.id.key, default: []].append(digest)
+    }
+
+    private func publish() {
+        slot.publish(
+            GatewaySnapshot(
+                sequence: sequence,
+                routes: routes,
+                keys: keys,
+                productAPIs: productAPIs,
+                openProducts: openProducts
+            )
+        )
+    }
+
+    private static func subscription(_ entry: IndexEntry) -> SubscriptionEntry {
+        let scope = ResourceID(entry.columns[1] ?? "/")
+        let kind: SubscriptionEntry.Scope =
+            switch (scope.segments.first?.lowercased(), scope.segments.count) {
+            case ("products", 2): .product(scope.name.lowercased())
+            case ("apis", 2): .api(scope.name.lowercased())
+            case ("apis", 1): .allAPIs
+            default: .service
+            }
+        return SubscriptionEntry(id: entry.id.name, scope: kind, isActive: entry.columns[2] == "active")
+    }
+
+    /// An API from its flat columns and those of its operations.
+    private func route(_ entry: IndexEntry, _ operations: [IndexEntry]) -> APIRoute {
+        var parsed: [(id: String, method: String, template: URLTemplate)] = []
+        for operation in operations {
+            // Templates were checked when they were written.
+            guard let method = operation.columns[1], let text = operation.columns[2],
+                let template = try? URLTemplate(text)
+            else { continue }
+            parsed.append((operation.id.name, method, template))
+        }
+        return APIRoute(
+            id: entry.id.name.lowercased(),
+            path: entry.columns[0] ?? "",
+            backend: Self.backend(entry.columns[1] ?? ""),
+            protocols: (entry.columns[2] ?? "").split(separator: ",").map(String.init),
+            requiresKey: entry.columns[3] != "open",
+            keyHeader: entry.columns[4] ?? "Ocp-Apim-Subscription-Key",
+            keyQuery: entry.columns[5] ?? "subscription-key",
+            operations: parsed
+        )
+    }
+
+    private static func backend(_ url: String) -> APIRoute.Backend {
+        if url.hasPrefix(APIRules.localServices) {
+            return .local(pathPrefix: trimmed(String(url.dropFirst(APIRules.localServices.count))))
+        }
+        guard let parts = UpstreamURL(url) else { return .unsupported(reason: "The API has no service URL.") }
+        guard parts.scheme == "http" else {
+            return .unsupported(reason: "BackendConnectionFailure: \(parts.scheme) upstreams are not supported yet.")
+        }
+        let address = UpstreamAddress(host: parts.host, port: parts.port ?? 80)
+        return .http(address, pathPrefix: trimmed(parts.path))
+    }
+
+    private static func trimmed(_ path: String) -> String { path.hasSuffix("/") ? String(path.dropLast()) : path }
+}
