@@ -31,9 +31,10 @@ package final class BlobsResponder: WireResponder {
             status: status,
             contentType: "application/xml",
             contentLength: body.utf8.count,
-            fields: "x-ms-error-code: \(code)\r\n",
             on: wire
-        )
+        ) { buffer in
+            _ = buffer.writeString("x-ms-error-code: \(code)\r\n")
+        }
         buffer.writeString(body)
         return buffer
     }

@@ -60,9 +60,10 @@ struct GatewayAnswers {
             reason: reason,
             contentType: "application/json",
             contentLength: body.utf8.count,
-            fields: fields,
             on: wire
-        )
+        ) { buffer in
+            _ = buffer.writeString(fields)
+        }
         let isHEAD = connection.head.withUnsafeReadableBytes { raw in
             connection.parser.method.count == 4 && raw.count >= 4 && raw.prefix(4).elementsEqual("HEAD".utf8)
         }

@@ -40,6 +40,8 @@ package struct ErrorMiddleware: RouterMiddleware {
             response = .json(failure.document, status: 500)
         }
         response.headers[.requestID] = context.requestID
+        // Bytes after the head of an answer to HEAD would be taken for the next answer.
+        if request.method == .head { response.body = ResponseBody() }
         return response
     }
 }

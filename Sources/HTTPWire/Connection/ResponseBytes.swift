@@ -4,15 +4,15 @@ package import NIOCore
 package enum ResponseBytes {
     /// A head with its length, ready for `count` bytes of body.
     ///
-    /// - Parameter fields: further lines, each with its CRLF.
+    /// - Parameter fields: writes further lines, each with its CRLF.
     package static func writeHead(
         to buffer: inout ByteBuffer,
         status: Int,
         reason: String? = nil,
         contentType: StaticString,
         contentLength: Int,
-        fields: String = "",
-        on wire: WireLoop
+        on wire: WireLoop,
+        fields: (inout ByteBuffer) -> Void = { _ in }
     ) {
         if status == 200 {
             buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
@@ -20,15 +20,27 @@ package enum ResponseBytes {
             buffer.writeString("HTTP/1.1 \(status) \(reason ?? ResponseBytes.reason(status))\r\n")
         }
         wire.writeDate(to: &buffer)
-        if contentType.utf8CodeUnitCount > 0 {
-            buffer.writeStaticString("Content-Type: ")
-            buffer.writeStaticString(contentType)
-            buffer.writeStaticString("\r\n")
-        }
-        if !fields.isEmpty { buffer.writeString(fields) }
+        buffer.writeStaticString("Content-Type: ")
+        buffer.writeStaticString(contentType)
+        buffer.writeStaticString("\r\n")
+        fields(&buffer)
         buffer.writeStaticString("Content-Length: ")
-        buffer.writeString(String(contentLength))
+        writeDecimal(contentLength, to: &buffer)
         buffer.writeStaticString("\r\n\r\n")
+    }
+
+    /// A number that is not negative, without a `String` between.
+    private static func writeDecimal(_ value: Int, to buffer: inout ByteBuffer) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var place = 20
+            var left = value
+            repeat {
+                place -= 1
+                digits[place] = UInt8(truncatingIfNeeded: 0x30 + left % 10)
+                left /= 10
+            } while left > 0
+            _ = buffer.writeBytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[place..<20]))
+        }
     }
 
     package static func reason(_ status: Int) -> String {

@@ -48,6 +48,21 @@ package final class WireLoop {
         return mixed ^ mixed >> 31
     }
 
+    /// 32 hexadecimal digits that name a request.
+    package func writeID(to buffer: inout ByteBuffer) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digits in
+            for half in 0..<2 {
+                var left = nextID()
+                for place in 0..<16 {
+                    let digit = UInt8(truncatingIfNeeded: left & 15)
+                    digits[half * 16 + place] = digit < 10 ? 0x30 + digit : 0x57 + digit
+                    left >>= 4
+                }
+            }
+            _ = buffer.writeBytes(UnsafeRawBufferPointer(digits))
+        }
+    }
+
     /// `date: …` with its CRLF, made anew each second.
     package func writeDate(to buffer: inout ByteBuffer) {
         var now = timespec()

@@ -20,7 +20,18 @@ package struct JSONScanner: Sendable {
         }
     }
 
-    private static func firstNonASCII(_ bytes: [UInt8]) -> Int? { bytes.firstIndex { $0 >= 0x80 } }
+    /// Eight bytes at a time: most bodies are ASCII, and this walks all of every one.
+    private static func firstNonASCII(_ bytes: [UInt8]) -> Int? {
+        bytes.withUnsafeBytes { raw in
+            var place = 0
+            while place &+ 8 <= raw.count {
+                let word = raw.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                if word & 0x8080_8080_8080_8080 != 0 { break }
+                place &+= 8
+            }
+            return raw[place...].firstIndex { $0 >= 0x80 }
+        }
+    }
 
     package mutating func skipSpace() {
         while index < bytes.count {
@@ -77,6 +88,41 @@ package struct JSONScanner: Sendable {
             index &+= 1
         }
         throw error("A string is not closed.")
+    }
+
+    /// Takes a string that names something; it is compared without being made a `String`.
+    package mutating func name() throws(JSONError) -> Name {
+        let (range, escaped) = try rawString()
+        guard escaped else { return Name(range: range, text: nil) }
+        var text: [UInt8] = []
+        try unescape(range, into: &text)
+        return Name(range: range, text: text)
+    }
+
+    /// A string of the document, by its place.
+    package struct Name: Sendable {
+        fileprivate let range: Range<Int>
+        /// Where the string holds escapes: what it says without them.
+        fileprivate let text: [UInt8]?
+    }
+
+    package func text(_ name: Name) -> String {
+        String(decoding: name.text ?? Array(bytes[name.range]), as: UTF8.self)
+    }
+
+    package func equal(_ name: Name, _ word: StaticString) -> Bool {
+        let pattern = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        if let text = name.text { return text.elementsEqual(pattern) }
+        guard name.range.count == pattern.count else { return false }
+        for place in 0..<pattern.count where bytes[name.range.lowerBound &+ place] != pattern[place] { return false }
+        return true
+    }
+
+    package func equal(_ name: Name, _ word: [UInt8]) -> Bool {
+        if let text = name.text { return text == word }
+        guard name.range.count == word.count else { return false }
+        for place in 0..<word.count where bytes[name.range.lowerBound &+ place] != word[place] { return false }
+        return true
     }
 
     /// Takes a string and appends its text as UTF-8.

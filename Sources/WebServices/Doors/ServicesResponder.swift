@@ -54,7 +54,8 @@ package final class ServicesResponder: WireResponder {
     }
 
     private func call(_ connection: DownstreamConnection) -> Call {
-        if let call = connection.exchange as? Call { return call }
+        // Only this method sets it.
+        if let call = connection.exchange { return unsafeDowncast(call, to: Call.self) }
         let call = Call()
         connection.exchange = call
         return call

@@ -7,6 +7,16 @@ package struct ServiceDefinition: Sendable {
     package struct Port: Sendable {
         package let name: String
         package let columns: [ColumnSchema]
+        /// UTF-8 of the port's name and of its columns' names, which requests are compared with.
+        let nameBytes: [UInt8]
+        let columnNameBytes: [[UInt8]]
+
+        package init(name: String, columns: [ColumnSchema]) {
+            self.name = name
+            self.columns = columns
+            nameBytes = Array(name.utf8)
+            columnNameBytes = columns.map { Array($0.name.utf8) }
+        }
     }
 
     /// A wider input could not be written as a request anyway.

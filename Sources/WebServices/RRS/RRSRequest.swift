@@ -32,13 +32,14 @@ struct RRSRequestReader {
 
     mutating func read() throws(ServiceError) -> RRSRequest {
         try walk { reader, name throws(ServiceError) in
-            switch name {
-            case "Inputs":
+            if reader.scanner.equal(name, "Inputs") {
                 reader.sawInputs = true
                 if try reader.takeNull() { return }
                 try reader.walk { reader, name throws(ServiceError) in try reader.input(name) }
-            case "GlobalParameters": try reader.globalParameters()
-            default: try reader.skip()
+            } else if reader.scanner.equal(name, "GlobalParameters") {
+                try reader.globalParameters()
+            } else {
+                try reader.skip()
             }
         }
         try end()
@@ -63,13 +64,14 @@ struct RRSRequestReader {
             )
         }
         try walk { reader, name throws(ServiceError) in
-            guard name == "Instance" else { return try reader.skip() }
+            guard reader.scanner.equal(name, "Instance") else { return try reader.skip() }
             try reader.walk { reader, name throws(ServiceError) in
-                switch name {
-                case "FeatureVector" where !reader.definition.inputs.isEmpty:
+                if reader.scanner.equal(name, "FeatureVector"), !reader.definition.inputs.isEmpty {
                     reader.tables[0] = try reader.rowObjects(reader.definition.inputs[0], isSingle: true)
-                case "GlobalParameters": try reader.globalParameters()
-                default: try reader.skip()
+                } else if reader.scanner.equal(name, "GlobalParameters") {
+                    try reader.globalParameters()
+                } else {
+                    try reader.skip()
                 }
             }
         }
@@ -82,8 +84,9 @@ struct RRSRequestReader {
 
     // MARK: - Inputs
 
-    private mutating func input(_ name: String) throws(ServiceError) {
-        guard let place = definition.inputs.firstIndex(where: { $0.name == name }) else {
+    private mutating func input(_ key: JSONScanner.Name) throws(ServiceError) {
+        guard let place = definition.inputs.firstIndex(where: { scanner.equal(key, $0.nameBytes) }) else {
+            let name = scanner.text(key)
             throw .badArgument(
                 "InvalidInputNames",
                 "Invalid service input name(s) specified in the request: \(name.prefix(64)). "
@@ -91,7 +94,7 @@ struct RRSRequestReader {
             )
         }
         guard tables[place] == nil else {
-            throw .badArgument("RequestBodyInvalid", "The input \"\(name)\" stands twice.")
+            throw .badArgument("RequestBodyInvalid", "The input \"\(definition.inputs[place].name)\" stands twice.")
         }
         switch try peek() {
         case 0x5B: tables[place] = try rowObjects(definition.inputs[place], isSingle: false)
@@ -99,7 +102,7 @@ struct RRSRequestReader {
         default:
             throw .badUserArgument(
                 "InputParseError",
-                "The input \"\(name)\" must be an object with ColumnNames and Values, or a list of rows."
+                "The input \"\(definition.inputs[place].name)\" must be an object with ColumnNames and Values, or a list of rows."
             )
         }
     }
@@ -109,10 +112,9 @@ struct RRSRequestReader {
         var valuesPlace: Int?
         var result: DataTable?
         try walk { reader, name throws(ServiceError) in
-            switch name {
-            case "ColumnNames":
+            if reader.scanner.equal(name, "ColumnNames") {
                 order = try reader.columnOrder(port)
-            case "Values":
+            } else if reader.scanner.equal(name, "Values") {
                 if let order {
                     result = try reader.values(port, order)
                 } else {
@@ -120,7 +122,8 @@ struct RRSRequestReader {
                     valuesPlace = reader.scanner.index
                     try reader.skip()
                 }
-            default: try reader.skip()
+            } else {
+                try reader.skip()
             }
         }
         guard let order else {
@@ -142,15 +145,14 @@ struct RRSRequestReader {
     private mutating func columnOrder(_ port: ServiceDefinition.Port) throws(ServiceError) -> [Int] {
         var order: [Int] = []
         try elements { reader throws(ServiceError) in
-            let name: String
-            do throws(JSONError) { name = try reader.scanner.string() } catch { throw ServiceError(json: error) }
-            guard let place = port.columns.firstIndex(where: { $0.name == name }) else {
-                throw RRSRequestReader.unknownColumn(name, port)
+            let key = try reader.name()
+            guard let place = reader.column(key, port) else {
+                throw RRSRequestReader.unknownColumn(reader.scanner.text(key), port)
             }
             guard !order.contains(place) else {
                 throw .badUserArgument(
                     "InputMismatchError",
-                    "The column \"\(name)\" stands twice in the input \"\(port.name)\"."
+                    "The column \"\(port.columns[place].name)\" stands twice in the input \"\(port.name)\"."
                 )
             }
             order.append(place)
@@ -194,14 +196,14 @@ struct RRSRequestReader {
         _ builder: inout ColumnsBuilder
     ) throws(ServiceError) {
         var seen = 0
-        try walk { reader, name throws(ServiceError) in
-            guard let place = port.columns.firstIndex(where: { $0.name == name }) else {
-                throw RRSRequestReader.unknownColumn(name, port)
+        try walk { reader, key throws(ServiceError) in
+            guard let place = reader.column(key, port) else {
+                throw RRSRequestReader.unknownColumn(reader.scanner.text(key), port)
             }
             guard !builder.hasCell(place) else {
                 throw .badUserArgument(
                     "InputMismatchError",
-                    "The column \"\(name)\" stands twice in row \(builder.rows + 1)."
+                    "The column \"\(port.columns[place].name)\" stands twice in row \(builder.rows + 1)."
                 )
             }
             try builder.take(&reader.scanner, column: place)
@@ -236,7 +238,8 @@ struct RRSRequestReader {
 
     private mutating func globalParameters() throws(ServiceError) {
         if try takeNull() { return }
-        try walk { reader, name throws(ServiceError) in
+        try walk { reader, key throws(ServiceError) in
+            let name = reader.scanner.text(key)
             guard let parameter = reader.definition.plan.parameters.first(where: { $0.name == name }) else {
                 throw .badUserArgument("UnexpectedParameter", "The service has no parameter \"\(name.prefix(128))\".")
             }
@@ -286,21 +289,28 @@ struct RRSRequestReader {
 
     // MARK: - Walking
 
+    private func column(_ key: JSONScanner.Name, _ port: ServiceDefinition.Port) -> Int? {
+        port.columnNameBytes.firstIndex { scanner.equal(key, $0) }
+    }
+
+    private mutating func name() throws(ServiceError) -> JSONScanner.Name {
+        do { return try scanner.name() } catch { throw ServiceError(json: error) }
+    }
+
     private mutating func walk(
-        _ body: (inout RRSRequestReader, String) throws(ServiceError) -> Void
+        _ body: (inout RRSRequestReader, JSONScanner.Name) throws(ServiceError) -> Void
     ) throws(ServiceError) {
         do {
             try scanner.expect(0x7B)
             if try scanner.take(0x7D) { return }
         } catch { throw ServiceError(json: error) }
         while true {
-            let name: String
+            let key = try name()
             do {
-                name = try scanner.string()
                 try scanner.expect(0x3A)
                 _ = try scanner.peek()
             } catch { throw ServiceError(json: error) }
-            try body(&self, name)
+            try body(&self, key)
             do {
                 if try scanner.take(0x2C) { continue }
                 try scanner.expect(0x7D)

@@ -17,6 +17,8 @@ package final class ServiceCalls {
     private let running: RunningTotal
     private var endpoints: [String: ScoringEndpoint] = [:]
     private var generation = 0
+    /// Targets of scoring calls that were read before, byte for byte: clients call the same address again and again.
+    private var targets = VerifiedKeys<ScoringTarget>()
     /// Keys that were verified, and the endpoint they open.
     private var verified = VerifiedKeys<String>()
 
@@ -55,7 +57,10 @@ package final class ServiceCalls {
         body: ByteBuffer,
         completion: @escaping (ByteBuffer) -> Void
     ) -> WorkerCall? {
-        if registry.refresh(&endpoints, &generation) { verified.removeAll() }
+        if registry.refresh(&endpoints, &generation) {
+            verified.removeAll()
+            targets.removeAll()
+        }
         let action: Action
         do throws(ServiceError) {
             action = try decide(target, connection)
@@ -123,6 +128,10 @@ package final class ServiceCalls {
     // MARK: - Deciding
 
     private func decide(_ target: ByteBuffer, _ connection: DownstreamConnection) throws(ServiceError) -> Action {
+        if let known = target.withUnsafeReadableBytes({ targets.find($0) }), isPost(connection) {
+            try authorize(known.endpoint, connection)
+            return .score(known.endpoint, known.call)
+        }
         let parts = try TargetParts(target)
         guard let endpoint = endpoints[parts.endpoint] else { throw parts.unknownService }
         guard endpoint.definition.workspace == parts.workspace else {
@@ -137,10 +146,9 @@ package final class ServiceCalls {
             return .answer(answer(document.bytes, omitsBody: method == "HEAD"))
         case ("POST", "execute"):
             try authorize(endpoint, connection)
-            return .score(
-                endpoint,
-                RRSCall(definition: endpoint.definition, form: try parts.executeForm(), limits: limits)
-            )
+            let call = RRSCall(definition: endpoint.definition, form: try parts.executeForm(), limits: limits)
+            target.withUnsafeReadableBytes { targets.insert($0, ScoringTarget(endpoint: endpoint, call: call)) }
+            return .score(endpoint, call)
         case ("POST", "score"):
             try authorize(endpoint, connection)
             return .score(endpoint, RRSCall(definition: endpoint.definition, form: .score, limits: limits))
@@ -149,6 +157,13 @@ package final class ServiceCalls {
                 "WebServiceNotFound",
                 "The service has no operation \(method.prefix(16)) \(parts.operation.prefix(64))."
             )
+        }
+    }
+
+    private func isPost(_ connection: DownstreamConnection) -> Bool {
+        connection.head.withUnsafeReadableBytes { head in
+            connection.parser.method.count == 4 && head[0] == 0x50 && head[1] == 0x4F && head[2] == 0x53
+                && head[3] == 0x54
         }
     }
 
@@ -191,16 +206,24 @@ package final class ServiceCalls {
     }
 
     private func writeHead(_ buffer: inout ByteBuffer, status: Int, contentLength: Int, closes: Bool = false) {
-        let id = Identifier.hex(wire.nextID()) + Identifier.hex(wire.nextID())
         ResponseBytes.writeHead(
             to: &buffer,
             status: status,
             contentType: "application/json; charset=utf-8",
             contentLength: contentLength,
-            fields: closes ? "x-ms-request-id: \(id)\r\nConnection: close\r\n" : "x-ms-request-id: \(id)\r\n",
             on: wire
-        )
+        ) { buffer in
+            buffer.writeStaticString("x-ms-request-id: ")
+            wire.writeID(to: &buffer)
+            buffer.writeStaticString(closes ? "\r\nConnection: close\r\n" : "\r\n")
+        }
     }
+}
+
+/// What a target asks for.
+private struct ScoringTarget {
+    let endpoint: ScoringEndpoint
+    let call: RRSCall
 }
 
 /// How the services door is reached from outside.

@@ -1,0 +1,233 @@
+"""CPU per request of the gateway beside nginx proxy_pass, in one run.
+
+The gateway under test has one core and one event loop; wrk and the nginx upstream share the other. Rounds are interleaved;
+each starts its server afresh, warms it up for a second and measures. CPU is the time on the CPU of all threads (schedstat)
+divided by wrk's requests; ratios are taken within a round, and their median is quoted.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+from gatehouse import GUIDE_TEXT, Server, call, rrs_path, table  # noqa: E402
+
+GATEWAY_CORE, LOAD_CORE = "0", "1"
+UPSTREAM_BODY = json.dumps({"Results": {"output1": {"type": "table", "value": {
+    "ColumnNames": ["Scored Labels", "Scored Probabilities"], "ColumnTypes": ["String", "Double"],
+    "Values": [["positive", "0.87364512"]]}}}}, separators=(",", ":"))
+BODY = json.dumps(table([[GUIDE_TEXT]]))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def nginx_config(folder, name, server):
+    text = f"""
+worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log warn; daemon off;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; server_tokens off; tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 600s;
+  client_body_temp_path {folder}/{name}.b; proxy_temp_path {folder}/{name}.p; fastcgi_temp_path {folder}/{name}.f;
+  uwsgi_temp_path {folder}/{name}.u; scgi_temp_path {folder}/{name}.s;
+  {server}
+}}"""
+    path = pathlib.Path(folder) / f"{name}.conf"
+    path.write_text(text)
+    return ["nginx", "-p", str(folder), "-c", str(path)]
+
+
+def wait_port(port):
+    end = time.time() + 10
+    while time.time() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError(f"port {port} did not open")
+
+
+def family(pid):
+    found = [pid]
+    for task in os.listdir(f"/proc/{pid}/task"):
+        for child in open(f"/proc/{pid}/task/{task}/children").read().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_microseconds(pid):
+    total = 0
+    for process in family(pid):
+        for task in os.listdir(f"/proc/{process}/task"):
+            total += int(open(f"/proc/{process}/task/{task}/schedstat").read().split()[0])
+    return total / 1000
+
+
+def resident_mib(pid):
+    total = 0
+    for process in family(pid):
+        total += int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{process}/status").read())[1])
+    return total / 1024
+
+
+class Load:
+    def __init__(self, folder, connections, seconds):
+        self.folder, self.connections, self.seconds = pathlib.Path(folder), connections, seconds
+
+    def wrk(self, url, headers, seconds):
+        lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
+        script = self.folder / "request.lua"
+        script.write_text(f"""wrk.method = "POST"
+wrk.body = [==[{BODY}]==]
+{lines}
+done = function(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format('RESULT {{"requests":%d,"us":%d,"errors":%d,"p50":%d,"p99":%d}}\\n', summary.requests,
+    summary.duration, errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end""")
+        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "-s", str(script), url]
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30).stdout
+        return json.loads(re.search(r"RESULT (.*)", printed)[1])
+
+    def measure(self, pid, url, headers):
+        self.wrk(url, headers, 1)
+        before = cpu_microseconds(pid)
+        got = self.wrk(url, headers, self.seconds)
+        after = cpu_microseconds(pid)
+        return {"cpu": (after - before) / max(1, got["requests"]), "rps": got["requests"] / got["us"] * 1e6,
+                "p50": got["p50"], "p99": got["p99"], "errors": got["errors"], "rss": resident_mib(pid)}
+
+
+def prepare(folder, upstream_port):
+    """An installation with the guide's example, an API that forwards, and 10,000 keys."""
+    server = Server(folder, "--loops", "1").start()
+    demo = server.demo()
+    names = demo["management"]
+    done = server.management("PUT", "/apis/forward", {"properties": {
+        "displayName": "Forward", "path": "forward", "protocols": ["http"],
+        "serviceUrl": f"http://127.0.0.1:{upstream_port}"}}, installation=names)
+    assert done.status == 201, done.text
+    template = "/workspaces/{workspace}/services/{service}/execute?api-version={apiversion}&details={details}"
+    parameters = [{"name": name, "type": "string"} for name in ("workspace", "service", "apiversion", "details")]
+    done = server.management("PUT", "/apis/forward/operations/execute", {"properties": {
+        "displayName": "Execute", "method": "POST", "urlTemplate": template, "templateParameters": parameters}}, installation=names)
+    assert done.status == 201, done.text
+    assert server.management("PUT", "/products/unlimited/apis/forward", installation=names).status == 201
+    server.stop()
+    return demo
+
+
+def run(options):
+    with tempfile.TemporaryDirectory(prefix="gatehouse-bench-") as folder:
+        upstream_port, nginx_port = free_port(), free_port()
+        demo = prepare(folder, upstream_port)
+        load = Load(folder, options.connections, options.seconds)
+        upstream = subprocess.Popen(["taskset", "-c", LOAD_CORE] + nginx_config(
+            folder, "upstream", f"default_type application/json; server {{ listen 127.0.0.1:{upstream_port} backlog=4096; "
+            f"location / {{ return 200 '{UPSTREAM_BODY}'; }} }}"))
+        wait_port(upstream_port)
+        headers = {"Content-Type": "application/json", "Ocp-Apim-Subscription-Key": demo["subscriptionKey"],
+                   "Authorization": f"Bearer {demo['apiKey']}"}
+        rows = {name: [] for name in ("nginx proxy_pass", "gatehouse RRS", "gatehouse forward", "gatehouse RRS, services door")}
+
+        def nginx_round():
+            command = nginx_config(folder, "proxy", f"upstream backend {{ server 127.0.0.1:{upstream_port}; keepalive 256; "
+                                   "keepalive_requests 100000000; keepalive_timeout 600s; } "
+                                   f"server {{ listen 127.0.0.1:{nginx_port} backlog=4096; location / {{ "
+                                   'proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; } }')
+            process = subprocess.Popen(["taskset", "-c", GATEWAY_CORE] + command)
+            wait_port(nginx_port)
+            rows["nginx proxy_pass"].append(load.measure(process.pid, f"http://127.0.0.1:{nginx_port}{rrs_path(demo)}", headers))
+            process.terminate()
+            process.wait()
+
+        def gatehouse_round(name, door, prefix):
+            server = Server(folder, "--loops", "1", pin=GATEWAY_CORE).start()
+            answer = call(server.urls[door], "POST", prefix + rrs_path(demo), BODY, headers)
+            assert answer.status == 200, answer.text
+            rows[name].append(load.measure(server.process.pid, server.urls[door] + prefix + rrs_path(demo), headers))
+            server.stop()
+
+        try:
+            for _ in range(options.rounds):
+                nginx_round()
+                gatehouse_round("gatehouse RRS", "gateway", "/azureml-demo")
+                gatehouse_round("gatehouse forward", "gateway", "/forward")
+                gatehouse_round("gatehouse RRS, services door", "services", "")
+        finally:
+            upstream.terminate()
+            upstream.wait()
+        print(f"\n{options.connections} connections, {options.rounds} rounds of {options.seconds} s, medians")
+        print("| gateway | req/s | p50 µs | p99 µs | CPU µs per request | CPU vs nginx | RSS MiB | errors |")
+        print("|---|---|---|---|---|---|---|---|")
+        base = rows["nginx proxy_pass"]
+        ratios = {}
+        for name, found in rows.items():
+            middle = lambda field: statistics.median(row[field] for row in found)
+            ratios[name] = statistics.median(row["cpu"] / other["cpu"] for row, other in zip(found, base))
+            print(f"| {name} | {middle('rps'):.0f} | {middle('p50'):.0f} | {middle('p99'):.0f} | {middle('cpu'):.2f} "
+                  f"| {ratios[name]:.2f} | {middle('rss'):.0f} | {sum(row['errors'] for row in found)} |")
+        if options.callgrind:
+            callgrind(folder, demo, headers)
+        failed = sum(row["errors"] for found in rows.values() for row in found)
+        if failed:
+            sys.exit(f"{failed} requests failed")
+
+
+def callgrind(folder, demo, headers):
+    """Instructions per request: the difference between two runs of known counts."""
+    print("\n| path | instructions per request |\n|---|---|")
+    for name, prefix in (("RRS through the gateway", "/azureml-demo"), ("forward through the gateway", "/forward")):
+        counts = []
+        for requests in (200, 1200):
+            out = pathlib.Path(folder) / "callgrind.out"
+            ready = pathlib.Path(folder) / "ready.json"
+            ready.unlink(missing_ok=True)
+            from gatehouse import BINARY
+            command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", str(BINARY), "serve", "--data",
+                       f"{folder}/data", "--ready-file", str(ready), "--loops", "1"]
+            for door in ("gateway", "portal", "services", "blobs"):
+                command += [f"--{door}-port", "0"]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            end = time.time() + 120
+            while not ready.exists() and time.time() < end:
+                time.sleep(0.1)
+            urls = json.loads(ready.read_text())
+            import http.client
+            import urllib.parse
+            parts = urllib.parse.urlsplit(urls["gateway"])
+            connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+            for _ in range(requests):
+                connection.request("POST", prefix + rrs_path(demo), BODY, headers)
+                response = connection.getresponse()
+                response.read()
+                assert response.status == 200
+            process.terminate()
+            process.wait()
+            counts.append(int(re.search(r"(?:summary|totals): (\d+)", out.read_text())[1]))
+        print(f"| {name} | {(counts[1] - counts[0]) / 1000:.0f} |")
+
+
+def main():
+    parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parse.add_argument("--connections", type=int, default=32)
+    parse.add_argument("--rounds", type=int, default=3)
+    parse.add_argument("--seconds", type=int, default=3)
+    parse.add_argument("--callgrind", action="store_true", help="also count instructions per request")
+    run(parse.parse_args())
+
+
+if __name__ == "__main__":
+    main()
