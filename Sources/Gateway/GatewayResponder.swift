@@ -14,6 +14,8 @@ package final class GatewayResponder: WireResponder {
     private var snapshot = GatewaySnapshot.empty
     private var generation = 0
     private var verified = VerifiedKeys<SubscriptionEntry>()
+    /// Request lines that were routed under this snapshot.
+    private var matched = VerifiedKeys<RouteMatch>()
 
     package init(
         wire: WireLoop,
@@ -31,6 +33,12 @@ package final class GatewayResponder: WireResponder {
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
     }
 
+    private struct RouteMatch {
+        let api: APIRoute
+        /// How much of the path is the API's.
+        let offset: Int
+    }
+
     private enum Decision {
         case notFound
         case missingKey(APIRoute)
@@ -42,7 +50,10 @@ package final class GatewayResponder: WireResponder {
     // MARK: - WireResponder
 
     package func receiveHead(on connection: DownstreamConnection) -> BodyPlan {
-        if slot.refresh(&snapshot, &generation) { verified.removeAll() }
+        if slot.refresh(&snapshot, &generation) {
+            verified.removeAll()
+            matched.removeAll()
+        }
         switch decide(connection) {
         case .notFound: return answer(answers.notFound(connection), connection)
         case .missingKey(let api):
@@ -98,15 +109,19 @@ package final class GatewayResponder: WireResponder {
     }
 
     private func decide(_ connection: DownstreamConnection) -> Decision {
-        let parser = connection.parser
-        return connection.head.withUnsafeReadableBytes { head in
-            let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
+        connection.head.withUnsafeReadableBytes { head in
+            let parser = connection.parser
+            // Method and target stand side by side, so that one look-up finds the operation of a known request line.
+            let line = UnsafeRawBufferPointer(rebasing: head[..<parser.target.upperBound])
             let queryStart = min(parser.pathEnd + 1, parser.target.upperBound)
             let query = UnsafeRawBufferPointer(rebasing: head[queryStart..<parser.target.upperBound])
+            if let known = matched.find(line) { return authorize(known.api, parser, head, query, offset: known.offset) }
+            let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
             let method = UnsafeRawBufferPointer(rebasing: head[parser.method])
             guard let (api, length) = snapshot.routes.find(path), api.takesHTTP else { return .notFound }
             let rest = UnsafeRawBufferPointer(rebasing: path[length...])
             guard api.operations.match(method: method, path: rest, query: query) != nil else { return .notFound }
+            matched.insert(line, RouteMatch(api: api, offset: length))
             return authorize(api, parser, head, query, offset: length)
         }
     }

@@ -1,8 +1,8 @@
 /// The texts of a column, one after another in one buffer of UTF-8.
 package struct StringValues: Sendable, Equatable {
-    package private(set) var bytes: [UInt8] = []
+    package var bytes: [UInt8] = []
     /// Where each row's text ends.
-    package private(set) var ends: [Int] = []
+    package var ends: [Int] = []
     package private(set) var missing = MissingMask()
 
     package init() {}
@@ -26,12 +26,14 @@ package struct StringValues: Sendable, Equatable {
         ends.append(bytes.count)
     }
 
+    @inlinable
     package mutating func append(utf8: some Sequence<UInt8>) {
         bytes.append(contentsOf: utf8)
         ends.append(bytes.count)
     }
 
     /// Appends a row whose text `write` appends to the buffer.
+    @inlinable
     package mutating func append<Failure: Error>(
         writing write: (inout [UInt8]) throws(Failure) -> Void
     ) throws(Failure) {

@@ -60,26 +60,28 @@ final class GatewayExchange: UpstreamReceiver {
         self.backend = backend
         let parser = connection.parser
         let start = parser.target.lowerBound + targetOffset
-        let hasQuery = parser.pathEnd < parser.target.upperBound
         var target = ByteBuffer()
-        if prefix.isEmpty, !hasQuery {
+        connection.head.withUnsafeReadableBytes { head in
+            let query = UnsafeRawBufferPointer(
+                rebasing: head[min(parser.pathEnd + 1, parser.target.upperBound)..<parser.target.upperBound]
+            )
+            var hasKey = false
+            QueryText.forEachItem(query) { name, _ in hasKey = hasKey || name.elementsEqual(api.keyQuery) }
+            guard hasKey || !prefix.isEmpty else { return }
+            target.reserveCapacity(prefix.utf8.count + parser.target.upperBound - start)
+            target.writeString(prefix)
+            target.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<parser.pathEnd]))
+            var separator = UInt8(0x3F)
+            QueryText.forEachItem(query) { name, item in
+                guard !name.elementsEqual(api.keyQuery) else { return }
+                target.writeInteger(separator)
+                target.writeBytes(item)
+                separator = 0x26
+            }
+        }
+        if target.readableBytes == 0 {
             let place = connection.head.readerIndex + start
             target = connection.head.getSlice(at: place, length: parser.target.upperBound - start) ?? target
-        } else {
-            connection.head.withUnsafeReadableBytes { head in
-                target.reserveCapacity(prefix.utf8.count + parser.target.upperBound - start)
-                target.writeString(prefix)
-                target.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<parser.pathEnd]))
-                guard hasQuery else { return }
-                var separator = UInt8(0x3F)
-                let query = UnsafeRawBufferPointer(rebasing: head[(parser.pathEnd + 1)..<parser.target.upperBound])
-                QueryText.forEachItem(query) { name, item in
-                    guard !name.elementsEqual(api.keyQuery) else { return }
-                    target.writeInteger(separator)
-                    target.writeBytes(item)
-                    separator = 0x26
-                }
-            }
         }
         state = .local(target: target)
     }

@@ -1,5 +1,5 @@
 /// A subscription as the gateway needs it.
-package struct SubscriptionEntry: Sendable, Equatable {
+package final class SubscriptionEntry: Sendable {
     package enum Scope: Sendable, Equatable {
         case service
         case allAPIs

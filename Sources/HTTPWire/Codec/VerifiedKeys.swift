@@ -1,35 +1,76 @@
-/// Keys that one loop has verified: raw bytes to a value, without the cost of a keyed hash of a cryptographic kind.
+/// What one loop remembers of bytes that come again and again: keys that were verified, targets that were routed.
 ///
-/// Bounded; when it is full it begins anew, and its owner empties it when what the values came from changes.
+/// A table of fixed size in which a newer entry takes the place of an older one with the same slot; its owner empties it when
+/// what the values came from changes. Inlinable, so that each room that uses it gets code for its own value.
 package struct VerifiedKeys<Value> {
-    /// 16,384 keys of usual length are some 3 MB a loop.
-    private static var entriesMax: Int { 16_384 }
+    /// 4,096 entries of usual length are some 1 MB a loop.
+    @usableFromInline static var slotCount: Int { 4096 }
+    /// Longer bytes are not remembered: the table must not hold what a hostile caller makes large.
+    @usableFromInline static var keyBytesMax: Int { 512 }
 
-    private struct Entry {
-        let key: [UInt8]
-        let value: Value
+    @usableFromInline
+    struct Entry {
+        @usableFromInline let hash: Int
+        @usableFromInline let key: [UInt8]
+        @usableFromInline let value: Value
+
+        @inlinable
+        init(hash: Int, key: [UInt8], value: Value) {
+            self.hash = hash
+            self.key = key
+            self.value = value
+        }
     }
 
-    private var table: [Int: Entry] = [:]
+    @usableFromInline var slots: [Entry?] = []
 
+    @inlinable
     package init() {}
 
+    @inlinable
     package func find(_ key: UnsafeRawBufferPointer) -> Value? {
-        guard let entry = table[hash(key)], entry.key.count == key.count else { return nil }
-        var difference: UInt8 = 0
-        for place in 0..<key.count { difference |= key[place] ^ entry.key[place] }
-        return difference == 0 ? entry.value : nil
+        guard !slots.isEmpty else { return nil }
+        let hash = hash(key)
+        guard let entry = slots[hash & (Self.slotCount - 1)], entry.hash == hash, entry.key.count == key.count else {
+            return nil
+        }
+        return equal(entry.key, key) ? entry.value : nil
     }
 
+    @inlinable
     package mutating func insert(_ key: UnsafeRawBufferPointer, _ value: Value) {
-        if table.count >= Self.entriesMax { table.removeAll(keepingCapacity: true) }
-        table[hash(key)] = Entry(key: Array(key), value: value)
+        guard key.count <= Self.keyBytesMax else { return }
+        if slots.isEmpty { slots = Array(repeating: nil, count: Self.slotCount) }
+        let hash = hash(key)
+        slots[hash & (Self.slotCount - 1)] = Entry(hash: hash, key: Array(key), value: value)
     }
 
-    package mutating func removeAll() { table.removeAll(keepingCapacity: true) }
+    @inlinable
+    package mutating func removeAll() { slots = [] }
 
-    /// Swift's hasher is SipHash with a key of this process: callers cannot aim at one bucket.
-    private func hash(_ key: UnsafeRawBufferPointer) -> Int {
+    /// Compares all bytes, whether or not an early one differs: some of them are secrets.
+    @inlinable
+    func equal(_ known: [UInt8], _ given: UnsafeRawBufferPointer) -> Bool {
+        known.withUnsafeBytes { known in
+            var difference: UInt64 = 0
+            var place = 0
+            while place &+ 8 <= given.count {
+                difference |=
+                    known.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    ^ given.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                place &+= 8
+            }
+            while place < given.count {
+                difference |= UInt64(known[place] ^ given[place])
+                place &+= 1
+            }
+            return difference == 0
+        }
+    }
+
+    /// Swift's hasher is SipHash with a key of this process: callers cannot aim at one slot.
+    @inlinable
+    func hash(_ key: UnsafeRawBufferPointer) -> Int {
         var hasher = Hasher()
         hasher.combine(bytes: key)
         return hasher.finalize()

@@ -17,6 +17,7 @@ extension JSONValue {
     }
 
     /// Appends text as a JSON string with its quotes.
+    @inlinable
     package static func write(string text: some Sequence<UInt8>, to output: inout [UInt8]) {
         output.append(0x22)
         let wasContiguous: Void? = text.withContiguousStorageIfAvailable { bytes in
@@ -36,10 +37,11 @@ extension JSONValue {
         output.append(0x22)
     }
 
-    @inline(__always)
-    private static func needsEscape(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
+    @inlinable
+    static func needsEscape(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
 
-    private static func writeEscape(_ byte: UInt8, to output: inout [UInt8]) {
+    @usableFromInline
+    static func writeEscape(_ byte: UInt8, to output: inout [UInt8]) {
         output.append(0x5C)
         switch byte {
         case 0x22, 0x5C: output.append(byte)

@@ -3,8 +3,8 @@ import ResourceModel
 package import StudioModules
 
 /// A published service as a value: the plan that scores, and the schemas of its ports.
-package struct ServiceDefinition: Sendable {
-    package struct Port: Sendable {
+package final class ServiceDefinition: Sendable {
+    package final class Port: Sendable {
         package let name: String
         package let columns: [ColumnSchema]
         /// UTF-8 of the port's name and of its columns' names, which requests are compared with.
@@ -33,7 +33,30 @@ package struct ServiceDefinition: Sendable {
     package let outputs: [(name: String, schema: TableSchema)]
 
     /// Columns of all outputs together, as published.
-    package var outputWidth: Int { outputs.reduce(0) { $0 + $1.schema.columnCount } }
+    package let outputWidth: Int
+
+    package init(
+        workspace: String,
+        serviceID: String,
+        name: String,
+        description: String,
+        plan: ScoringPlan,
+        inputs: [Port],
+        outputs: [(name: String, schema: TableSchema)]
+    ) {
+        self.workspace = workspace
+        self.serviceID = serviceID
+        self.name = name
+        self.description = description
+        self.plan = plan
+        self.inputs = inputs
+        self.outputs = outputs
+        outputWidth = outputs.reduce(0) { $0 + $1.schema.columnCount }
+        isRowWise = plan.isRowWise
+    }
+
+    /// Whether each row of an answer follows from one row of the call.
+    package let isRowWise: Bool
 }
 
 /// An endpoint of a service, ready to score.

@@ -74,8 +74,8 @@ package final class ServiceCalls {
             return nil
         case .score(let endpoint, let call):
             let work = body.readableBytes * (endpoint.definition.outputWidth + 8)
-            let bytes = Array(body.readableBytesView)
-            if endpoint.definition.plan.isRowWise, work <= limits.inlineWorkMax,
+            let bytes = body.getBytes(at: body.readerIndex, length: body.readableBytes) ?? []
+            if endpoint.definition.isRowWise, work <= limits.inlineWorkMax,
                 endpoint.definition.plan.parameters.isEmpty
             {
                 do throws(ServiceError) { completion(answer(try call.run(bytes, nil))) } catch {
