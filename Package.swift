@@ -125,11 +125,29 @@ let package = Package(
                 )
             ]
         ),
+
+        // Tests. End-to-end tests drive the release binary from tests/ (pytest).
+        // A SQLite file layer that can lose everything that was not synced.
+        .target(
+            name: "CFaultVFS",
+            path: "Tests/CFaultVFS",
+            linkerSettings: [.linkedLibrary("sqlite3")]
+        ),
+        .testTarget(name: "ResourceModelTests", dependencies: ["ResourceModel"]),
+        .testTarget(name: "DataTablesTests", dependencies: ["DataTables"]),
+        .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
+        .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "ResourceModel"]),
+        .testTarget(
+            name: "WebServicesTests", dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
+        .testTarget(name: "BlobsTests", dependencies: ["Blobs"]),
     ],
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where target.type != .system {
+for target in package.targets where target.type != .system && target.name != "CFaultVFS" {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),

@@ -27,4 +27,10 @@ package struct FixedValues<Element: Sendable & Equatable>: Sendable, Equatable {
         for row in rows { result.append(self[row]) }
         return result
     }
+
+    /// What stands in the place of missing elements does not count.
+    package static func == (left: FixedValues, right: FixedValues) -> Bool {
+        left.count == right.count && left.missing == right.missing
+            && left.elements.indices.allSatisfy { left[$0] == right[$0] }
+    }
 }

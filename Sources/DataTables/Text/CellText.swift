@@ -7,7 +7,7 @@ package enum CellText {
         output.append(contentsOf: String(value).utf8)
     }
 
-    /// .NET's general format: at most 15 significant digits, an exponent below 1E-05 and from 1E+15 on.
+    /// .NET's general format: at most 15 significant digits, an exponent from 1E-05 down and from 1E+15 up.
     package static func write(_ value: Double, to output: inout [UInt8]) {
         if value.isNaN { return output.append(contentsOf: "NaN".utf8) }
         if value.isInfinite { return output.append(contentsOf: (value < 0 ? "-Infinity" : "Infinity").utf8) }
@@ -19,7 +19,7 @@ package enum CellText {
         var digits = mantissa.utf8.filter { $0 != 0x2E }
         while digits.count > 1, digits.last == 0x30 { digits.removeLast() }
         if value < 0 { output.append(0x2D) }
-        if exponent < -5 || exponent >= 15 {
+        if exponent <= -5 || exponent >= 15 {
             output.append(digits[0])
             if digits.count > 1 {
                 output.append(0x2E)

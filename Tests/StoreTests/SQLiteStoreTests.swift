@@ -1,0 +1,61 @@
+import Foundation
+import ResourceModel
+import Store
+import Testing
+
+@Suite struct SQLiteStoreTests {
+    private let box = SecretBox(masterKey: [UInt8](repeating: 7, count: 32))
+
+    private func withStore(_ body: (SQLiteResourceStore) async throws -> Void) async throws {
+        let path = FileManager.default.temporaryDirectory.path + "/gatehouse-\(UUID().uuidString).sqlite"
+        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
+        let store = try SQLiteResourceStore(path: path)
+        try await body(store)
+        try store.file.close()
+    }
+
+    @Test func `it conforms`() async throws {
+        try await withStore { try await ResourceStoreConformance.keepsWhatWasPut($0) }
+        try await withStore { try await ResourceStoreConformance.honoursConditions($0) }
+        try await withStore { try await ResourceStoreConformance.appliesAllOrNothing($0) }
+        try await withStore { try await ResourceStoreConformance.checksRequirements($0) }
+        try await withStore { try await ResourceStoreConformance.pagesByKey($0) }
+        try await withStore { try await ResourceStoreConformance.deletesChildrenAndTellsChanges($0) }
+        try await withStore { try await ResourceStoreConformance.keepsSecretsApart($0, box) }
+        try await withStore { try await ResourceStoreConformance.letsOneWriterWin($0) }
+    }
+
+    @Test func `a commit waits for the disk`() async throws {
+        try await withStore { store in
+            let level = try store.file.synchronousLevel()
+            #expect(level == 2)
+        }
+    }
+
+    @Test func `a queue hands each item out once, oldest first, and again after its process died`() async throws {
+        let path = FileManager.default.temporaryDirectory.path + "/gatehouse-\(UUID().uuidString).sqlite"
+        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
+        let queue = try SQLiteWorkQueue(path: path)
+        for id in ["a", "b"] {
+            try await queue.enqueue(WorkItem(id: id, kind: "run", subject: "x", payload: .null, createdAt: 1))
+        }
+        #expect(try await queue.claim(kind: "run", owner: "first")?.id == "a")
+        #expect(try await queue.claim(kind: "run", owner: "first")?.id == "b")
+        #expect(try await queue.claim(kind: "run", owner: "first") == nil)
+        try await queue.finish("a", state: .finished, error: nil, at: 2)
+        #expect(try await queue.reclaim(kind: "run", owner: "second") == 1)
+        #expect(try await queue.claim(kind: "run", owner: "second")?.id == "b")
+        // A late word of the dead process changes nothing that has ended.
+        try await queue.finish("a", state: .failed, error: "late", at: 3)
+        #expect(try await queue.get("a")?.state == .finished)
+        try queue.file.close()
+    }
+
+    @Test func `passwords are found right and wrong`() throws {
+        let stored = try PasswordHash.make("correct horse", salt: [1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(!stored.contains("correct"))
+        #expect(PasswordHash.verify("correct horse", stored))
+        #expect(!PasswordHash.verify("correct horsf", stored))
+        #expect(!PasswordHash.verify("correct horse", "garbage"))
+    }
+}

@@ -1,0 +1,94 @@
+import DataTables
+import ResourceModel
+import StudioModules
+import Testing
+
+@testable import WebServices
+
+@Suite struct RRSTests {
+    /// A service that answers with its input: every type, one row through.
+    private func definition(_ columns: [ColumnSchema], limits: ServiceLimits = ServiceLimits()) throws -> ServiceDefinition {
+        let plan = try ScoringPlan(
+            definition: ["inputs": ["input1"], "steps": [], "outputs": [["name": "output1", "slot": ["input": 0]]], "parameters": []],
+            frozen: []
+        )
+        return ServiceDefinition(
+            workspace: "w",
+            serviceID: "s",
+            name: "echo",
+            description: "",
+            plan: plan,
+            inputs: [ServiceDefinition.Port(name: "input1", columns: columns)],
+            outputs: [("output1", TableSchema(columns: columns))]
+        )
+    }
+
+    private let everything = [
+        ColumnSchema(name: "s", type: .string), ColumnSchema(name: "i", type: .int32), ColumnSchema(name: "d", type: .double),
+        ColumnSchema(name: "b", type: .boolean), ColumnSchema(name: "t", type: .dateTime),
+    ]
+
+    private func call(
+        _ body: String,
+        _ columns: [ColumnSchema]? = nil,
+        form: RRSCall.Form = .execute(isSwagger: false, hasDetails: true),
+        limits: ServiceLimits = ServiceLimits()
+    ) throws -> String {
+        let call = RRSCall(definition: try definition(columns ?? everything), form: form, limits: limits)
+        return String(decoding: try call.run(Array(body.utf8), nil), as: UTF8.self)
+    }
+
+    @Test func `cells of every kind are taken, and all are answered as strings`() throws {
+        let body = #"{"Inputs":{"input1":{"ColumnNames":["d","s","i","b","t"],"Values":[[1.50,"x",7.0,true,"5/30/2010 6:09 PM"],["2","",null,"False",null],[NaN,null,"",0,""]]}},"GlobalParameters":null}"#
+        #expect(
+            try call(body)
+                == #"{"Results":{"output1":{"type":"table","value":{"ColumnNames":["s","i","d","b","t"],"ColumnTypes":["String","Int32","Double","Boolean","DateTime"],"Values":[["x","7","1.5","True","5/30/2010 6:09:00 PM"],["",null,"2","False",null],[null,null,null,"False",null]]}}}}"#
+        )
+    }
+
+    @Test func `both shapes are taken on both forms`() throws {
+        let column = [ColumnSchema(name: "s", type: .string)]
+        let rows = #"{"Inputs":{"input1":[{"s":"a\"b"},{"s":65}]}}"#
+        #expect(try call(rows, column, form: .execute(isSwagger: true, hasDetails: false)) == #"{"Results":{"output1":[{"s":"a\"b"},{"s":"65"}]}}"#)
+        #expect(try call(rows, column, form: .execute(isSwagger: false, hasDetails: false)) == #"{"Results":{"output1":{"type":"table","value":{"Values":[["a\"b"],["65"]]}}}}"#)
+        let late = #"{"GlobalParameters":{},"Inputs":{"input1":{"Values":[["x"]],"ColumnNames":["s"]}}}"#
+        #expect(try call(late, column).contains(#""Values":[["x"]]"#))
+        let legacy = #"{"Id":"score00001","Instance":{"FeatureVector":{"s":"x"},"GlobalParameters":{}}}"#
+        #expect(try call(legacy, column, form: .score) == #"["x"]"#)
+    }
+
+    @Test(arguments: [
+        ("", "BadArgument", "RequestIsEmpty"), ("{", "BadArgument", "RequestBodyInvalid"),
+        ("{}", "BadArgument", "MissingRequestInput"), (#"{"Inputs":{}}"#, "BadArgument", "MissingRequestInput"),
+        (#"{"Inputs":{"other":[]}}"#, "BadArgument", "InvalidInputNames"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["x"],"Values":[]}}}"#, "BadUserArgument", "InputMismatchError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["i","i"],"Values":[]}}}"#, "BadUserArgument", "InputMismatchError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":[],"Values":[]}}}"#, "BadUserArgument", "InputMismatchError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["i"],"Values":[["1","2"]]}}}"#, "BadUserArgument", "InputParseError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["i"],"Values":[[]]}}}"#, "BadUserArgument", "InputParseError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["i"],"Values":[["x"]]}}}"#, "BadUserArgument", "InputParseError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["i"],"Values":[[{}]]}}}"#, "BadUserArgument", "InputParseError"),
+        (#"{"Inputs":{"input1":{"ColumnNames":["i"]}}}"#, "BadUserArgument", "InputParseError"),
+        (#"{"Inputs":{"input1":[{"i":1,"i":2}]}}"#, "BadUserArgument", "InputMismatchError"),
+        (#"{"Inputs":{"input1":"x"}}"#, "BadUserArgument", "InputParseError"),
+        (#"{"Inputs":{"input1":[{"i":1}]},"GlobalParameters":{"p":1}}"#, "BadUserArgument", "UnexpectedParameter"),
+        (#"{"Inputs":{"input1":[{"i":"\ud800"}]}}"#, "BadArgument", "RequestBodyInvalid"),
+        (#"{"Inputs":{"input1":[{"i":1}]}} x"#, "BadArgument", "RequestBodyInvalid"),
+    ])
+    func `wrong bodies get their code`(_ body: String, _ code: String, _ detail: String) throws {
+        let error = #expect(throws: ServiceError.self) { try call(body, [ColumnSchema(name: "i", type: .int32)]) }
+        #expect(error?.code == code && error?.details.first?.code == detail && error?.status == 400)
+    }
+
+    @Test func `rows and cells are bounded before the work`() throws {
+        var limits = ServiceLimits()
+        limits.rowsMax = 2
+        let body = #"{"Inputs":{"input1":[{"s":"a"},{"s":"b"},{"s":"c"}]}}"#
+        let column = [ColumnSchema(name: "s", type: .string)]
+        #expect(throws: ServiceError.self) { try call(body, column, limits: limits) }
+        limits = ServiceLimits()
+        limits.cellsMax = 2
+        let error = #expect(throws: ServiceError.self) { try call(body, column, limits: limits) }
+        #expect(error?.status == 413 && error?.code == "MemoryQuotaViolation")
+    }
+}
