@@ -126,6 +126,13 @@ let package = Package(
             ]
         ),
 
+        // Measures the hashing of Feature Hashing; run by scripts/bench.
+        .executableTarget(
+            name: "hashing-bench",
+            dependencies: ["ResourceModel", "DataTables", "StudioModules"],
+            path: "Benchmarks/HashingBench"
+        ),
+
         // Tests. End-to-end tests drive the release binary from tests/ (pytest).
         // A SQLite file layer that can lose everything that was not synced.
         .target(

@@ -1,0 +1,84 @@
+"""Rounds of `kill -9` while clients write: what was acknowledged is there afterwards, runs are taken up again."""
+import argparse
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+from gatehouse import Server, call  # noqa: E402
+
+
+def write(server, names, number, acknowledged, runs, guide, stop):
+    """Writes until the server is gone; notes only what was acknowledged."""
+    turn = 0
+    while not stop.is_set():
+        turn += 1
+        name = f"w{number}-{turn}-{random.randrange(10**9)}"
+        try:
+            made = server.management("PUT", f"/subscriptions/{name}", {"properties": {
+                "displayName": name, "scope": "/products/unlimited", "state": "active", "primaryKey": f"key-{name}"}},
+                token=guide["managementToken"], installation=names)
+            if made.status == 201:
+                acknowledged.append(name)
+            if turn % 5 == 0:
+                run = call(server.urls["portal"], "POST",
+                           f"/api/workspaces/{guide['workspace']}/experiments/SimpleFeatureHashingExperiment/runs", None,
+                           {"Authorization": f"Bearer {guide['managementToken']}"})
+                if run.status == 202:
+                    runs.append(run.json()["RunId"])
+        except OSError:
+            return
+        except Exception as problem:
+            if stop.is_set() or "Remote" in type(problem).__name__ or "Incomplete" in type(problem).__name__:
+                return
+            raise
+
+
+def main():
+    parse = argparse.ArgumentParser(description=__doc__)
+    parse.add_argument("--rounds", type=int, default=200)
+    options = parse.parse_args()
+    rng = random.Random()
+    total = ended = 0
+    with tempfile.TemporaryDirectory(prefix="gatehouse-soak-") as folder:
+        server = Server(folder).start()
+        guide = server.demo()
+        names = guide["management"]
+        for turn in range(options.rounds):
+            acknowledged, runs, stop = [], [], threading.Event()
+            threads = [threading.Thread(target=write, args=(server, names, number, acknowledged, runs, guide, stop))
+                       for number in range(6)]
+            for thread in threads:
+                thread.start()
+            time.sleep(rng.uniform(0.05, 0.5))
+            server.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+            server.start()
+            guide = server.demo()
+            for name in acknowledged:
+                found = server.management("POST", f"/subscriptions/{name}/listSecrets", installation=names)
+                assert found.status == 200 and found.json()["primaryKey"] == f"key-{name}", f"round {turn}: {name} is lost"
+            end = time.time() + 30
+            for run in runs:
+                path = f"/api/workspaces/{guide['workspace']}/experiments/SimpleFeatureHashingExperiment/runs/{run}"
+                while True:
+                    state = call(server.urls["portal"], "GET", path, None,
+                                 {"Authorization": f"Bearer {guide['managementToken']}"}).json()["State"]
+                    if state == "Finished":
+                        break
+                    assert time.time() < end, f"round {turn}: run {run} is {state}"
+                    time.sleep(0.02)
+            total += len(acknowledged)
+            ended += len(runs)
+        assert server.stop() == 0
+    print(f"{options.rounds} kills: {total} acknowledged writes and {ended} accepted runs, none lost")
+    assert total > options.rounds
+
+
+if __name__ == "__main__":
+    main()
