@@ -147,7 +147,9 @@ let package = Package(
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "ResourceModel"]),
         .testTarget(
-            name: "WebServicesTests", dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel"]),
+            name: "WebServicesTests",
+            dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel"]
+        ),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs"]),
     ],

@@ -28,7 +28,9 @@ final class FaultyDisk: FileLayer {
         if fails { throw FileLayerError(operation: name, code: 28) }
     }
 
-    func write(_ bytes: [UInt8], to path: String) throws(FileLayerError) { try step("write") { $0.files[path] = bytes } }
+    func write(_ bytes: [UInt8], to path: String) throws(FileLayerError) {
+        try step("write") { $0.files[path] = bytes }
+    }
     func sync(_ path: String) throws(FileLayerError) { try step("sync") { $0.syncedBytes[path] = $0.files[path] } }
     func rename(_ from: String, to: String) throws(FileLayerError) {
         try step("rename") { state in

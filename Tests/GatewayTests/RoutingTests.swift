@@ -1,7 +1,8 @@
-@testable import Gateway
 import HTTPWire
 import ResourceModel
 import Testing
+
+@testable import Gateway
 
 @Suite struct RoutingTests {
     private func api(_ id: String, _ path: String, _ operations: [(String, String)] = []) throws -> APIRoute {
@@ -50,7 +51,8 @@ import Testing
             "x",
             "x",
             [
-                ("POST", "/w/{w}/s/{s}/execute?api-version={v}&details={d}"), ("GET", "/items/{id}"), ("GET", "/items/special"),
+                ("POST", "/w/{w}/s/{s}/execute?api-version={v}&details={d}"), ("GET", "/items/{id}"),
+                ("GET", "/items/special"),
                 ("GET", "/files/*"), ("GET", "/kind?type=a"), ("GET", "/kind?type=b"), ("GET", "/kind"),
             ]
         ).operations

@@ -10,7 +10,8 @@ import Testing
     }
 
     @Test func `an ordinary head`() throws {
-        let text = "POST /a/b?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\nX-Key:  v \r\nConnection: close\r\n\r\nbody"
+        let text =
+            "POST /a/b?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\nX-Key:  v \r\nConnection: close\r\n\r\nbody"
         let (parser, outcome) = try parse(text)
         #expect(outcome == .complete)
         #expect(parser.framing == .length(12))
@@ -36,14 +37,18 @@ import Testing
         "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\u{0}\r\n\r\n", "GET /\u{0} HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\u{0}\r\n\r\n",
+        "GET /\u{0} HTTP/1.1\r\nHost: a\r\n\r\n",
         "G@T / HTTP/1.1\r\nHost: a\r\n\r\n", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
-        "GET http://x/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /#f HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+        "GET http://x/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /#f HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n",
     ])
     func `what could be read in two ways is refused`(_ text: String) {
@@ -61,10 +66,15 @@ import Testing
 
     @Test func `random bytes never break it`() {
         var generator = SystemRandomNumberGenerator()
-        let pieces = ["GET ", "/", " HTTP/1.1", "\r\n", "Host: a", ":", " ", "\n", "\r", "Content-Length: 5", "\u{0}", "chunked", "\t"]
+        let pieces = [
+            "GET ", "/", " HTTP/1.1", "\r\n", "Host: a", ":", " ", "\n", "\r", "Content-Length: 5", "\u{0}", "chunked",
+            "\t",
+        ]
         for _ in 0..<5000 {
             var text = ""
-            for _ in 0..<Int.random(in: 0..<20, using: &generator) { text += pieces.randomElement(using: &generator) ?? "" }
+            for _ in 0..<Int.random(in: 0..<20, using: &generator) {
+                text += pieces.randomElement(using: &generator) ?? ""
+            }
             _ = try? parse(text)
             _ = try? parse(text + "\r\n\r\n")
         }

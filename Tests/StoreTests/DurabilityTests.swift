@@ -7,7 +7,8 @@ import Testing
 /// What was acknowledged was synced: the disk is cut back to what was synced, and everything acknowledged must be there.
 @Suite(.serialized) struct DurabilityTests {
     private func folder() throws -> String {
-        let path = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/gatehouse-\(UUID().uuidString)"
+        let path =
+            FileManager.default.temporaryDirectory.resolvingSymlinksInPath().path + "/gatehouse-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         return path
     }

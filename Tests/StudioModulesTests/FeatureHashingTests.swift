@@ -23,7 +23,8 @@ import Testing
     @Test(arguments: [
         ("This is a good day", [1, 1, 2, 2, 0, 2, 0, 1]), ("this is a good day", [0, 1, 2, 3, 0, 2, 1, 0]),
         ("good good good", [0, 3, 0, 0, 0, 0, 2, 0]), ("", [0, 0, 0, 0, 0, 0, 0, 0]),
-        ("  two  spaces\tand a tab ", [1, 2, 3, 1, 0, 1, 0, 1]), ("In 2013 we sold 42 books", [2, 0, 2, 0, 2, 1, 1, 3]),
+        ("  two  spaces\tand a tab ", [1, 2, 3, 1, 0, 1, 0, 1]),
+        ("In 2013 we sold 42 books", [2, 0, 2, 0, 2, 1, 1, 3]),
         ("1.5 stars -3 points", [1, 2, 0, 1, 0, 0, 2, 1]), ("señor niño 日本語", [1, 1, 0, 0, 1, 1, 0, 1]),
         ("1 2 3 1 2 3", [1, 2, 2, 2, 0, 2, 0, 2]),
     ])

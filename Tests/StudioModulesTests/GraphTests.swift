@@ -17,10 +17,17 @@ final class MemoryCache: OutputCache {
     }
 
     private static func edge(_ from: String, _ output: String, _ to: String, _ input: String) -> JSONValue {
-        ["From": ["Node": .string(from), "Port": .string(output)], "To": ["Node": .string(to), "Port": .string(input)]]
+        [
+            "From": ["Node": .string(from), "Port": .string(output)],
+            "To": ["Node": .string(to), "Port": .string(input)],
+        ]
     }
 
-    private func graph(_ nodes: [JSONValue], _ edges: [JSONValue], parameters: [JSONValue] = []) throws -> ExperimentGraph {
+    private func graph(
+        _ nodes: [JSONValue],
+        _ edges: [JSONValue],
+        parameters: [JSONValue] = []
+    ) throws -> ExperimentGraph {
         try ExperimentGraph(
             try ExperimentDocument(
                 json: [
@@ -69,7 +76,9 @@ final class MemoryCache: OutputCache {
     }
 
     @Test func `publishing keeps the schemas, and scoring follows the caller`() async throws {
-        let parameter: JSONValue = ["Name": "bits", "Node": "hash", "Parameter": "Hashing bitsize", "HasDefault": false]
+        let parameter: JSONValue = [
+            "Name": "bits", "Node": "hash", "Parameter": "Hashing bitsize", "HasDefault": false,
+        ]
         let graph = try guide(parameters: [parameter])
         let (outcome, _) = try await run(graph, MemoryCache())
         let publication = try ScoringPlan.publish(graph, outputs: outcome.outputs)
@@ -87,7 +96,11 @@ final class MemoryCache: OutputCache {
         let graph = try graph(
             [
                 Self.node("a", "Enter Data Manually", ["Data": "x\n1"]),
-                Self.node("b", "Select Columns in Dataset", ["Select columns": ["rules": [["ruleType": "ColumnNames", "columns": ["y"]]]]]),
+                Self.node(
+                    "b",
+                    "Select Columns in Dataset",
+                    ["Select columns": ["rules": [["ruleType": "ColumnNames", "columns": ["y"]]]]]
+                ),
                 Self.node("c", "Clean Missing Data"),
             ],
             [Self.edge("a", "dataset", "b", "Dataset"), Self.edge("b", "Results dataset", "c", "Dataset")]
@@ -113,7 +126,10 @@ final class MemoryCache: OutputCache {
             [edge("a", "dataset", "b", "Nothing")], "b"
         ),
         (
-            [node("a", "Enter Data Manually", ["Data": "x"]), node("b", "Clean Missing Data"), node("c", "Clean Missing Data")],
+            [
+                node("a", "Enter Data Manually", ["Data": "x"]), node("b", "Clean Missing Data"),
+                node("c", "Clean Missing Data"),
+            ],
             [edge("a", "dataset", "b", "Dataset"), edge("b", "Cleaning transformation", "c", "Dataset")], "c"
         ),
     ])

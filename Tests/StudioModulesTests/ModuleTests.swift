@@ -15,7 +15,10 @@ import Testing
 
     private func run(_ name: String, _ json: JSONObject, _ table: DataTable? = nil) throws -> [PortValue] {
         let type = try #require(ModuleCatalogue.module(named: name))
-        return try type.init(try BoundParameters(json, for: type.descriptor)).run([.table(table ?? self.table)], ModuleContext())
+        return try type.init(try BoundParameters(json, for: type.descriptor)).run(
+            [.table(table ?? self.table)],
+            ModuleContext()
+        )
     }
 
     private func names(_ values: [PortValue]) -> [String] { values.first?.table?.schema.columns.map(\.name) ?? [] }
@@ -27,7 +30,11 @@ import Testing
     @Test func `selection keeps the source's order and takes each column once`() throws {
         let rules: JSONValue = [["ruleType": "ColumnIndexes", "columns": ["3", "1-2", "1"]]]
         #expect(names(try run("Select Columns in Dataset", selection(rules))) == ["id", "name", "score"])
-        #expect(names(try run("Select Columns in Dataset", selection(rules, isFilter: false))) == ["score", "id", "name", "id (2)"])
+        #expect(
+            names(try run("Select Columns in Dataset", selection(rules, isFilter: false))) == [
+                "score", "id", "name", "id (2)",
+            ]
+        )
     }
 
     @Test func `includes add up and excludes take away`() throws {
@@ -37,7 +44,8 @@ import Testing
             ["ruleType": "ColumnNames", "columns": ["flag"], "exclude": true],
         ]
         #expect(names(try run("Project Columns", selection(rules))) == ["name"])
-        let text = "%7B%22isFilter%22%3Atrue%2C%22rules%22%3A%5B%7B%22ruleType%22%3A%22ColumnNames%22%2C%22columns%22%3A%5B%22id%22%5D%7D%5D%7D"
+        let text =
+            "%7B%22isFilter%22%3Atrue%2C%22rules%22%3A%5B%7B%22ruleType%22%3A%22ColumnNames%22%2C%22columns%22%3A%5B%22id%22%5D%7D%5D%7D"
         #expect(names(try run("Select Columns in Dataset", ["Select columns": .string(text)])) == ["id"])
     }
 
@@ -60,7 +68,10 @@ import Testing
         let column: JSONValue = ["rules": [["ruleType": "ColumnNames", "columns": ["id"]]]]
         let edited = try run(
             "Edit Metadata",
-            ["Column": column, "Data type": "String", "Categorical": "Make categorical", "Fields": "Labels", "New column names": "key"]
+            [
+                "Column": column, "Data type": "String", "Categorical": "Make categorical", "Fields": "Labels",
+                "New column names": "key",
+            ]
         )
         let schema = try #require(edited.first?.table?.schema.columns.first)
         #expect(schema == ColumnSchema(name: "key", type: .string, isCategorical: true, role: .label))
@@ -72,9 +83,15 @@ import Testing
 
     @Test func `missing values are filled, removed and marked`() throws {
         let score: JSONValue = ["rules": [["ruleType": "ColumnNames", "columns": ["score"]]]]
-        let mean = try run("Clean Missing Data", ["Columns to be cleaned": score, "Cleaning mode": "Replace with mean"])
+        let mean = try run(
+            "Clean Missing Data",
+            ["Columns to be cleaned": score, "Cleaning mode": "Replace with mean"]
+        )
         #expect(mean.first?.table?.column(named: "score")?.values.text(1) == "2.16666666666667")
-        let mode = try run("Clean Missing Data", ["Columns to be cleaned": score, "Cleaning mode": "Replace with mode"])
+        let mode = try run(
+            "Clean Missing Data",
+            ["Columns to be cleaned": score, "Cleaning mode": "Replace with mode"]
+        )
         #expect(mode.first?.table?.column(named: "score")?.values.text(1) == "1.5")
         #expect(try run("Clean Missing Data", ["Cleaning mode": "Remove entire row"]).first?.table?.rowCount == 1)
         #expect(names(try run("Clean Missing Data", ["Cleaning mode": "Remove entire column"])) == ["id"])
@@ -89,15 +106,28 @@ import Testing
 
     @Test(arguments: ["Replace using MICE", "Replace using Probabilistic PCA"])
     func `modes that are not built are refused by name`(_ mode: String) throws {
-        let error = #expect(throws: ModuleError.self) { try run("Clean Missing Data", ["Cleaning mode": .string(mode)]) }
+        let error = #expect(throws: ModuleError.self) {
+            try run("Clean Missing Data", ["Cleaning mode": .string(mode)])
+        }
         #expect(error?.message.contains(mode) == true)
     }
 
     @Test func `splits are whole, seeded and by condition`() throws {
-        let rows = try DelimitedTable.read(Array(("n\n" + (0..<100).map(String.init).joined(separator: "\n")).utf8), format: .csv)
-        let split = try run("Split Data", ["Fraction of rows in the first output dataset": 0.3, "Random seed": 5], rows)
+        let rows = try DelimitedTable.read(
+            Array(("n\n" + (0..<100).map(String.init).joined(separator: "\n")).utf8),
+            format: .csv
+        )
+        let split = try run(
+            "Split Data",
+            ["Fraction of rows in the first output dataset": 0.3, "Random seed": 5],
+            rows
+        )
         #expect(split[0].table?.rowCount == 30 && split[1].table?.rowCount == 70)
-        let again = try run("Split Data", ["Fraction of rows in the first output dataset": 0.3, "Random seed": 5], rows)
+        let again = try run(
+            "Split Data",
+            ["Fraction of rows in the first output dataset": 0.3, "Random seed": 5],
+            rows
+        )
         #expect(split == again)
         let relation = try run(
             "Split Data",
@@ -115,7 +145,9 @@ import Testing
 
     @Test func `stored values come back`() throws {
         let hashed = try run("Feature Hashing", ["Hashing bitsize": 20])
-        for value in hashed + [.table(table)] { #expect(try PortValueCodec.decode(PortValueCodec.encode(value)) == value) }
+        for value in hashed + [.table(table)] {
+            #expect(try PortValueCodec.decode(PortValueCodec.encode(value)) == value)
+        }
         var damaged = PortValueCodec.encode(.table(table))
         damaged.removeLast(5)
         #expect(throws: ModuleError.self) { try PortValueCodec.decode(damaged) }
@@ -123,6 +155,8 @@ import Testing
 
     @Test func `parameters out of range name themselves`() throws {
         let error = #expect(throws: ModuleError.self) { try run("Feature Hashing", ["Hashing bitsize": 32]) }
-        #expect(error?.description == "Error 0008: Parameter \"Hashing bitsize\" value should be in the range of [1, 31].")
+        #expect(
+            error?.description == "Error 0008: Parameter \"Hashing bitsize\" value should be in the range of [1, 31]."
+        )
     }
 }

@@ -7,9 +7,15 @@ import Testing
 
 @Suite struct RRSTests {
     /// A service that answers with its input: every type, one row through.
-    private func definition(_ columns: [ColumnSchema], limits: ServiceLimits = ServiceLimits()) throws -> ServiceDefinition {
+    private func definition(
+        _ columns: [ColumnSchema],
+        limits: ServiceLimits = ServiceLimits()
+    ) throws -> ServiceDefinition {
         let plan = try ScoringPlan(
-            definition: ["inputs": ["input1"], "steps": [], "outputs": [["name": "output1", "slot": ["input": 0]]], "parameters": []],
+            definition: [
+                "inputs": ["input1"], "steps": [], "outputs": [["name": "output1", "slot": ["input": 0]]],
+                "parameters": [],
+            ],
             frozen: []
         )
         return ServiceDefinition(
@@ -24,7 +30,8 @@ import Testing
     }
 
     private let everything = [
-        ColumnSchema(name: "s", type: .string), ColumnSchema(name: "i", type: .int32), ColumnSchema(name: "d", type: .double),
+        ColumnSchema(name: "s", type: .string), ColumnSchema(name: "i", type: .int32),
+        ColumnSchema(name: "d", type: .double),
         ColumnSchema(name: "b", type: .boolean), ColumnSchema(name: "t", type: .dateTime),
     ]
 
@@ -39,7 +46,8 @@ import Testing
     }
 
     @Test func `cells of every kind are taken, and all are answered as strings`() throws {
-        let body = #"{"Inputs":{"input1":{"ColumnNames":["d","s","i","b","t"],"Values":[[1.50,"x",7.0,true,"5/30/2010 6:09 PM"],["2","",null,"False",null],[NaN,null,"",0,""]]}},"GlobalParameters":null}"#
+        let body =
+            #"{"Inputs":{"input1":{"ColumnNames":["d","s","i","b","t"],"Values":[[1.50,"x",7.0,true,"5/30/2010 6:09 PM"],["2","",null,"False",null],[NaN,null,"",0,""]]}},"GlobalParameters":null}"#
         #expect(
             try call(body)
                 == #"{"Results":{"output1":{"type":"table","value":{"ColumnNames":["s","i","d","b","t"],"ColumnTypes":["String","Int32","Double","Boolean","DateTime"],"Values":[["x","7","1.5","True","5/30/2010 6:09:00 PM"],["",null,"2","False",null],[null,null,null,"False",null]]}}}}"#
@@ -49,8 +57,14 @@ import Testing
     @Test func `both shapes are taken on both forms`() throws {
         let column = [ColumnSchema(name: "s", type: .string)]
         let rows = #"{"Inputs":{"input1":[{"s":"a\"b"},{"s":65}]}}"#
-        #expect(try call(rows, column, form: .execute(isSwagger: true, hasDetails: false)) == #"{"Results":{"output1":[{"s":"a\"b"},{"s":"65"}]}}"#)
-        #expect(try call(rows, column, form: .execute(isSwagger: false, hasDetails: false)) == #"{"Results":{"output1":{"type":"table","value":{"Values":[["a\"b"],["65"]]}}}}"#)
+        #expect(
+            try call(rows, column, form: .execute(isSwagger: true, hasDetails: false))
+                == #"{"Results":{"output1":[{"s":"a\"b"},{"s":"65"}]}}"#
+        )
+        #expect(
+            try call(rows, column, form: .execute(isSwagger: false, hasDetails: false))
+                == #"{"Results":{"output1":{"type":"table","value":{"Values":[["a\"b"],["65"]]}}}}"#
+        )
         let late = #"{"GlobalParameters":{},"Inputs":{"input1":{"Values":[["x"]],"ColumnNames":["s"]}}}"#
         #expect(try call(late, column).contains(#""Values":[["x"]]"#))
         let legacy = #"{"Id":"score00001","Instance":{"FeatureVector":{"s":"x"},"GlobalParameters":{}}}"#
