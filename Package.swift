@@ -148,7 +148,7 @@ let package = Package(
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "ResourceModel"]),
         .testTarget(
             name: "WebServicesTests",
-            dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel"]
+            dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]
         ),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs"]),

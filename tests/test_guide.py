@@ -286,3 +286,37 @@ def test_many_callers_at_once(live):
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(400)))
+
+
+def test_many_inputs_outputs_and_frozen_values(live):
+    """Two callers' tables and one frozen branch; types beside text."""
+    edge = lambda a, b, c, d: {"From": {"Node": a, "Port": b}, "To": {"Node": c, "Port": d}}
+    data = "n,when,ok,name\\n1.5,2010-05-30T18:09:00,true,x\\n2,2011-01-01,false,\\n".replace("\\n", "\n")
+    pick = lambda *names: {"Select columns": {"rules": [{"ruleType": "ColumnNames", "columns": list(names)}]}}
+    document = {"Name": "many ports", "Nodes": [
+        {"Id": "data", "Module": "Enter Data Manually", "Parameters": {"Data": data}},
+        {"Id": "left", "Module": "Select Columns in Dataset", "Parameters": pick("n", "when", "ok")},
+        {"Id": "right", "Module": "Select Columns in Dataset", "Parameters": pick("name")},
+        {"Id": "still", "Module": "Clean Missing Data", "Parameters": {"Cleaning mode": "Remove entire row"}},
+        {"Id": "in1", "Module": "Web service input", "Parameters": {"Name": "numbers"}},
+        {"Id": "in2", "Module": "Web service input", "Parameters": {"Name": "names"}},
+        {"Id": "out1", "Module": "Web service output", "Parameters": {"Name": "first"}},
+        {"Id": "out2", "Module": "Web service output", "Parameters": {"Name": "second"}},
+        {"Id": "out3", "Module": "Web service output", "Parameters": {"Name": "frozen"}}],
+        "Edges": [edge("data", "dataset", "left", "Dataset"), edge("data", "dataset", "right", "Dataset"),
+                  edge("data", "dataset", "still", "Dataset"), edge("in1", "Dataset", "left", "Dataset"),
+                  edge("in2", "Dataset", "right", "Dataset"), edge("left", "Results dataset", "out1", "Dataset"),
+                  edge("right", "Results dataset", "out2", "Dataset"), edge("still", "Cleaned dataset", "out3", "Dataset")]}
+    service = publish(live, document)
+    body = {"Inputs": {
+        "names": [{"n": 0, "when": None, "ok": None, "name": "b"}],
+        "numbers": {"ColumnNames": ["name", "ok", "when", "n"], "Values": [["a", 1, "5/30/2010 6:09 PM", "8219.6923828125"], [None, "", None, 1e20]]}}}
+    results = score(live, service, body).json()["Results"]
+    assert list(results) == ["first", "second", "frozen"]
+    assert results["first"]["value"]["ColumnTypes"] == ["Double", "DateTime", "Boolean"]
+    assert results["first"]["value"]["Values"] == [["8219.6923828125", "5/30/2010 6:09:00 PM", "True"], ["1E+20", None, None]]
+    assert results["second"]["value"]["Values"] == [["b"]]
+    assert results["frozen"]["value"]["Values"] == [["1.5", "5/30/2010 6:09:00 PM", "True", "x"]]
+    legacy = rrs_path(service).split("/execute")[0] + "/score"
+    refused = call(live.urls["services"], "POST", legacy, {"Instance": {}}, {"Authorization": f"Bearer {service['key']}"})
+    assert refused.status == 400 and refused.json()["error"]["details"][0]["code"] == "MultipleInputsNotAllowed"

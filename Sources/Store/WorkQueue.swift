@@ -4,6 +4,7 @@ package import ResourceModel
 ///
 /// An accepted item is finished or failed, never forgotten.
 package protocol WorkQueue: Sendable {
+    /// - Throws: `StoreError.overloaded` when too many items of the kind wait already.
     func enqueue(_ item: WorkItem) async throws
 
     /// Takes the oldest queued item of a kind for a process.
@@ -24,6 +25,14 @@ package protocol WorkQueue: Sendable {
     /// Writes what is known of one step of an item.
     func record(_ step: WorkStep) async throws
     func steps(_ id: String) async throws -> [WorkStep]
+}
+
+/// The bounds of the queue.
+package enum WorkQueueLimits {
+    /// Items of a kind that may wait: hours of work for one machine.
+    package static let queuedMax = 10_000
+    /// Ended items of a subject that are kept for who asks; the oldest are forgotten when another comes.
+    package static let keptPerSubject = 1000
 }
 
 package enum WorkState: String, Sendable {

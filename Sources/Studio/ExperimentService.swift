@@ -119,7 +119,13 @@ package struct ExperimentService: Sendable {
             payload: ["Document": document],
             createdAt: Date().timeIntervalSince1970
         )
-        try await queue.enqueue(item)
+        do { try await queue.enqueue(item) } catch StoreError.overloaded {
+            throw APIError(
+                status: 503,
+                code: "ServiceUnavailable",
+                message: "Too many runs are waiting; try again later."
+            )
+        }
         for (place, node) in graph.nodes.enumerated() {
             try await queue.record(
                 WorkStep(item: item.id, step: node.id, ordinal: place, state: GraphRunner.NodeState.queued.rawValue)

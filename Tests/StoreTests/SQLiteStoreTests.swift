@@ -32,22 +32,14 @@ import Testing
         }
     }
 
-    @Test func `a queue hands each item out once, oldest first, and again after its process died`() async throws {
+    @Test func `its queue conforms`() async throws {
         let path = FileManager.default.temporaryDirectory.path + "/gatehouse-\(UUID().uuidString).sqlite"
         defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
         let queue = try SQLiteWorkQueue(path: path)
-        for id in ["a", "b"] {
-            try await queue.enqueue(WorkItem(id: id, kind: "run", subject: "x", payload: .null, createdAt: 1))
-        }
-        #expect(try await queue.claim(kind: "run", owner: "first")?.id == "a")
-        #expect(try await queue.claim(kind: "run", owner: "first")?.id == "b")
-        #expect(try await queue.claim(kind: "run", owner: "first") == nil)
-        try await queue.finish("a", state: .finished, error: nil, at: 2)
-        #expect(try await queue.reclaim(kind: "run", owner: "second") == 1)
-        #expect(try await queue.claim(kind: "run", owner: "second")?.id == "b")
-        // A late word of the dead process changes nothing that has ended.
-        try await queue.finish("a", state: .failed, error: "late", at: 3)
-        #expect(try await queue.get("a")?.state == .finished)
+        try await WorkQueueConformance.handsEachItemOutOnceOldestFirst(queue)
+        try await WorkQueueConformance.keepsSteps(queue)
+        try await WorkQueueConformance.cancels(queue)
+        try await WorkQueueConformance.forgetsTheOldest(queue)
         try queue.file.close()
     }
 

@@ -104,6 +104,16 @@ import Testing
         #expect(try transform.apply(table).column(named: "score")?.values.missing.isEmpty == true)
     }
 
+    @Test func `means beyond the type leave the column as it is`() throws {
+        let big = try DelimitedTable.read(
+            Array("i,d\n9223372036854775807,1e308\n9223372036854775807,1e308\n,\n".utf8),
+            format: .csv
+        )
+        let values = try run("Clean Missing Data", ["Cleaning mode": "Replace with mean"], big)
+        #expect(values.first?.table?.column(named: "i")?.values.text(2) == nil)
+        #expect(values.first?.table?.column(named: "d")?.values.count == 3)
+    }
+
     @Test(arguments: ["Replace using MICE", "Replace using Probabilistic PCA"])
     func `modes that are not built are refused by name`(_ mode: String) throws {
         let error = #expect(throws: ModuleError.self) {

@@ -1,4 +1,5 @@
 import DataTables
+import NIOCore
 import ResourceModel
 import StudioModules
 import Testing
@@ -92,6 +93,21 @@ import Testing
     func `wrong bodies get their code`(_ body: String, _ code: String, _ detail: String) throws {
         let error = #expect(throws: ServiceError.self) { try call(body, [ColumnSchema(name: "i", type: .int32)]) }
         #expect(error?.code == code && error?.details.first?.code == detail && error?.status == 400)
+    }
+
+    @Test func `a call whose time is up is told so`() throws {
+        let call = RRSCall(
+            definition: try definition([ColumnSchema(name: "s", type: .string)]),
+            form: .execute(isSwagger: false, hasDetails: true),
+            limits: ServiceLimits()
+        )
+        let late = CallToken(deadline: .now() - .seconds(1))
+        let body = Array(#"{"Inputs":{"input1":[{"s":"a"}]}}"#.utf8)
+        #expect(throws: ServiceError.timeout) { try call.run(body, late) }
+        #expect(ServiceError.timeout.status == 408)
+        let open = CallToken(deadline: .distantFuture)
+        open.cancel()
+        #expect(throws: ServiceError.timeout) { try call.run(body, open) }
     }
 
     @Test func `rows and cells are bounded before the work`() throws {

@@ -162,6 +162,41 @@ package enum ColumnValues: Sendable, Equatable {
         return true
     }
 
+    /// Appends a row of a column of the same type.
+    package mutating func append(row: Int, of other: ColumnValues) {
+        switch (self, other) {
+        case (.string(var values), .string(let others)):
+            self = .boolean(FixedValues(filler: false))
+            if let text = others.utf8(row) { values.append(utf8: text) } else { values.appendMissing() }
+            self = .string(values)
+        case (.int32(var values), .int32(let others)):
+            self = .string(StringValues())
+            values.append(others[row])
+            self = .int32(values)
+        case (.int64(var values), .int64(let others)):
+            self = .string(StringValues())
+            values.append(others[row])
+            self = .int64(values)
+        case (.double(var values), .double(let others)):
+            self = .string(StringValues())
+            values.append(others[row])
+            self = .double(values)
+        case (.boolean(var values), .boolean(let others)):
+            self = .string(StringValues())
+            values.append(others[row])
+            self = .boolean(values)
+        case (.dateTime(var values), .dateTime(let others)):
+            self = .string(StringValues())
+            values.append(others[row])
+            self = .dateTime(values)
+        case (.categorical(var values), .categorical(let others)):
+            self = .string(StringValues())
+            values.append(others[row])
+            self = .categorical(values)
+        default: appendMissing()
+        }
+    }
+
     package mutating func appendMissing() {
         switch self {
         case .string(var values):

@@ -41,18 +41,36 @@ package enum DelimitedTable {
         return try sample.schema()
     }
 
-    /// Writes the table; missing cells are empty, empty texts are a pair of quotes, so that reading gives the same.
+    /// Writes a whole table.
     package static func write(_ table: DataTable, format: TableFormat, to output: inout [UInt8]) {
-        if format.hasHeader {
-            var isFirst = true
-            table.schema.forEachColumn(limit: .max) { column in
-                if !isFirst { output.append(format.separator) }
-                isFirst = false
-                writeCell(Array(column.name.utf8)[...], format.separator, to: &output)
-            }
-            output.append(contentsOf: [0x0D, 0x0A])
+        var writer = DelimitedWriter(format: format)
+        writer.write(table, to: &output)
+    }
+}
+
+/// Writes batches of one schema, one after another, as CSV or TSV; the header stands before the first.
+///
+/// Missing cells are empty, empty texts are a pair of quotes, so that reading gives the same.
+package struct DelimitedWriter: Sendable {
+    private let format: TableFormat
+    private var isFirst = true
+
+    package init(format: TableFormat) { self.format = format }
+
+    package mutating func write(_ batch: DataTable, to output: inout [UInt8]) {
+        if isFirst, format.hasHeader { Self.writeHeader(batch.schema, format.separator, to: &output) }
+        isFirst = false
+        for row in 0..<batch.rowCount { Self.writeRow(batch, row, format.separator, to: &output) }
+    }
+
+    private static func writeHeader(_ schema: TableSchema, _ separator: UInt8, to output: inout [UInt8]) {
+        var isFirst = true
+        schema.forEachColumn(limit: .max) { column in
+            if !isFirst { output.append(separator) }
+            isFirst = false
+            writeCell(Array(column.name.utf8)[...], separator, to: &output)
         }
-        for row in 0..<table.rowCount { writeRow(table, row, format.separator, to: &output) }
+        output.append(contentsOf: [0x0D, 0x0A])
     }
 
     private static func writeRow(_ table: DataTable, _ row: Int, _ separator: UInt8, to output: inout [UInt8]) {

@@ -48,6 +48,19 @@ package final class SQLiteWorkQueue: WorkQueue {
 
     package func enqueue(_ item: WorkItem) async throws {
         try await file.write { db in
+            let waiting = try Int.fetchOne(
+                db,
+                sql: "SELECT count(*) FROM work WHERE kind = ? AND state = 'Queued'",
+                arguments: [item.kind]
+            )
+            guard waiting ?? 0 < WorkQueueLimits.queuedMax else { throw StoreError.overloaded }
+            try db.execute(
+                sql: """
+                    DELETE FROM work WHERE kind = ? AND subject = ? AND ended IS NOT NULL AND ordinal NOT IN (
+                        SELECT ordinal FROM work WHERE kind = ? AND subject = ? ORDER BY ordinal DESC LIMIT ?)
+                    """,
+                arguments: [item.kind, item.subject, item.kind, item.subject, WorkQueueLimits.keptPerSubject]
+            )
             try db.execute(
                 sql: "INSERT INTO work (id, kind, subject, state, created, payload) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [

@@ -10,6 +10,8 @@ import StudioModules
 struct ContentOutputCache: OutputCache {
     /// Outputs kept.
     static let entriesMax = 2000
+    /// Bytes kept over all outputs: a disk must not fill with what can be computed again.
+    static let bytesTotalMax = 4 << 30
     /// A larger output is computed again: it would push out many small ones.
     static let bytesMax = 256 << 20
 
@@ -34,23 +36,34 @@ struct ContentOutputCache: OutputCache {
 
     func store(_ values: [PortValue], hash: String) async {
         var names: [JSONValue] = []
+        var size = 0
         for value in values {
             let bytes = PortValueCodec.encode(value)
+            size += bytes.count
             guard bytes.count <= Self.bytesMax, let name = try? await content.write(bytes) else { return }
             names.append(.string(name))
         }
-        let write = ResourceWrite(id(hash), .put(properties: ["Contents": .array(names)], index: [], secrets: []))
+        let write = ResourceWrite(
+            id(hash),
+            .put(properties: ["Contents": .array(names)], index: [String(size)], secrets: [])
+        )
         // A cache that could not be written costs time later, nothing else.
         _ = try? await store.apply([write])
         await trim()
     }
 
+    /// Forgets the oldest outputs; their bytes go when the next start collects what nobody names.
     private func trim() async {
-        let query = ResourceQuery(parent: workspace.resource, type: "outputs", limit: 1)
-        guard let count = try? await store.count(query), count > Self.entriesMax,
-            let entries = try? await store.index(type: "workspaces/outputs")
-        else { return }
-        let oldest = entries.sorted { $0.sequence < $1.sequence }.prefix(count - Self.entriesMax)
-        _ = try? await store.apply(oldest.map { ResourceWrite($0.id, .delete) })
+        guard let entries = try? await store.index(type: "workspaces/outputs") else { return }
+        var total = entries.reduce(0) { $0 + (Int($1.columns[0] ?? "") ?? 0) }
+        var count = entries.count
+        var forgotten: [ResourceWrite] = []
+        for entry in entries.sorted(by: { $0.sequence < $1.sequence })
+        where count > Self.entriesMax || total > Self.bytesTotalMax {
+            count -= 1
+            total -= Int(entry.columns[0] ?? "") ?? 0
+            forgotten.append(ResourceWrite(entry.id, .delete))
+        }
+        if !forgotten.isEmpty { _ = try? await store.apply(forgotten) }
     }
 }

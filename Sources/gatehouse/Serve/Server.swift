@@ -32,6 +32,9 @@ struct Server {
         if let password = opened.firstPassword {
             AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: folder)
         }
+        // Before any door is open, so that nothing is being written whose name is not stored yet.
+        let collected = try await opened.content.collect(keeping: try await ContentReferences.all(opened.resources))
+        if collected > 0 { logger.info("orphaned contents removed", metadata: ["content.count": "\(collected)"]) }
         let addresses = DoorAddresses(settings: settings)
         let slot = SnapshotSlot()
         let builder = SnapshotBuilder(store: opened.resources, slot: slot, logger: logger)

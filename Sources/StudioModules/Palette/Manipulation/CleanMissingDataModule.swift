@@ -124,7 +124,9 @@ struct CleanMissingDataModule: StudioModule {
         let numbers = (0..<column.values.count).compactMap { column.values.number($0) }
         guard !numbers.isEmpty else { return .keep }
         let value = statistic(numbers)
-        return .replace(column.values.type == .double ? String(value) : String(Int64(value.rounded(.toNearestOrEven))))
+        if column.values.type == .double { return .replace(String(value)) }
+        // The mean of the largest integers rounds beyond them.
+        return Int64(exactly: value.rounded(.toNearestOrEven)).map { .replace(String($0)) } ?? .keep
     }
 
     /// The most common value; of equally common ones the first met.
@@ -205,16 +207,13 @@ package struct CleaningTransform: Sendable, Equatable {
         var values = column.schema.column.values
         let replacement = Array(text.utf8)[...]
         for row in 0..<column.values.count {
-            var cell: [UInt8] = []
-            let isPresent = column.values.writeText(row, to: &cell)
-            _ = values.append(text: isPresent ? exact(column.values, row, cell) : replacement)
+            if !column.values.missing[row] {
+                values.append(row: row, of: column.values)
+            } else if !values.append(text: replacement) {
+                // A replacement that the type cannot hold, as the mean of numbers whose sum is infinite.
+                values.appendMissing()
+            }
         }
         return Column(name: column.name, values: values, role: column.role)
-    }
-
-    /// Doubles go through their shortest exact text: the text of answers keeps only fifteen digits.
-    private static func exact(_ values: ColumnValues, _ row: Int, _ cell: [UInt8]) -> ArraySlice<UInt8> {
-        guard case .double(let numbers) = values, let number = numbers[row] else { return cell[...] }
-        return Array(String(number).utf8)[...]
     }
 }
