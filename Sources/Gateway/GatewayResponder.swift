@@ -13,9 +13,9 @@ package final class GatewayResponder: WireResponder {
     private let logger: Logger
     private var snapshot = GatewaySnapshot.empty
     private var generation = 0
-    private var verified = VerifiedKeys<SubscriptionEntry>()
+    private var verified = VerifiedKeys()
     /// Request lines that were routed under this snapshot.
-    private var matched = VerifiedKeys<RouteMatch>()
+    private var matched = VerifiedKeys()
 
     package init(
         wire: WireLoop,
@@ -33,10 +33,15 @@ package final class GatewayResponder: WireResponder {
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
     }
 
-    private struct RouteMatch {
+    private final class RouteMatch {
         let api: APIRoute
         /// How much of the path is the API's.
         let offset: Int
+
+        init(api: APIRoute, offset: Int) {
+            self.api = api
+            self.offset = offset
+        }
     }
 
     private enum Decision {
@@ -115,7 +120,10 @@ package final class GatewayResponder: WireResponder {
             let line = UnsafeRawBufferPointer(rebasing: head[..<parser.target.upperBound])
             let queryStart = min(parser.pathEnd + 1, parser.target.upperBound)
             let query = UnsafeRawBufferPointer(rebasing: head[queryStart..<parser.target.upperBound])
-            if let known = matched.find(line) { return authorize(known.api, parser, head, query, offset: known.offset) }
+            if let known = matched.find(line) {
+                let known = unsafeDowncast(known, to: RouteMatch.self)
+                return authorize(known.api, parser, head, query, offset: known.offset)
+            }
             let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
             let method = UnsafeRawBufferPointer(rebasing: head[parser.method])
             guard let (api, length) = snapshot.routes.find(path), api.takesHTTP else { return .notFound }
@@ -152,7 +160,7 @@ package final class GatewayResponder: WireResponder {
     }
 
     private func subscription(_ key: UnsafeRawBufferPointer) -> SubscriptionEntry? {
-        if let known = verified.find(key) { return known }
+        if let known = verified.find(key) { return unsafeDowncast(known, to: SubscriptionEntry.self) }
         guard let digest = KeyDigest(hashKey(key)), let found = snapshot.keys[digest] else { return nil }
         verified.insert(key, found)
         return found

@@ -58,19 +58,20 @@ final class GatewayExchange: UpstreamReceiver {
     ) {
         reset(connection)
         self.backend = backend
-        let parser = connection.parser
-        let start = parser.target.lowerBound + targetOffset
+        let range = connection.parser.target
+        let pathEnd = connection.parser.pathEnd
+        let start = range.lowerBound + targetOffset
         var target = ByteBuffer()
         connection.head.withUnsafeReadableBytes { head in
             let query = UnsafeRawBufferPointer(
-                rebasing: head[min(parser.pathEnd + 1, parser.target.upperBound)..<parser.target.upperBound]
+                rebasing: head[min(pathEnd + 1, range.upperBound)..<range.upperBound]
             )
             var hasKey = false
             QueryText.forEachItem(query) { name, _ in hasKey = hasKey || name.elementsEqual(api.keyQuery) }
             guard hasKey || !prefix.isEmpty else { return }
-            target.reserveCapacity(prefix.utf8.count + parser.target.upperBound - start)
+            target.reserveCapacity(prefix.utf8.count + range.upperBound - start)
             target.writeString(prefix)
-            target.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<parser.pathEnd]))
+            target.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<pathEnd]))
             var separator = UInt8(0x3F)
             QueryText.forEachItem(query) { name, item in
                 guard !name.elementsEqual(api.keyQuery) else { return }
@@ -81,7 +82,7 @@ final class GatewayExchange: UpstreamReceiver {
         }
         if target.readableBytes == 0 {
             let place = connection.head.readerIndex + start
-            target = connection.head.getSlice(at: place, length: parser.target.upperBound - start) ?? target
+            target = connection.head.getSlice(at: place, length: range.upperBound - start) ?? target
         }
         state = .local(target: target)
     }

@@ -99,7 +99,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     package func channelActive(context: ChannelHandlerContext) {
         clientAddress = Array((context.remoteAddress?.ipAddress ?? "").utf8)
         wire.add(self)
-        deadline = .now() + wire.limits.idleTimeout
+        deadline = wire.now + wire.limits.idleTimeout
         if wire.isDraining || wire.connectionCount > wire.limits.connectionsMax { context.close(promise: nil) }
         context.fireChannelActive()
     }
@@ -183,7 +183,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
             let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
             guard outcome == .complete else {
                 // Counted from the head's first byte, so that one byte at a time does not buy more time.
-                if !isInsideHead { deadline = .now() + wire.limits.headTimeout }
+                if !isInsideHead { deadline = wire.now + wire.limits.headTimeout }
                 isInsideHead = true
                 return false
             }
@@ -197,7 +197,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         bytes.moveReaderIndex(forwardBy: parser.length)
         isAnswered = false
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
-        deadline = .now() + wire.limits.bodyTimeout
+        deadline = wire.now + wire.limits.bodyTimeout
         isChunkedBody = parser.framing == .chunked
         if isChunkedBody { chunks = ChunkedBody() }
         if case .length(let length) = parser.framing { bodyLeft = length } else { bodyLeft = 0 }
@@ -233,7 +233,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     }
 
     private func collect(_ bytes: inout ByteBuffer, _ bytesMax: Int) {
-        deadline = .now() + wire.limits.bodyTimeout
+        deadline = wire.now + wire.limits.bodyTimeout
         if !isChunkedBody {
             guard bytes.readableBytes >= bodyLeft || collected != nil else {
                 // The first piece of a body that comes in several: room for all of it at once.
@@ -277,7 +277,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     }
 
     private func stream(_ bytes: inout ByteBuffer) {
-        deadline = .now() + wire.limits.bodyTimeout
+        deadline = wire.now + wire.limits.bodyTimeout
         guard let piece = takeBody(&bytes) else { return }
         let isLast = isBodyDone
         if isLast {
@@ -331,7 +331,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         guard context != nil else { return }
         if closesAfterAnswer || wire.isDraining { return closeSoon() }
         state = .head
-        deadline = .now() + wire.limits.idleTimeout
+        deadline = wire.now + wire.limits.idleTimeout
         if !isProcessing, let bytes = pending {
             pending = nil
             process(bytes)

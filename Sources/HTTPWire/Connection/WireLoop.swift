@@ -22,6 +22,9 @@ package final class WireLoop {
         seed = generator.next()
     }
 
+    /// The time of the last sweep: deadlines are in seconds, and asking the clock for each request costs more than they need.
+    private(set) var now = NIODeadline.now()
+
     package var connectionCount: Int { connections.count }
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
@@ -29,7 +32,7 @@ package final class WireLoop {
 
     /// Closes what has waited too long; called every second.
     package func sweep() {
-        let now = NIODeadline.now()
+        now = .now()
         for connection in connections.values { connection.closeIfLate(now) }
     }
 

@@ -31,7 +31,8 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     package private(set) var hasAnswered = false
     var idleUntil = NIODeadline.distantFuture
 
-    private let limits: WireLimits
+    private let wire: WireLoop
+    private var limits: WireLimits { wire.limits }
     private var context: ChannelHandlerContext?
     private var receiver: (any UpstreamReceiver)?
     private var isAnswerToHEAD = false
@@ -41,12 +42,13 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     private var chunks = ChunkedBody()
     private var readIsHeld = false
     private var isBroken = false
-    private var lastByte = NIODeadline.now()
+    private var lastByte: NIODeadline
 
-    init(address: UpstreamAddress, limits: WireLimits) {
+    init(address: UpstreamAddress, wire: WireLoop) {
         self.address = address
-        self.limits = limits
-        parser = HeadParser(limits: limits)
+        self.wire = wire
+        lastByte = wire.now
+        parser = HeadParser(limits: wire.limits)
     }
 
     package var isUsable: Bool { context != nil && !isBroken }
@@ -58,7 +60,7 @@ package final class UpstreamConnection: ChannelDuplexHandler {
         isAnswerToHEAD = isHEAD
         hasAnswered = false
         inBody = false
-        lastByte = .now()
+        lastByte = wire.now
     }
 
     package func send(_ bytes: ByteBuffer) {
@@ -87,7 +89,7 @@ package final class UpstreamConnection: ChannelDuplexHandler {
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        lastByte = .now()
+        lastByte = wire.now
         if var before = pending {
             pending = nil
             before.writeBuffer(&bytes)

@@ -46,7 +46,7 @@ package final class UpstreamPool {
         _ body: @escaping (Result<UpstreamConnection, any Error>) -> Void
     ) {
         let limits = wire.limits
-        let connection = UpstreamConnection(address: address, limits: limits)
+        let connection = UpstreamConnection(address: address, wire: wire)
         let bound = NIOLoopBound((connection: connection, body: body), eventLoop: wire.loop)
         ClientBootstrap(group: wire.loop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -70,7 +70,7 @@ package final class UpstreamPool {
         guard connection.isUsable, idle[connection.address]?.count ?? 0 < wire.limits.idleUpstreamsMax else {
             return connection.close()
         }
-        connection.idleUntil = .now() + wire.limits.idleUpstreamTimeout
+        connection.idleUntil = wire.now + wire.limits.idleUpstreamTimeout
         idle[connection.address, default: []].append(connection)
     }
 

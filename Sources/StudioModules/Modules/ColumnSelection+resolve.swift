@@ -6,6 +6,10 @@ extension ColumnSelection {
     /// Places come as ranges, so that 2^31 hashed columns are one.
     /// - Throws: `ModuleError` 0001 for a column that is not there.
     package func resolve(in table: DataTable) throws(ModuleError) -> [Range<Int>] {
+        if clauses.count == 1, !clauses[0].isExclude, !keepsOrder {
+            let found = try places(clauses[0].rule, in: table)
+            return found.count <= 1 ? found : PlaceRanges.union(found)
+        }
         var included: [Range<Int>] = []
         var excluded: [Range<Int>] = []
         for clause in clauses {

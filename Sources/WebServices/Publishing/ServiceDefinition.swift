@@ -53,7 +53,24 @@ package final class ServiceDefinition: Sendable {
         self.outputs = outputs
         outputWidth = outputs.reduce(0) { $0 + $1.schema.columnCount }
         isRowWise = plan.isRowWise
+        // Modules that go row by row give the columns that they gave in the run, unless a caller may set their parameters.
+        guard isRowWise, plan.parameters.isEmpty, plan.outputs.count == 1, outputWidth <= Self.fixedHeadColumnsMax,
+            let output = outputs.first,
+            let empty = try? plan.score(
+                inputs.map { DataTable(columns: $0.columns.map(\.column)) },
+                context: ModuleContext()
+            ).first
+        else {
+            fixedHead = nil
+            return
+        }
+        fixedHead = RRSResponseWriter.fixedHead((output.name, empty))
     }
+
+    /// Columns up to which the head of an answer is kept ready.
+    private static let fixedHeadColumnsMax = 4096
+    /// What stands before the rows of every answer in table form with details; nil where it may differ.
+    let fixedHead: [UInt8]?
 
     /// Whether each row of an answer follows from one row of the call.
     package let isRowWise: Bool

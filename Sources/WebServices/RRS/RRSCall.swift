@@ -40,6 +40,8 @@ struct RRSCall {
         case .score:
             guard let first = tables.first else { break }
             writer.writeLegacy(first)
+        case .execute(isSwagger: false, hasDetails: true) where definition.fixedHead != nil && tables.count == 1:
+            writer.write(fixedHead: definition.fixedHead ?? [], tables[0])
         case .execute(let isSwagger, let hasDetails):
             let outputs = zip(definition.plan.outputs, tables).map { (name: $0.name, table: $1) }
             writer.write(outputs, shape: isSwagger ? .rows : .table(hasDetails: hasDetails))

@@ -12,6 +12,23 @@ struct RRSResponseWriter {
 
     init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
+    /// What stands before the rows of a service's only output, where it is the same for every call.
+    static func fixedHead(_ output: (name: String, table: DataTable)) -> [UInt8] {
+        var writer = RRSResponseWriter(capacity: 1024)
+        writer.write([output], shape: .table(hasDetails: true))
+        // The table is empty: what follows the rows' bracket is the end of the answer.
+        return Array(writer.bytes.dropLast(fixedEnd.count))
+    }
+
+    private static let fixedEnd = Array("]}}}}".utf8)
+
+    /// Writes an answer whose head is known.
+    mutating func write(fixedHead: [UInt8], _ table: DataTable) {
+        bytes.append(contentsOf: fixedHead)
+        writeValues(table)
+        bytes.append(contentsOf: Self.fixedEnd)
+    }
+
     mutating func write(_ outputs: [(name: String, table: DataTable)], shape: Shape) {
         write("{\"Results\":{")
         for (place, output) in outputs.enumerated() {
@@ -42,11 +59,15 @@ struct RRSResponseWriter {
             write("],")
         }
         write("\"Values\":[")
+        writeValues(table)
+        write("]}}")
+    }
+
+    private mutating func writeValues(_ table: DataTable) {
         for row in 0..<table.rowCount {
             if row > 0 { bytes.append(0x2C) }
             writeRow(table, row)
         }
-        write("]}}")
     }
 
     private mutating func writeNames(_ table: DataTable) {

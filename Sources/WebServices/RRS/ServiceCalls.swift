@@ -18,9 +18,9 @@ package final class ServiceCalls {
     private var endpoints: [String: ScoringEndpoint] = [:]
     private var generation = 0
     /// Targets of scoring calls that were read before, byte for byte: clients call the same address again and again.
-    private var targets = VerifiedKeys<ScoringTarget>()
+    private var targets = VerifiedKeys()
     /// Keys that were verified, and the endpoint they open.
-    private var verified = VerifiedKeys<String>()
+    private var verified = VerifiedKeys()
 
     package init(
         wire: WireLoop,
@@ -129,6 +129,7 @@ package final class ServiceCalls {
 
     private func decide(_ target: ByteBuffer, _ connection: DownstreamConnection) throws(ServiceError) -> Action {
         if let known = target.withUnsafeReadableBytes({ targets.find($0) }), isPost(connection) {
+            let known = unsafeDowncast(known, to: ScoringTarget.self)
             try authorize(known.endpoint, connection)
             return .score(known.endpoint, known.call)
         }
@@ -177,11 +178,11 @@ package final class ServiceCalls {
             while start < value.count, value[start] == 0x20 { start += 1 }
             let key = UnsafeRawBufferPointer(rebasing: value[start...])
             guard !key.isEmpty else { return false }
-            if verified.find(key) == endpoint.id { return true }
+            if verified.find(key) === endpoint { return true }
             let hash = hashKey(key)
             var isKnown = false
             for known in endpoint.keyHashes where ConstantTime.equal(known, hash) { isKnown = true }
-            if isKnown { verified.insert(key, endpoint.id) }
+            if isKnown { verified.insert(key, endpoint) }
             return isKnown
         }
         guard isAuthorized else { throw .unauthorized }
@@ -221,9 +222,14 @@ package final class ServiceCalls {
 }
 
 /// What a target asks for.
-private struct ScoringTarget {
+private final class ScoringTarget {
     let endpoint: ScoringEndpoint
     let call: RRSCall
+
+    init(endpoint: ScoringEndpoint, call: RRSCall) {
+        self.endpoint = endpoint
+        self.call = call
+    }
 }
 
 /// How the services door is reached from outside.

@@ -203,30 +203,39 @@ private final class FeatureSink {
     private var rowNumbers: [UInt32] = []
     private var rowCounts: [Int32] = []
 
+    /// For fewer rows sorting their hits is cheaper than making the tables.
+    private static let counterRowsMin = 8
+
     init(bits: Int, rows: Int, expectedHits: Int) {
         ends.reserveCapacity(rows)
         numbers.reserveCapacity(expectedHits)
         counts.reserveCapacity(expectedHits)
         let width = 1 << bits
         // Clearing the table must not cost more than the rows themselves.
-        let usesCounters = bits <= NGramHasher.counterBitsMax && (bits <= 8 || rows * 64 >= width)
-        wordCount = usesCounters ? (width + 63) / 64 : 1
+        let usesCounters = bits <= NGramHasher.counterBitsMax && rows >= FeatureSink.counterRowsMin && rows * 64 >= width
+        wordCount = usesCounters ? (width + 63) / 64 : 0
         summaryCount = (wordCount + 63) / 64
-        words = .allocate(capacity: wordCount)
-        words.initialize(repeating: 0, count: wordCount)
-        summary = .allocate(capacity: summaryCount)
-        summary.initialize(repeating: 0, count: summaryCount)
         if usesCounters {
+            words = .allocate(capacity: wordCount)
+            words.initialize(repeating: 0, count: wordCount)
+            summary = .allocate(capacity: summaryCount)
+            summary.initialize(repeating: 0, count: summaryCount)
             let table = UnsafeMutablePointer<Int32>.allocate(capacity: width)
             table.initialize(repeating: 0, count: width)
             counters = table
         } else {
             counters = nil
+            words = FeatureSink.none
+            summary = FeatureSink.none
         }
     }
 
+    /// Stands where no table is kept; nothing is read or written there.
+    private static var none: UnsafeMutablePointer<UInt64> { UnsafeMutablePointer(bitPattern: 8) ?? .allocate(capacity: 1) }
+
     deinit {
-        counters?.deallocate()
+        guard let counters else { return }
+        counters.deallocate()
         words.deallocate()
         summary.deallocate()
     }
