@@ -164,6 +164,9 @@ for target in package.targets where target.type != .system && target.name != "CF
             .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             .treatAllWarnings(as: .error),
             // Exclusivity of the own rooms is proven in debug builds, which every test runs; release saves the checks.
-            .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+            .unsafeFlags(
+                ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
+                .when(configuration: .release)
+            ),
         ]
 }

@@ -168,6 +168,8 @@ def run(options):
                 gatehouse_round("gatehouse RRS", "gateway", "/azureml-demo")
                 gatehouse_round("gatehouse forward", "gateway", "/forward")
                 gatehouse_round("gatehouse RRS, services door", "services", "")
+            if options.callgrind:
+                callgrind(folder, demo, headers)
         finally:
             upstream.terminate()
             upstream.wait()
@@ -181,8 +183,6 @@ def run(options):
             ratios[name] = statistics.median(row["cpu"] / other["cpu"] for row, other in zip(found, base))
             print(f"| {name} | {middle('rps'):.0f} | {middle('p50'):.0f} | {middle('p99'):.0f} | {middle('cpu'):.2f} "
                   f"| {ratios[name]:.2f} | {middle('rss'):.0f} | {sum(row['errors'] for row in found)} |")
-        if options.callgrind:
-            callgrind(folder, demo, headers)
         failed = sum(row["errors"] for found in rows.values() for row in found)
         if failed:
             sys.exit(f"{failed} requests failed")
@@ -219,8 +219,8 @@ def instructions(folder, binary, path, headers, requests):
         for _ in range(requests):
             connection.request("POST", path, BODY, headers)
             response = connection.getresponse()
-            response.read()
-            assert response.status == 200
+            body = response.read()
+            assert response.status == 200, body
         connection.close()
         process.terminate()
         process.wait(120)

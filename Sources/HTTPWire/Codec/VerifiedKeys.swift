@@ -19,7 +19,9 @@ package struct VerifiedKeys {
         guard !hashes.isEmpty else { return nil }
         let hash = VerifiedKeys.hash(key)
         let slot = hash & (VerifiedKeys.slotCount - 1)
-        guard hashes[slot] == hash, keys[slot].count == key.count, VerifiedKeys.equal(keys[slot], key) else { return nil }
+        guard hashes[slot] == hash, keys[slot].count == key.count, VerifiedKeys.equal(keys[slot], key) else {
+            return nil
+        }
         return values[slot]
     }
 

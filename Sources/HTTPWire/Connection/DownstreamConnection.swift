@@ -41,6 +41,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     private var wantsPause = false
     private var isProcessing = false
     private var isInsideHead = false
+    private var awaitsFlush = false
     private var deadline = NIODeadline.distantFuture
     /// The client's address as text.
     package private(set) var clientAddress: [UInt8] = []
@@ -61,7 +62,16 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     /// Sends bytes of the answer.
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        guard !awaitsFlush else { return }
+        awaitsFlush = true
+        wire.flushAfterTick(self)
+    }
+
+    /// Sends what was written in this turn of the loop.
+    func flushWritten() {
+        awaitsFlush = false
+        context?.flush()
     }
 
     /// The answer is whole: the next request may be taken, or the connection ends.

@@ -212,7 +212,8 @@ private final class FeatureSink {
         counts.reserveCapacity(expectedHits)
         let width = 1 << bits
         // Clearing the table must not cost more than the rows themselves.
-        let usesCounters = bits <= NGramHasher.counterBitsMax && rows >= FeatureSink.counterRowsMin && rows * 64 >= width
+        let usesCounters =
+            bits <= NGramHasher.counterBitsMax && rows >= FeatureSink.counterRowsMin && rows * 64 >= width
         wordCount = usesCounters ? (width + 63) / 64 : 0
         summaryCount = (wordCount + 63) / 64
         if usesCounters {
@@ -231,7 +232,9 @@ private final class FeatureSink {
     }
 
     /// Stands where no table is kept; nothing is read or written there.
-    private static var none: UnsafeMutablePointer<UInt64> { UnsafeMutablePointer(bitPattern: 8) ?? .allocate(capacity: 1) }
+    private static var none: UnsafeMutablePointer<UInt64> {
+        UnsafeMutablePointer(bitPattern: 8) ?? .allocate(capacity: 1)
+    }
 
     deinit {
         guard let counters else { return }
