@@ -165,6 +165,23 @@ def test_an_unreachable_upstream_is_500(live):
     assert body["message"] == "Internal server error"
 
 
+def test_an_https_upstream_is_500_on_a_connection_that_served_before(live, forward):
+    import http.client
+    live.management("PUT", "/apis/tls", {"properties": {"displayName": "TLS", "path": "tls", "protocols": ["http"],
+                    "serviceUrl": "https://127.0.0.1:9", "subscriptionRequired": False}})
+    live.management("PUT", "/apis/tls/operations/get", {"properties": {"displayName": "g", "method": "GET", "urlTemplate": "/"}})
+    parts = urllib.parse.urlsplit(live.urls["gateway"])
+    connection = http.client.HTTPConnection(parts.hostname, parts.port)
+    for path, status in (("/echo/x", 200), ("/tls", 500), ("/echo/x", 200)):
+        # The key's product does not hold the other API, and a key of a wrong scope is refused even where none is needed.
+        key = {} if path == "/tls" else {"Ocp-Apim-Subscription-Key": live.guide["subscriptionKey"]}
+        connection.request("GET", path, headers=key)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == status, response.status
+    connection.close()
+
+
 @pytest.mark.parametrize("door", ["gateway", "services"])
 @pytest.mark.parametrize("request_bytes", [
     b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",

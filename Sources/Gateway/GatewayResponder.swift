@@ -75,7 +75,7 @@ package final class GatewayResponder: WireResponder {
                 exchange.beginForward(address, connection, prefix: prefix, targetOffset: offset)
                 return .stream
             case .unsupported(let reason):
-                exchange.fail(connection, reason: reason)
+                exchange.refuse(connection, reason: reason)
                 return .answered
             }
         }

@@ -258,6 +258,12 @@ final class GatewayExchange: UpstreamReceiver {
         fail(connection, reason: "Timeout")
     }
 
+    /// Answers a call whose backend cannot be spoken to.
+    func refuse(_ connection: DownstreamConnection, reason: String) {
+        reset(connection)
+        fail(connection, reason: reason)
+    }
+
     /// Answers 500, or cuts an answer that has begun.
     func fail(_ connection: DownstreamConnection, reason: String) {
         let activityID = Identifier.guid()

@@ -371,6 +371,9 @@ package final class DownstreamConnection: ChannelDuplexHandler {
 
     func closeIfIdle() {
         closesAfterAnswer = true
-        if case .head = state, pending == nil { cut() }
+        guard case .head = state, pending == nil else { return }
+        // The last answer may have been written in this very turn.
+        context?.flush()
+        cut()
     }
 }
