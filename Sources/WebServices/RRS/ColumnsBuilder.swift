@@ -112,8 +112,10 @@ struct ColumnsBuilder {
 
     var table: DataTable {
         DataTable(
-            columns: port.columns.enumerated().map { place, schema in
-                Column(name: schema.name, values: others[place] ?? .string(texts[place]), role: schema.role)
+            elements: port.columns.indices.map { place in
+                let schema = port.columns[place]
+                let values = others[place] ?? .string(texts[place])
+                return .column(Column(name: schema.name, values: values, role: schema.role))
             },
             rowCount: rows
         )

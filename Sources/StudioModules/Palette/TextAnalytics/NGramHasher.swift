@@ -208,8 +208,10 @@ private final class FeatureSink {
 
     init(bits: Int, rows: Int, expectedHits: Int) {
         ends.reserveCapacity(rows)
-        numbers.reserveCapacity(expectedHits)
-        counts.reserveCapacity(expectedHits)
+        // A single short text is the common call: room for its features without growing by halves.
+        let room = max(expectedHits, 24)
+        numbers.reserveCapacity(room)
+        counts.reserveCapacity(room)
         let width = 1 << bits
         // Clearing the table must not cost more than the rows themselves.
         let usesCounters =
@@ -226,6 +228,7 @@ private final class FeatureSink {
             counters = table
         } else {
             counters = nil
+            hits.reserveCapacity(min(room, 4096))
             words = FeatureSink.none
             summary = FeatureSink.none
         }
