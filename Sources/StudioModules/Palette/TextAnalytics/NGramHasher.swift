@@ -17,11 +17,10 @@ struct NGramHasher {
     func block(_ texts: StringValues, prefix: String, _ context: ModuleContext) throws(ModuleError) -> SparseBlock {
         // A word and its blank are some six bytes; pages that stay unused cost nothing, growing copies everything.
         let expectedHits = min(texts.bytes.count / 6 &* max(1, ngrams), NGramHasher.reservedHitsMax)
-        let sink = FeatureSink(bits: bits, rows: texts.count, expectedHits: expectedHits)
-        let window = TokenWindow(size: max(1, ngrams))
+        let sink = FeatureSink(bits: bits, ngrams: max(1, ngrams), rows: texts.count, expectedHits: expectedHits)
         for row in 0..<texts.count {
             try context.checkCancelled(row: row)
-            if !texts.missing[row] { hash(texts.bytes, texts.range(row), window, sink) }
+            if !texts.missing[row] { hash(texts.bytes, texts.range(row), sink) }
             sink.endRow()
         }
         return SparseBlock(
@@ -34,10 +33,10 @@ struct NGramHasher {
     }
 
     /// Hashes one text.
-    private func hash(_ bytes: [UInt8], _ range: Range<Int>, _ window: TokenWindow, _ sink: FeatureSink) {
+    private func hash(_ bytes: [UInt8], _ range: Range<Int>, _ sink: FeatureSink) {
         let mask: UInt32 = (1 << UInt32(bits)) - 1
-        let hashes = window.hashes
-        let size = window.size
+        let hashes = sink.window
+        let size = sink.windowSize
         let add = sink.adder
         var tokens = 0
         // The range lies inside the buffer by StringValues' construction, so the pointer reads stay in bounds.
@@ -166,20 +165,6 @@ enum Murmur3 {
     }
 }
 
-/// The hashes of the n-grams that end at the last token: entry k is that of k+1 tokens.
-private final class TokenWindow {
-    let size: Int
-    let hashes: UnsafeMutablePointer<UInt32>
-
-    init(size: Int) {
-        self.size = size
-        hashes = .allocate(capacity: size)
-        hashes.initialize(repeating: 0, count: size)
-    }
-
-    deinit { hashes.deallocate() }
-}
-
 /// Collects the hits of a row and writes them out in ascending order with their counts.
 ///
 /// The tables are plain memory: a Swift array checks on every write whether it is shared, which here costs more than the write.
@@ -198,6 +183,9 @@ private final class FeatureSink {
     private let summary: UnsafeMutablePointer<UInt64>
     private let summaryCount: Int
     private let wordCount: Int
+    /// The hashes of the n-grams that end at the last token: entry k is that of k+1 tokens.
+    let window: UnsafeMutablePointer<UInt32>
+    let windowSize: Int
     /// The most hits that the current row can have.
     var rowHits = 0
     private var rowNumbers: [UInt32] = []
@@ -206,7 +194,10 @@ private final class FeatureSink {
     /// For fewer rows sorting their hits is cheaper than making the tables.
     private static let counterRowsMin = 8
 
-    init(bits: Int, rows: Int, expectedHits: Int) {
+    init(bits: Int, ngrams: Int, rows: Int, expectedHits: Int) {
+        windowSize = ngrams
+        window = .allocate(capacity: ngrams)
+        window.initialize(repeating: 0, count: ngrams)
         ends.reserveCapacity(rows)
         // A single short text is the common call: room for its features without growing by halves.
         let room = max(expectedHits, 24)
@@ -240,6 +231,7 @@ private final class FeatureSink {
     }
 
     deinit {
+        window.deallocate()
         guard let counters else { return }
         counters.deallocate()
         words.deallocate()
