@@ -34,6 +34,9 @@ def test_datasets(fresh, tmp_path):
     assert json.loads(fresh.command("dataset", "show", "mine").stdout)["RowCount"] == 1
     fresh.command("dataset", "delete", "mine")
     assert json.loads(fresh.command("dataset", "list", "--json").stdout) == []
+    (tmp_path / "latin.csv").write_bytes(b"n\n\xe9\n")
+    refused = fresh.command("dataset", "create", str(tmp_path / "latin.csv"), check=False)
+    assert refused.returncode == 1 and "not UTF-8" in refused.stderr
     (tmp_path / "d.arff").write_text("@relation x")
     refused = fresh.command("dataset", "create", str(tmp_path / "d.arff"), check=False)
     assert refused.returncode == 1 and "ARFF is not supported" in refused.stderr and refused.stdout == ""

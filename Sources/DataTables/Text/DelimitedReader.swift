@@ -15,9 +15,6 @@ package struct DelimitedReader: Sendable {
         columns = schema.map(\.column)
     }
 
-    /// Rows that are read and not yet taken.
-    package var pendingRows: Int { rows }
-
     /// - Throws: `TableError` naming the row and the column of a cell that is no value of the column's type.
     package mutating func feed(_ piece: some Sequence<UInt8>) throws(TableError) {
         var parser = self.parser

@@ -7,6 +7,8 @@ package enum DelimitedTable {
 
     /// Reads a text whose column types are inferred from a sample; a later cell that does not fit widens its column.
     package static func read(_ text: [UInt8], format: TableFormat) throws(TableError) -> DataTable {
+        // Texts are answered in JSON, which other bytes would break.
+        guard String(validating: text, as: UTF8.self) != nil else { throw TableError("The text is not UTF-8.") }
         var schema = try inferSchema(text, format: format)
         // Each turn widens one column by one step of at most five, so the loop ends.
         for _ in 0...(schema.count * ColumnType.allCases.count) {

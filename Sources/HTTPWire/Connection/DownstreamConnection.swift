@@ -55,7 +55,6 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     // MARK: - For the responder
 
     package var isWritable: Bool { context?.channel.isWritable ?? false }
-    package var isOpen: Bool { context != nil }
     /// Whether the connection ends with this answer, so that the answer should say so.
     package var willClose: Bool { closesAfterAnswer }
 
