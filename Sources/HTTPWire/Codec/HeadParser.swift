@@ -31,6 +31,8 @@ package struct HeadParser: Sendable {
     package private(set) var statusLineEnd = 0
 
     private let limits: WireLimits
+    /// Lives as long as the process and is only read.
+    private nonisolated(unsafe) let tokens = Octets.tokens
     private var contentLength: Int?
     private var isChunked = false
     private var hostCount = 0
@@ -143,20 +145,20 @@ package struct HeadParser: Sendable {
 
     private mutating func parseRequestLine(_ bytes: UnsafeRawBufferPointer) throws(HeadError) {
         var place = 0
-        while place < length, Octets.isToken[Int(bytes[place])] { place &+= 1 }
+        while place < length, tokens[Int(bytes[place])] { place &+= 1 }
         guard place > 0, place < length, bytes[place] == 0x20 else { throw .malformed }
         method = 0..<place
         place &+= 1
         let start = place
         pathEnd = -1
-        while place < length {
-            let byte = bytes[place]
-            if byte <= 0x20 || byte == 0x7F { break }
-            if byte == 0x3F, pathEnd < 0 { pathEnd = place }
-            // A fragment has no place in a request.
-            if byte == 0x23 { throw .malformed }
+        while true {
+            place = Octets.endOfTargetText(bytes, place, length)
+            guard place < length, bytes[place] == 0x3F else { break }
+            if pathEnd < 0 { pathEnd = place }
             place &+= 1
         }
+        // A fragment has no place in a request.
+        if place < length, bytes[place] == 0x23 { throw .malformed }
         target = start..<place
         if pathEnd < 0 { pathEnd = place }
         guard target.count <= limits.targetBytesMax else { throw .targetTooLong }
@@ -206,18 +208,14 @@ package struct HeadParser: Sendable {
         let end = length - 2
         while place < end {
             let nameStart = place
-            while place < end, Octets.isToken[Int(bytes[place])] { place &+= 1 }
+            while place < end, tokens[Int(bytes[place])] { place &+= 1 }
             // No space before the colon, no folded line, no empty name.
             guard place > nameStart, place < end, bytes[place] == 0x3A else { throw .malformed }
             let nameEnd = place
             place &+= 1
             while place < end, bytes[place] == 0x20 || bytes[place] == 0x09 { place &+= 1 }
             let valueStart = place
-            while place < end {
-                let byte = bytes[place]
-                if byte < 0x20 && byte != 0x09 || byte == 0x7F { break }
-                place &+= 1
-            }
+            place = Octets.endOfText(bytes, place, end)
             guard place &+ 1 < length, bytes[place] == 0x0D, bytes[place &+ 1] == 0x0A else { throw .malformed }
             var valueEnd = place
             while valueEnd > valueStart, bytes[valueEnd &- 1] == 0x20 || bytes[valueEnd &- 1] == 0x09 { valueEnd &-= 1 }

@@ -1,13 +1,56 @@
 /// Tables and comparisons over bytes of a head.
 package enum Octets {
-    /// RFC 9110 token characters.
-    static let isToken: [Bool] = {
-        var table = [Bool](repeating: false, count: 256)
-        for byte in Array("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8) {
+    /// RFC 9110 token characters, a byte each: made once and never freed, so that parsers read it without asking for it.
+    nonisolated(unsafe) static let tokens: UnsafePointer<Bool> = {
+        let table = UnsafeMutablePointer<Bool>.allocate(capacity: 256)
+        table.initialize(repeating: false, count: 256)
+        for byte in "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8 {
             table[Int(byte)] = true
         }
-        return table
+        return UnsafePointer(table)
     }()
+
+    /// The first place from `start` on that holds a control character other than the tab, or `end`.
+    static func endOfText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
+        var place = start
+        // Eight bytes at a time; what a word marks is looked at again byte by byte, since a tab is marked as well.
+        while place &+ 8 <= end {
+            let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            let below = (word &- 0x2020_2020_2020_2020) & ~word
+            if (below | zeros(word ^ 0x7F7F_7F7F_7F7F_7F7F)) & 0x8080_8080_8080_8080 != 0 { break }
+            place &+= 8
+        }
+        while place < end {
+            let byte = bytes[place]
+            if byte < 0x20 && byte != 0x09 || byte == 0x7F { break }
+            place &+= 1
+        }
+        return place
+    }
+
+    /// The first place from `start` on that holds a blank, a control character, or one that a target gives a meaning: `?`, `#`.
+    static func endOfTargetText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
+        var place = start
+        while place &+ 8 <= end {
+            let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            let below = (word &- 0x2121_2121_2121_2121) & ~word
+            let marks =
+                zeros(word ^ 0x7F7F_7F7F_7F7F_7F7F) | zeros(word ^ 0x3F3F_3F3F_3F3F_3F3F)
+                | zeros(word ^ 0x2323_2323_2323_2323)
+            if (below | marks) & 0x8080_8080_8080_8080 != 0 { break }
+            place &+= 8
+        }
+        while place < end {
+            let byte = bytes[place]
+            if byte <= 0x20 || byte == 0x7F || byte == 0x3F || byte == 0x23 { break }
+            place &+= 1
+        }
+        return place
+    }
+
+    /// Marks the lowest byte that is zero; bytes above it may be marked as well.
+    @inline(__always)
+    private static func zeros(_ word: UInt64) -> UInt64 { (word &- 0x0101_0101_0101_0101) & ~word }
 
     /// Whether the bytes are the lower-case ASCII word, without case.
     package static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {

@@ -64,10 +64,35 @@ package struct VerifiedKeys {
         }
     }
 
-    /// Swift's hasher is SipHash with a key of this process: callers cannot aim at one slot.
+    /// A secret of this process, so that callers cannot aim at one slot.
+    private static let secret = UInt64.random(in: 1...UInt64.max) | 1
+
+    /// Folded multiplication, eight bytes at a time.
+    ///
+    /// The bytes are compared as a whole afterwards: a collision costs a look-up and nothing else, and Swift's own hasher takes
+    /// longer over these some 350 bytes a call than the scoring of a short text.
     private static func hash(_ key: UnsafeRawBufferPointer) -> Int {
-        var hasher = Hasher()
-        hasher.combine(bytes: key)
-        return hasher.finalize()
+        let secret = VerifiedKeys.secret
+        var state = secret ^ UInt64(truncatingIfNeeded: key.count)
+        var place = 0
+        while place &+ 8 <= key.count {
+            state = fold(
+                state ^ key.loadUnaligned(fromByteOffset: place, as: UInt64.self),
+                0x9E37_79B9_7F4A_7C15 ^ secret
+            )
+            place &+= 8
+        }
+        var rest: UInt64 = 0
+        while place < key.count {
+            rest = rest << 8 | UInt64(key[place])
+            place &+= 1
+        }
+        return Int(truncatingIfNeeded: fold(state ^ rest, 0xD6E8_FEB8_6659_FD93))
+    }
+
+    @inline(__always)
+    private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let product = left.multipliedFullWidth(by: right)
+        return product.high ^ product.low
     }
 }

@@ -6,8 +6,8 @@ package struct JSONScanner: Sendable {
     /// Nesting beyond this is refused: hostile depth would exhaust the stack, and no document of ours nests past 20.
     package static let depthMax = 64
 
-    package let bytes: [UInt8]
-    package private(set) var index = 0
+    @usableFromInline package let bytes: [UInt8]
+    @usableFromInline package internal(set) var index = 0
     /// Whether the bare token `NaN` is a number (some clients of the web service contract send it).
     package let allowsNaN: Bool
 
@@ -33,7 +33,15 @@ package struct JSONScanner: Sendable {
         }
     }
 
+    @inlinable
     package mutating func skipSpace() {
+        // Most tokens follow each other without a space.
+        if index < bytes.count, bytes[index] > 0x20 { return }
+        skipSpaces()
+    }
+
+    @usableFromInline
+    mutating func skipSpaces() {
         while index < bytes.count {
             switch bytes[index] {
             case 0x20, 0x0A, 0x0D, 0x09: index &+= 1
@@ -43,24 +51,31 @@ package struct JSONScanner: Sendable {
     }
 
     /// The next byte that is no space, without taking it.
+    @inlinable
     package mutating func peek() throws(JSONError) -> UInt8 {
         skipSpace()
-        guard index < bytes.count else { throw error("The document ends too early.") }
+        guard index < bytes.count else { throw endsEarly }
         return bytes[index]
     }
 
+    @usableFromInline
+    var endsEarly: JSONError { error("The document ends too early.") }
+
     /// Takes the byte if it is the next one that is no space.
+    @inlinable
     package mutating func take(_ byte: UInt8) throws(JSONError) -> Bool {
         guard try peek() == byte else { return false }
         index &+= 1
         return true
     }
 
+    @inlinable
     package mutating func expect(_ byte: UInt8) throws(JSONError) {
-        guard try take(byte) else {
-            throw error("Expected '\(Character(Unicode.Scalar(byte)))'.")
-        }
+        guard try take(byte) else { throw missing(byte) }
     }
+
+    @usableFromInline
+    func missing(_ byte: UInt8) -> JSONError { error("Expected '\(Character(Unicode.Scalar(byte)))'.") }
 
     /// Throws unless only space is left.
     package mutating func end() throws(JSONError) {
@@ -74,6 +89,7 @@ package struct JSONScanner: Sendable {
         let start = index
         var escaped = false
         let count = bytes.count
+        index = plainEnd()
         while index < count {
             let byte = bytes[index]
             if byte == 0x22 {
@@ -88,6 +104,24 @@ package struct JSONScanner: Sendable {
             index &+= 1
         }
         throw error("A string is not closed.")
+    }
+
+    /// The first place from here on in whose eight bytes a quote, a backslash or a control character stands.
+    private func plainEnd() -> Int {
+        bytes.withUnsafeBytes { raw in
+            var place = index
+            while place &+ 8 <= raw.count {
+                let word = raw.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                let quote = word ^ 0x2222_2222_2222_2222
+                let backslash = word ^ 0x5C5C_5C5C_5C5C_5C5C
+                let found =
+                    (word &- 0x2020_2020_2020_2020) & ~word | (quote &- 0x0101_0101_0101_0101) & ~quote
+                    | (backslash &- 0x0101_0101_0101_0101) & ~backslash
+                if found & 0x8080_8080_8080_8080 != 0 { break }
+                place &+= 8
+            }
+            return place
+        }
     }
 
     /// Takes a string that names something; it is compared without being made a `String`.

@@ -10,12 +10,15 @@ package final class ServiceDefinition: Sendable {
         /// UTF-8 of the port's name and of its columns' names, which requests are compared with.
         let nameBytes: [UInt8]
         let columnNameBytes: [[UInt8]]
+        /// Whether each column holds plain texts.
+        let hasOnlyTexts: Bool
 
         package init(name: String, columns: [ColumnSchema]) {
             self.name = name
             self.columns = columns
             nameBytes = Array(name.utf8)
             columnNameBytes = columns.map { Array($0.name.utf8) }
+            hasOnlyTexts = columns.allSatisfy { $0.type == .string && !$0.isCategorical }
         }
     }
 

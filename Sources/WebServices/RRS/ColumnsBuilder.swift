@@ -9,6 +9,7 @@ struct ColumnsBuilder {
     private let port: ServiceDefinition.Port
     private let limits: ServiceLimits
     private var texts: [StringValues]
+    /// Columns that hold no plain texts; empty where there are none.
     private var others: [ColumnValues?]
     private(set) var rows = 0
     private var scratch: [UInt8] = []
@@ -17,13 +18,19 @@ struct ColumnsBuilder {
         self.port = port
         self.limits = limits
         texts = Array(repeating: StringValues(), count: port.columns.count)
-        others = port.columns.map { column in
-            column.type == .string && !column.isCategorical ? nil : column.column.values
-        }
+        others =
+            port.hasOnlyTexts
+            ? []
+            : port.columns.map { column in
+                column.type == .string && !column.isCategorical ? nil : column.column.values
+            }
     }
 
     /// Whether the current row has a value for the column already.
-    func hasCell(_ place: Int) -> Bool { (others[place]?.count ?? texts[place].count) > rows }
+    func hasCell(_ place: Int) -> Bool { (isText(place) ? texts[place].count : others[place]?.count ?? 0) > rows }
+
+    @inline(__always)
+    private func isText(_ place: Int) -> Bool { others.isEmpty || others[place] == nil }
 
     mutating func endRow() throws(ServiceError) {
         rows += 1
@@ -37,7 +44,7 @@ struct ColumnsBuilder {
         do {
             switch try scanner.peek() {
             case 0x22:
-                if others[place] == nil {
+                if isText(place) {
                     try texts[place].append { bytes throws(JSONError) in try scanner.string(into: &bytes) }
                     return
                 }
@@ -76,7 +83,7 @@ struct ColumnsBuilder {
     }
 
     private mutating func append(_ place: Int) throws(ServiceError) {
-        guard others[place] != nil else { return texts[place].append(utf8: scratch) }
+        guard !isText(place) else { return texts[place].append(utf8: scratch) }
         if others[place]?.append(text: scratch[...]) == true { return }
         // Numbers for truth, truth for numbers, and whole numbers written with a point.
         let text = String(decoding: scratch, as: UTF8.self)
@@ -99,7 +106,7 @@ struct ColumnsBuilder {
     }
 
     private mutating func appendMissing(_ place: Int) {
-        if others[place] == nil { texts[place].appendMissing() } else { others[place]?.appendMissing() }
+        if isText(place) { texts[place].appendMissing() } else { others[place]?.appendMissing() }
     }
 
     private func mismatch(_ place: Int, _ what: String) -> ServiceError {
@@ -114,7 +121,7 @@ struct ColumnsBuilder {
         DataTable(
             elements: port.columns.indices.map { place in
                 let schema = port.columns[place]
-                let values = others[place] ?? .string(texts[place])
+                let values = (isText(place) ? nil : others[place]) ?? .string(texts[place])
                 return .column(Column(name: schema.name, values: values, role: schema.role))
             },
             rowCount: rows

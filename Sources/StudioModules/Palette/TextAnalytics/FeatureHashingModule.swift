@@ -65,7 +65,8 @@ struct FeatureHashingModule: StudioModule {
     private func prefix(_ column: String, _ elements: [DataTable.Element]) -> String {
         var attempt = 1
         while true {
-            let prefix = "\(column)_HashingFeature\(attempt == 1 ? "" : String(attempt))."
+            // Made by joining: interpolation takes as long as hashing a short text.
+            let prefix = attempt == 1 ? column + "_HashingFeature." : column + "_HashingFeature" + String(attempt) + "."
             let isTaken = elements.contains { element in
                 switch element {
                 case .column(let other): other.name.hasPrefix(prefix)
