@@ -36,6 +36,8 @@ let package = Package(
         .target(name: "ResourceModel"),
         // Columnar tables and their readers and writers. Bytes in, values out: knows no files and no network.
         .target(name: "DataTables"),
+        // CRC-32C by the processor's instruction, which Swift cannot name.
+        .target(name: "CChecksum"),
         // Log handler that redacts secrets. Knows no store.
         .target(name: "Telemetry", dependencies: [logging]),
 
@@ -50,6 +52,14 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ]
         ),
+        // The client's side of the blob protocol: signatures, connection strings, transfers. Knows no store.
+        .target(
+            name: "BlobClient",
+            dependencies: [
+                "ResourceModel", crypto, nioCore, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]
+        ),
         // What the ordinary doors share: authentication, errors, conditional requests, paging. Knows no product nouns.
         .target(
             name: "HTTPServing",
@@ -59,8 +69,14 @@ let package = Package(
         // Engines.
         // The palette of modules and the graph runner. Knows no persistence.
         .target(name: "StudioModules", dependencies: ["ResourceModel", "DataTables", crypto]),
-        // Durable content on disk, behind a file layer that can be made to fail. Knows no experiments and no APIs.
-        .target(name: "Blobs", dependencies: ["ResourceModel", "HTTPWire", crypto, nioCore]),
+        // The blob store and its protocol, on content files behind a layer that can be made to fail. Knows no experiments and
+        // no APIs.
+        .target(
+            name: "Blobs",
+            dependencies: [
+                "CChecksum", "ResourceModel", "HTTPWire", "Store", "BlobClient", crypto, nioCore, nioPosix, logging,
+            ]
+        ),
 
         // Planes.
         // Control plane of the gateway: declared resource types over one generic resource service.
@@ -93,7 +109,7 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "ResourceModel", nioCore, nioPosix, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ResourceModel", "BlobClient", nioCore, nioPosix, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -104,7 +120,7 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "ResourceModel", "Telemetry", "HTTPWire", "Store", "HTTPServing", "StudioModules", "Blobs",
+                "ResourceModel", "Telemetry", "HTTPWire", "Store", "BlobClient", "HTTPServing", "StudioModules", "Blobs",
                 "Management",
                 "Gateway", "Studio", "WebServices", "Commands", nioCore, nioPosix, hummingbird, httpTypes, logging,
                 crypto,
@@ -156,7 +172,7 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where target.type != .system && target.name != "CFaultVFS" {
+for target in package.targets where target.type != .system && !["CFaultVFS", "CChecksum"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),

@@ -4,6 +4,6 @@ package import ArgumentParser
 package enum CommandCatalogue {
     package static let commands: [any ParsableCommand.Type] = [
         DemoCommand.self, DatasetCommand.self, ExperimentCommand.self, ServiceCommand.self, APICommand.self,
-        OperationCommand.self, ProductCommand.self, SubscriptionCommand.self,
+        OperationCommand.self, ProductCommand.self, SubscriptionCommand.self, StorageCommand.self,
     ]
 }

@@ -34,6 +34,7 @@ struct DemoCommand: AsyncParsableCommand {
         print("api key           \(text("apiKey"))")
         print("subscription key  \(text("subscriptionKey"))  (unlimited)")
         print("starter key       \(text("starterKey"))")
+        print("storage account   \(result["storage"]?["account"]?.string ?? "")")
         print("management token  \(text("managementToken"))")
         print("administrator     \(result["admin"]?["email"]?.string ?? "")")
         print("")

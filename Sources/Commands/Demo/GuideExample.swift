@@ -1,3 +1,4 @@
+import BlobClient
 import NIOHTTP1
 import ResourceModel
 
@@ -32,10 +33,25 @@ struct GuideExample {
         result["apiPath"] = .string(Self.apiPath)
         result["subscriptionKey"] = .string(unlimited)
         result["starterKey"] = .string(starter)
+        result["storage"] = try await storage()
         result["managementToken"] = .string(client.token)
         result["management"] = installation["management"]
         result["admin"] = installation["admin"]
         return .object(result)
+    }
+
+    /// The container that the guide's batch example reads from and writes to.
+    static let container = "guide"
+
+    private func storage() async throws -> JSONValue {
+        let account = try await StorageAccess.connect(client, account: nil)
+        let location = BlobLocation(account.connection, container: Self.container)
+        let made = try await account.blobs.call(.PUT, location, query: [("restype", "container")])
+        guard made.status == 201 || made.status == 409 else { throw RemoteBlobs.refusal(made, location) }
+        return [
+            "account": .string(account.connection.account), "key": .string(account.key),
+            "container": .string(Self.container), "connectionString": .string(account.connectionString),
+        ]
     }
 
     /// Path and query of the guide's call at the gateway.

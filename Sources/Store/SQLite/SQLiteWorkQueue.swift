@@ -41,7 +41,8 @@ package final class SQLiteWorkQueue: WorkQueue {
                 PRIMARY KEY (item, step)
             ) STRICT, WITHOUT ROWID;
             """
-        )
+        ),
+        SQLiteBlobIndex.migration,
     ]
 
     private static let columns = "id, kind, subject, state, cancel, error, created, started, ended, payload"

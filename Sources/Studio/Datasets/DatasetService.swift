@@ -1,5 +1,6 @@
 package import Blobs
 package import DataTables
+import Crypto
 import Foundation
 package import ResourceModel
 package import Store
@@ -15,11 +16,27 @@ package struct DatasetService: Sendable {
 
     private let store: any ResourceStore
     private let content: ContentStore
+    private let blobs: BlobStore
+    private let references: BlobReferences
+    private let accounts: StorageAccounts
     private let workspace: Workspace
 
-    package init(store: any ResourceStore, content: ContentStore, workspace: Workspace) {
+    /// - Parameters:
+    ///   - content: where datasets of the first version rest.
+    ///   - account: the storage accounts, of which the workspace's own holds the datasets.
+    package init(
+        store: any ResourceStore,
+        content: ContentStore,
+        blobs: BlobStore,
+        references: BlobReferences,
+        account accounts: StorageAccounts,
+        workspace: Workspace
+    ) {
         self.store = store
         self.content = content
+        self.blobs = blobs
+        self.references = references
+        self.accounts = accounts
         self.workspace = workspace
     }
 
@@ -44,11 +61,14 @@ package struct DatasetService: Sendable {
         guard before == nil || replacing else {
             throw APIError.conflict("A dataset named \"\(name)\" exists already.")
         }
-        let contentName = try await content.write(bytes)
         let id = before?.id ?? workspace.dataset(Identifier.hex32())
+        let contentName = Identifier.hex(SHA256.hash(data: bytes))
+        // Named by its bytes as well, so that readers of the former ones are not disturbed.
+        let place = try await place("\(id.name)/\(contentName)")
+        try await blobs.write(bytes, to: place, contentType: "text/plain")
         let properties: JSONObject = [
             "Name": .string(name), "DataTypeId": .string(dataTypeID), "Description": .string(description),
-            "Size": .int(bytes.count), "Content": .string(contentName), "RowCount": .int(table.rowCount),
+            "Size": .int(bytes.count), "Content": .string(contentName), "Blob": .string(place.name), "RowCount": .int(table.rowCount),
             "Schema": table.schema.json, "CreatedDate": .string(Date().formatted(.iso8601)), "Owner": "local",
         ]
         let write = ResourceWrite(
@@ -62,6 +82,9 @@ package struct DatasetService: Sendable {
         )
         do {
             guard let resource = try await store.apply([write]).first else { throw APIError.notFound("No dataset.") }
+            if let old = before?.properties["Blob"]?.string, old != place.name {
+                try? await blobs.deleteBlob(try await self.place(old), .include)
+            }
             return resource
         } catch let error as StoreError {
             throw APIError.conflict("A dataset named \"\(name)\" was written at the same time: \(error)")
@@ -90,10 +113,61 @@ package struct DatasetService: Sendable {
     package func delete(_ word: String) async throws {
         let resource = try await get(word)
         _ = try await store.apply([ResourceWrite(resource.id, .delete)])
+        // The name is gone; bytes that stay because of a failure here are found by `collect`.
+        if let blob = resource.properties["Blob"]?.string { try? await blobs.deleteBlob(try await place(blob), .include) }
+    }
+
+    /// Removes the bytes of datasets that are no more.
+    package func collect() async throws {
+        let account = try await account()
+        let known = Set(try await list().compactMap { $0.properties["Blob"]?.string })
+        for name in try await blobs.names(account, Self.container) where !known.contains(name) {
+            try await blobs.deleteBlob(BlobPlace(account: account, container: Self.container, name: name), .include)
+        }
     }
 
     package func bytes(_ resource: Resource) async throws -> [UInt8] {
-        try await content.load(resource.properties["Content"]?.string ?? "")
+        guard let blob = resource.properties["Blob"]?.string else {
+            return try await content.load(resource.properties["Content"]?.string ?? "")
+        }
+        return try await blobs.bytes(try await place(blob), max: Self.bytesMax)
+    }
+
+    /// Creates a dataset of a blob or an address that the caller names.
+    package func importDataset(
+        name: String,
+        dataTypeID: String,
+        description: String,
+        from reference: BlobReferences.Reference,
+        replacing: Bool
+    ) async throws -> Resource {
+        let bytes = try await references.read(reference, bytesMax: Self.bytesMax)
+        return try await create(
+            name: name,
+            dataTypeID: dataTypeID,
+            description: description,
+            bytes: bytes,
+            replacing: replacing
+        )
+    }
+
+    /// Writes a dataset's bytes to a blob that the caller names.
+    package func exportDataset(_ word: String, to reference: BlobReferences.Reference) async throws {
+        try await references.write(try await bytes(try await get(word)), to: reference, contentType: "text/plain")
+    }
+
+    /// The container of the workspace's account that holds its datasets.
+    package static let container = "experimentdatasets"
+
+    private func account() async throws -> String {
+        guard let account = try await accounts.list(workspace.resource).first else {
+            throw APIError.notFound("The workspace has no storage account.")
+        }
+        return account.id.name
+    }
+
+    private func place(_ name: String) async throws -> BlobPlace {
+        BlobPlace(account: try await account(), container: Self.container, name: name)
     }
 
     /// The table of a dataset.
@@ -108,8 +182,8 @@ package struct DatasetService: Sendable {
             return try DelimitedTable.read(try await bytes(resource), format: format)
         } catch let error as TableError {
             throw ModuleError(.invalidDataset, "The dataset \"\(word)\" could not be read: \(error.description)")
-        } catch ContentStore.Failure.damaged {
-            throw ModuleError(.invalidDataset, "The bytes of the dataset \"\(word)\" are damaged on disk.")
+        } catch let error where error as? ContentStore.Failure != nil || error is BlobError {
+            throw ModuleError(.invalidDataset, "The bytes of the dataset \"\(word)\" cannot be read from the disk.")
         }
     }
 }

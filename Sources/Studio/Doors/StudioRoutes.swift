@@ -1,3 +1,4 @@
+import Blobs
 import DataTables
 import Foundation
 package import HTTPServing
@@ -53,6 +54,28 @@ package struct StudioRoutes: Sendable {
             return .json(.array(try await datasets.list().map { Self.dataset($0) }))
         }
         group.post("datasets") { try await createDataset($0, $1) }
+        group.post("datasets/import") { request, context -> Response in
+            try authorize(request, context)
+            let body = JSONValue.object(try await request.jsonObject())
+            for field in ["Name", "DataTypeId"] where body[field]?.string == nil {
+                throw APIError.validation(field, "The field is needed, and is text.")
+            }
+            let resource = try await datasets.importDataset(
+                name: body["Name"]?.string ?? "",
+                dataTypeID: body["DataTypeId"]?.string ?? "",
+                description: body["Description"]?.string ?? "",
+                from: try BlobReferences.Reference(json: body["Source"] ?? .null),
+                replacing: body["Replace"]?.bool ?? false
+            )
+            return .json(Self.dataset(resource), status: 201)
+        }
+        group.post("datasets/:id/export") { request, context -> Response in
+            try authorize(request, context)
+            let body = JSONValue.object(try await request.jsonObject())
+            let reference = try BlobReferences.Reference(json: body["Destination"] ?? .null)
+            try await datasets.exportDataset(try Self.word(context, "id"), to: reference)
+            return .empty(status: 204)
+        }
         group.get("datasets/:id") { request, context -> Response in
             try authorize(request, context)
             return .json(Self.dataset(try await datasets.get(try Self.word(context, "id"))))

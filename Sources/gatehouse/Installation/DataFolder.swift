@@ -32,6 +32,7 @@ struct DataFolder: Sendable {
     var configurationFile: String { "\(path)/configuration.sqlite" }
     var workFile: String { "\(path)/work.sqlite" }
     var contentFolder: String { "\(path)/content" }
+    var blobsFolder: String { "\(path)/blobs" }
     /// Addresses of the running server, for commands that are started beside it.
     var serverFile: String { "\(path)/server.json" }
 

@@ -14,6 +14,7 @@ import WebServices
 /// The ordinary door: management, Studio and ML management calls, and health.
 struct PortalDoor {
     let worker: RunWorker
+    let datasets: DatasetService
     private let router: Router<ServingContext>
     private let logger: Logger
 
@@ -21,12 +22,21 @@ struct PortalDoor {
         opened: OpenInstallation,
         publisher: ServicePublisher,
         builder: SnapshotBuilder,
+        storage: BlobStorage,
         addresses: DoorAddresses,
         logger: Logger
     ) {
         self.logger = logger
         let workspace = opened.workspace
-        let datasets = DatasetService(store: opened.resources, content: opened.content, workspace: workspace)
+        let datasets = DatasetService(
+            store: opened.resources,
+            content: opened.content,
+            blobs: storage.store,
+            references: storage.references,
+            account: storage.accounts,
+            workspace: workspace
+        )
+        self.datasets = datasets
         let executor = RunExecutor(
             store: opened.resources,
             queue: opened.queue,
@@ -64,6 +74,8 @@ struct PortalDoor {
         MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
             ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
         }.addRoutes(to: router)
+        StorageRoutes(workspace: workspace, tokens: everyday, accounts: storage.accounts) { addresses.url(.blobs) }
+            .addRoutes(to: router)
         StudioRoutes(
             workspace: workspace,
             tokens: everyday,

@@ -28,6 +28,12 @@ struct ServeSettings: Sendable {
     var rrsRowsMax: Int?
     var rrsCellsMax: Int?
     var rrsTimeoutSeconds: Int?
+    /// Whether the storage account with the public key answers; by default where only this machine can reach it.
+    var hasDevelopmentAccount = true
+    /// Hosts that this server may read from and write to on somebody's word, beside its own store.
+    var blobHostsAllowed: [String] = []
+    /// Days that a block may wait to be committed (the service's own: a week).
+    var blobUncommittedDays = 7
 
     static let roleNames = ["gateway", "portal", "services", "blobs", "worker"]
 
@@ -81,6 +87,16 @@ struct ServeSettings: Sendable {
         rrsRowsMax = try number(nil, "rrs-rows-max", 1...100_000_000)
         rrsCellsMax = try number(nil, "rrs-cells-max", 1...1_000_000_000)
         rrsTimeoutSeconds = try number(nil, "rrs-timeout-seconds", 1...3600)
+        let isLoopback = bind.hasPrefix("127.") || bind == "::1" || bind == "localhost"
+        switch text(nil, "blob-development-account")?.lowercased() {
+        case nil: hasDevelopmentAccount = isLoopback
+        case "true": hasDevelopmentAccount = true
+        case "false": hasDevelopmentAccount = false
+        case let word?: throw InstallationError("blob-development-account \"\(word)\" must be true or false.")
+        }
+        blobHostsAllowed =
+            text(nil, "blob-hosts-allowed")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
+        blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
     }
 
     private mutating func readPublicURL(_ item: String) throws {

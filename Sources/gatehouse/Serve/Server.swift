@@ -36,6 +36,7 @@ struct Server {
         let collected = try await opened.content.collect(keeping: try await ContentReferences.all(opened.resources))
         if collected > 0 { logger.info("orphaned contents removed", metadata: ["content.count": "\(collected)"]) }
         let addresses = DoorAddresses(settings: settings)
+        let storage = try await BlobStorage.open(opened, settings, addresses, logger)
         let slot = SnapshotSlot()
         let builder = SnapshotBuilder(store: opened.resources, slot: slot, logger: logger)
         try await builder.start()
@@ -49,16 +50,21 @@ struct Server {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
         workers.start()
-        let listeners = try await listen(group, workers, opened, slot, publisher.registry, addresses, logger)
+        let listeners = try await listen(group, workers, opened, slot, publisher.registry, storage, addresses, logger)
         let portal = PortalDoor(
             opened: opened,
             publisher: publisher,
             builder: builder,
+            storage: storage,
             addresses: addresses,
             logger: logger
         )
+        // The portal is not open yet: nobody is making a dataset.
+        try await portal.datasets.collect()
         let worker = portal.worker
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
+        let blockAge = Double(settings.blobUncommittedDays) * 86_400
+        services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") { services.append(WorkerService(worker: worker)) }
         let hasPortal = settings.roles.contains("portal")
         if hasPortal {
@@ -80,6 +86,7 @@ struct Server {
         )
         try await serviceGroup.run()
         try? FileManager.default.removeItem(atPath: folder.serverFile)
+        try await storage.shutdown()
         try await workers.shutdownGracefully()
         try await group.shutdownGracefully()
         try opened.resources.file.close()
@@ -94,6 +101,7 @@ struct Server {
         _ opened: OpenInstallation,
         _ slot: SnapshotSlot,
         _ registry: ServiceRegistry,
+        _ storage: BlobStorage,
         _ addresses: DoorAddresses,
         _ logger: Logger
     ) async throws -> [WireListener] {
@@ -146,7 +154,8 @@ struct Server {
                 logger: logger
             )
         }
-        try await open(.blobs) { wire in BlobsResponder(wire: wire) }
+        let blobDoor = BlobDoor(store: storage.store, accounts: storage.accounts, remote: storage.remote, logger: logger)
+        try await open(.blobs) { wire in BlobsResponder(wire: wire, door: blobDoor) }
         return listeners
     }
 

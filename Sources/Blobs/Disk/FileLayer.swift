@@ -17,6 +17,26 @@ package protocol FileLayer: Sendable {
     func read(_ path: String) throws(FileLayerError) -> [UInt8]
     func remove(_ path: String) throws(FileLayerError)
     func list(_ folder: String) throws(FileLayerError) -> [String]
+    /// Makes a folder in an existing one; one that is there already stays as it is.
+    func makeFolder(_ path: String) throws(FileLayerError)
+    /// Makes a new file that is written piece by piece.
+    func create(_ path: String) throws(FileLayerError) -> any WritableFile
+    func open(_ path: String) throws(FileLayerError) -> any ReadableFile
+}
+
+/// A new file; used by one caller at a time.
+package protocol WritableFile: Sendable {
+    func append(_ bytes: UnsafeRawBufferPointer) throws(FileLayerError)
+    /// Brings the file's bytes to the disk.
+    func sync() throws(FileLayerError)
+    func close()
+}
+
+/// A file to read from at any place.
+package protocol ReadableFile: Sendable {
+    /// - Returns: how many bytes were read; fewer than asked for at the file's end only.
+    func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileLayerError) -> Int
+    func close()
 }
 
 /// What the system answered.
@@ -101,9 +121,59 @@ package struct SystemFileLayer: FileLayer {
         }
     }
 
+    package func makeFolder(_ path: String) throws(FileLayerError) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileLayerError(operation: "make folder", code: errno) }
+    }
+
+    package func create(_ path: String) throws(FileLayerError) -> any WritableFile {
+        SystemFile(descriptor: try open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, "create"))
+    }
+
+    package func open(_ path: String) throws(FileLayerError) -> any ReadableFile {
+        SystemFile(descriptor: try open(path, O_RDONLY | O_CLOEXEC, "open"))
+    }
+
     private func open(_ path: String, _ flags: Int32, _ operation: String) throws(FileLayerError) -> Int32 {
         let descriptor = Glibc.open(path, flags, 0o600)
         guard descriptor >= 0 else { throw FileLayerError(operation: operation, code: errno) }
         return descriptor
     }
+}
+
+/// An open file of the system.
+private struct SystemFile: WritableFile, ReadableFile {
+    let descriptor: Int32
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws(FileLayerError) {
+        var done = 0
+        while done < bytes.count {
+            let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileLayerError(operation: "write", code: errno)
+            }
+            done += count
+        }
+    }
+
+    func sync() throws(FileLayerError) {
+        guard fdatasync(descriptor) == 0 else { throw FileLayerError(operation: "sync", code: errno) }
+    }
+
+    func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileLayerError) -> Int {
+        var done = 0
+        while done < bytes.count {
+            let place = bytes.baseAddress.map { $0 + done }
+            let count = pread(descriptor, place, bytes.count - done, off_t(offset + done))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw FileLayerError(operation: "read", code: errno)
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    func close() { _ = Glibc.close(descriptor) }
 }

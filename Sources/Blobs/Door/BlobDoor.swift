@@ -1,0 +1,234 @@
+package import BlobClient
+import Foundation
+import HTTPWire
+import NIOCore
+package import Logging
+import ResourceModel
+import Store
+import Synchronization
+
+/// The blob protocol: from a request's head and body to its answer.
+package final class BlobDoor: Sendable {
+    /// Requests at once: each may hold two pieces of a body in memory.
+    private static let requestsMax = 512
+    /// Documents of requests: a block list of 50,000 entries is some 5 MB.
+    static let documentBytesMax = 8 << 20
+
+    let store: BlobStore
+    let accounts: StorageAccounts
+    let authorizer: BlobAuthorizer
+    let remote: RemoteBlobs
+    private let logger: Logger
+    private let running = Atomic<Int>(0)
+
+    /// - Parameter remote: reads copy sources that are not ours.
+    package init(store: BlobStore, accounts: StorageAccounts, remote: RemoteBlobs, logger: Logger) {
+        self.store = store
+        self.accounts = accounts
+        self.remote = remote
+        self.logger = logger
+        authorizer = BlobAuthorizer(accounts: accounts, store: store)
+    }
+
+    /// A request's head as text.
+    struct Head: Sendable {
+        let method: String
+        let target: String
+        let fields: [(name: String, value: String)]
+        let clientAddress: String
+        let requestID: String
+    }
+
+    /// Answers a request.
+    ///
+    /// - Returns: false where the answer could not be sent whole, so that the connection must be cut.
+    func serve(head: Head, _ body: RequestBody, _ writer: ReplyWriter, closes: Bool) async -> Bool {
+        var reply: BlobReply
+        do throws(BlobError) {
+            guard running.wrappingAdd(1, ordering: .relaxed).newValue <= Self.requestsMax else { throw .serverBusy }
+            let request = try BlobRequest(
+                method: head.method,
+                target: head.target,
+                fields: head.fields,
+                clientAddress: head.clientAddress,
+                requestID: head.requestID,
+                knowsAccount: { accounts.account($0) != nil }
+            )
+            reply = try await answer(request, body)
+            reply.fields.append(("x-ms-version", request.version))
+            if let id = request.header("x-ms-client-request-id"), id.utf8.count <= 1024 {
+                reply.fields.append(("x-ms-client-request-id", id))
+            }
+            if let origin = request.header("origin"), request.method != "OPTIONS" {
+                reply.fields += await corsFields(request, origin)
+            }
+        } catch {
+            reply = BlobReply(error, (method: head.method, id: head.requestID))
+            reply.fields.append(("x-ms-version", BlobRequest.defaultVersion))
+        }
+        running.wrappingSubtract(1, ordering: .relaxed)
+        reply.fields.append(("x-ms-request-id", head.requestID))
+        return await send(reply, head, writer, closes: closes)
+    }
+
+    private func send(_ reply: BlobReply, _ head: Head, _ writer: ReplyWriter, closes: Bool) async -> Bool {
+        var start = reply.head(closes: closes)
+        switch reply.body {
+        case .none, .omitted: break
+        case .bytes(let bytes, _): start.writeBytes(bytes)
+        case .blob(let reading, let range):
+            defer { reading.end() }
+            var hasBegun = false
+            do {
+                try await reading.forEachPiece(range) { piece in
+                    if hasBegun { return try await writer.write(piece) }
+                    hasBegun = true
+                    try await writer.write(start)
+                    try await writer.write(piece)
+                }
+                if hasBegun { return true }
+            } catch {
+                // After the head nothing can be said any more: a cut answer is not taken for a whole one.
+                guard !hasBegun, let error = error as? BlobError else { return false }
+                var failure = BlobReply(error, (method: head.method, id: head.requestID))
+                failure.fields.append(("x-ms-request-id", head.requestID))
+                return await send(failure, head, writer, closes: closes)
+            }
+        }
+        do { try await writer.write(start) } catch { return false }
+        return true
+    }
+
+    // MARK: - Dispatch
+
+    func answer(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
+        if request.method == "OPTIONS" { return try await preflight(request) }
+        guard accounts.account(request.account) != nil else { throw .resourceNotFound }
+        if request.container.isEmpty { return try await answerService(request, body) }
+        if request.blob.isEmpty || request.resourceType == "container" {
+            return try await answerContainer(request, body)
+        }
+        return try await answerBlob(request, body)
+    }
+
+    func unknown(_ request: BlobRequest) -> BlobError {
+        let component = request.parameter("comp") ?? ""
+        guard component.isEmpty else {
+            return .invalidQuery("comp", component, "the operation is not known, or not for \(request.method).")
+        }
+        return BlobError(
+            405,
+            "UnsupportedHttpVerb",
+            "The resource doesn't support the specified HTTP verb \(request.method.prefix(16))."
+        )
+    }
+
+    /// The document of a request.
+    func document(_ body: RequestBody) async throws(BlobError) -> XMLElement {
+        let bytes = try await bytes(body)
+        do { return try XMLElement(parsing: bytes) } catch { throw .invalidXML(error.message) }
+    }
+
+    func bytes(_ body: RequestBody) async throws(BlobError) -> [UInt8] {
+        do { return try await body.collect(max: Self.documentBytesMax) } catch let error as BlobError { throw error } catch {
+            throw .invalidInput("the body ended before its length.")
+        }
+    }
+
+    // MARK: - Service
+
+    private func answerService(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
+        switch (request.method, request.resourceType, request.component) {
+        case ("GET", _, "list"):
+            _ = try await authorizer.authorize(request, .service("l"))
+            return try await listContainers(request)
+        case ("GET", "service", "properties"):
+            _ = try await authorizer.authorize(request, .service("r"))
+            return .xml(ServiceProperties(document: try await store.account(request.account)).xml)
+        case ("PUT", "service", "properties"):
+            _ = try await authorizer.authorize(request, .service("w"))
+            var properties = ServiceProperties(document: try await store.account(request.account))
+            try properties.update(try await document(body))
+            try await store.setAccount(request.account, properties.document)
+            return BlobReply(202)
+        case ("GET", "account", "properties"), ("HEAD", "account", "properties"):
+            _ = try await authorizer.authorize(request, .service("rwdlacup"))
+            return BlobReply(200, accountFields)
+        case ("POST", _, "batch"): return try await batch(request, body)
+        default: throw unknown(request)
+        }
+    }
+
+    var accountFields: [(name: String, value: String)] {
+        [("x-ms-sku-name", "Standard_LRS"), ("x-ms-account-kind", "StorageV2"), ("x-ms-is-hns-enabled", "false")]
+    }
+
+    private func listContainers(_ request: BlobRequest) async throws(BlobError) -> BlobReply {
+        let (limit, stated) = try limit(request)
+        let prefix = request.parameter("prefix") ?? ""
+        let marker = request.parameter("marker") ?? ""
+        let includes = includes(request)
+        // A marker is the name that the next page begins with.
+        let found = try await store.containers(
+            request.account,
+            prefix: prefix,
+            from: marker.split(separator: "/").last.map(String.init) ?? "",
+            limit: limit + 1
+        )
+        let now = store.now
+        var text = XMLText()
+        text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request))])
+        text.leaf("Prefix", optional: prefix.isEmpty ? nil : prefix)
+        text.leaf("Marker", optional: marker.isEmpty ? nil : marker)
+        text.leaf("MaxResults", optional: stated.map(String.init))
+        text.open("Containers")
+        for container in found.prefix(limit) {
+            text.open("Container")
+            text.leaf("Name", container.name)
+            text.open("Properties")
+            text.leaf("Last-Modified", HTTPDate.text(seconds: Int(container.modified)))
+            text.leaf("Etag", "\"\(container.etag)\"")
+            text.leaf("LeaseStatus", LeaseRules.status(container.lease, at: now))
+            text.leaf("LeaseState", LeaseRules.state(container.lease, at: now).rawValue)
+            if LeaseRules.state(container.lease, at: now) == .leased {
+                text.leaf("LeaseDuration", container.lease.duration < 0 ? "infinite" : "fixed")
+            }
+            text.leaf("PublicAccess", optional: container.publicAccess)
+            text.leaf("DefaultEncryptionScope", "$account-encryption-key")
+            text.leaf("DenyEncryptionScopeOverride", "false")
+            text.leaf("HasImmutabilityPolicy", "false")
+            text.leaf("HasLegalHold", "false")
+            text.close("Properties")
+            if includes.contains("metadata") { write(container.metadata, to: &text) }
+            text.close("Container")
+        }
+        text.close("Containers")
+        text.leaf("NextMarker", found.count > limit ? "/\(request.account)/\(found[limit].name)" : "")
+        text.close("EnumerationResults")
+        return .xml(text.text)
+    }
+
+    func write(_ metadata: JSONObject, to text: inout XMLText) {
+        text.open("Metadata")
+        for (name, value) in metadata.members { text.leaf(name, value.string ?? "") }
+        text.close("Metadata")
+    }
+
+    /// How many entries a page has, and what the request said.
+    func limit(_ request: BlobRequest) throws(BlobError) -> (limit: Int, stated: Int?) {
+        let stated = try request.number(query: "maxresults", 1...Int(Int32.max))
+        return (min(stated ?? 5000, 5000), stated)
+    }
+
+    func includes(_ request: BlobRequest) -> Set<String> {
+        Set((request.parameter("include") ?? "").lowercased().split(separator: ",").map(String.init))
+    }
+
+    /// The account's address as the request named it.
+    func endpoint(_ request: BlobRequest) -> String {
+        let host = request.header("host") ?? "localhost"
+        let isPathStyle = request.path.dropFirst().hasPrefix(request.account)
+        return "http://\(host)/" + (isPathStyle ? "\(request.account)/" : "")
+    }
+}
+

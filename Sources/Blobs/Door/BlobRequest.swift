@@ -1,0 +1,244 @@
+import BlobClient
+import Foundation
+import ResourceModel
+
+/// A request of the blobs door: head as values, names resolved.
+struct BlobRequest: Sendable {
+    let method: String
+    /// As it stands in the request line, without the query.
+    let path: String
+    /// Decoded, in order.
+    let query: [(name: String, value: String)]
+    /// Names in lower case, in order.
+    let headers: [(name: String, value: String)]
+    /// The names of metadata keep their case.
+    private let metadataFields: [(name: String, value: String)]
+    /// The client's address as text.
+    let clientAddress: String
+    let account: String
+    /// Empty where the request is about the account.
+    let container: String
+    /// Empty where the request is about the container.
+    let blob: String
+    let requestID: String
+    /// The protocol's version as it is answered.
+    let version: String
+
+    static let defaultVersion = "2023-11-03"
+
+    var place: BlobPlace { BlobPlace(account: account, container: container, name: blob) }
+    var signable: SignableRequest { SignableRequest(method: method, path: path, query: query, headers: headers) }
+
+    func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+
+    /// A query parameter by its name without case.
+    func parameter(_ name: String) -> String? { query.first { $0.name.lowercased() == name }?.value }
+
+    var component: String { parameter("comp")?.lowercased() ?? "" }
+    var resourceType: String { parameter("restype")?.lowercased() ?? "" }
+
+    /// - Parameter knowsAccount: whether an account of that name is here, which decides between path style and host style.
+    init(
+        method: String,
+        target: String,
+        fields: [(name: String, value: String)],
+        clientAddress: String,
+        requestID: String,
+        defaultVersion: String = BlobRequest.defaultVersion,
+        knowsAccount: (String) -> Bool
+    ) throws(BlobError) {
+        self.method = method
+        let headers = fields.map { (name: $0.name.lowercased(), value: $0.value) }
+        self.headers = headers
+        let prefix = "x-ms-meta-"
+        metadataFields = fields.filter { $0.name.lowercased().hasPrefix(prefix) }
+            .map { (String($0.name.dropFirst(prefix.count)), $0.value) }
+        self.clientAddress = clientAddress
+        self.requestID = requestID
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        path = String(parts[0])
+        query = parts.count > 1 ? Self.items(parts[1]) : []
+        let host = headers.first { $0.name == "host" }?.value ?? ""
+        var names = path.dropFirst().split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        // Host style: ACCOUNT.host/container/blob; an address or a plain name has no account in it.
+        let label = host.split(separator: ".").first.map(String.init) ?? ""
+        let isHostStyle = host.contains(".") && knowsAccount(label) && !(names.first.map(knowsAccount) ?? false)
+        if isHostStyle {
+            names = path.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            names.insert(label, at: 0)
+        }
+        let decoded = names.map { $0.removingPercentEncoding }
+        guard !decoded.contains(nil) else {
+            throw BlobError(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
+        }
+        account = (decoded.first ?? "") ?? ""
+        var container = (decoded.count > 1 ? decoded[1] : "") ?? ""
+        var blob = (decoded.count > 2 ? decoded[2] : "") ?? ""
+        let type = query.first { $0.name.lowercased() == "restype" }?.value.lowercased() ?? ""
+        if !container.isEmpty, blob.isEmpty, type.isEmpty, decoded.count == 2, Self.isBlobInRoot(method, query) {
+            // A single name without `restype` is a blob of the root container.
+            blob = container
+            container = "$root"
+        }
+        self.container = container
+        self.blob = blob
+        let sent = headers.first { $0.name == "x-ms-version" }?.value
+        let isDate = sent.map { $0.utf8.count == 10 && BlobTime.parse(iso: $0) != nil } ?? true
+        guard isDate else {
+            throw .invalidHeader("x-ms-version", sent ?? "", "a version is a date, as \(Self.defaultVersion).")
+        }
+        version = sent ?? query.first { $0.name == "sv" }?.value ?? defaultVersion
+    }
+
+    private static func isBlobInRoot(_ method: String, _ query: [(name: String, value: String)]) -> Bool {
+        let component = query.first { $0.name.lowercased() == "comp" }?.value.lowercased() ?? ""
+        return !["list", "acl", "batch"].contains(component)
+    }
+
+    private static func items(_ text: Substring) -> [(name: String, value: String)] {
+        text.split(separator: "&").map { item in
+            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (decoded(parts[0]), parts.count > 1 ? decoded(parts[1]) : "")
+        }
+    }
+
+    private static func decoded(_ text: Substring) -> String {
+        // A plus sign is itself: signatures hold it, and clients of this protocol write blanks as %20.
+        text.removingPercentEncoding ?? String(text)
+    }
+
+    // MARK: - Fields of requests
+
+    func conditions() throws(BlobError) -> AccessConditions {
+        try conditions(prefix: "")
+    }
+
+    /// - Parameter prefix: `x-ms-source-` for those of a copy's source.
+    func conditions(prefix: String) throws(BlobError) -> AccessConditions {
+        var result = AccessConditions()
+        result.ifMatch = header(prefix + "if-match").map(Self.etags)
+        result.ifNoneMatch = header(prefix + "if-none-match").map(Self.etags)
+        result.ifModifiedSince = try time(prefix + "if-modified-since")
+        result.ifUnmodifiedSince = try time(prefix + "if-unmodified-since")
+        result.leaseID = header(prefix.isEmpty ? "x-ms-lease-id" : "x-ms-source-lease-id")
+        return result
+    }
+
+    private func time(_ name: String) throws(BlobError) -> Double? {
+        guard let text = header(name) else { return nil }
+        guard let time = BlobTime.parse(http: text) else { throw .invalidHeader(name, text, "it must be an HTTP date.") }
+        return time
+    }
+
+    private static func etags(_ text: String) -> [String] {
+        text.split(separator: ",").map { item in
+            var etag = item.trimmingCharacters(in: .whitespaces)
+            if etag.hasPrefix("W/") { etag.removeFirst(2) }
+            return etag.trimmingCharacters(in: CharacterSet(charactersIn: "\""))
+        }
+    }
+
+    func number(header name: String) throws(BlobError) -> Int64? {
+        guard let text = header(name) else { return nil }
+        guard let number = Int64(text), number >= 0 else {
+            throw .invalidHeader(name, text, "it must be a whole number that is not negative.")
+        }
+        return number
+    }
+
+    func number(query name: String, _ range: ClosedRange<Int>) throws(BlobError) -> Int? {
+        guard let text = parameter(name) else { return nil }
+        guard let number = Int(text) else { throw .invalidQuery(name, text, "it must be a whole number.") }
+        guard range.contains(number) else {
+            throw .outOfRange(name, text, "it must be from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return number
+    }
+
+    /// `bytes=a-b` of x-ms-range or Range as its ends; the last is nil where it is open.
+    func range() throws(BlobError) -> (first: Int64, last: Int64?)? {
+        guard let (name, text) = ["x-ms-range", "range"].lazy.compactMap({ name in header(name).map { (name, $0) } }).first
+        else { return nil }
+        guard text.lowercased().hasPrefix("bytes=") else {
+            throw .invalidHeader(name, text, "a range is written bytes=first-last.")
+        }
+        let ends = text.dropFirst(6).split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard ends.count == 2, let first = Int64(ends[0]), first >= 0 else {
+            throw .invalidHeader(name, text, "a range is written bytes=first-last.")
+        }
+        guard !ends[1].isEmpty else { return (first, nil) }
+        guard let last = Int64(ends[1]), last >= first, last < .max else {
+            throw .invalidHeader(name, text, "the last byte of a range must not stand before its first.")
+        }
+        return (first, last)
+    }
+
+    /// `x-ms-meta-…` as metadata.
+    func metadata() throws(BlobError) -> JSONObject {
+        var result = JSONObject()
+        var bytes = 0
+        for (key, value) in metadataFields {
+            let isName =
+                key.unicodeScalars.first.map { $0 == "_" || $0.properties.isAlphabetic } ?? false
+                && key.unicodeScalars.allSatisfy { $0 == "_" || $0.properties.isAlphabetic || ("0"..."9").contains($0) }
+            guard isName else {
+                throw BlobError(
+                    400,
+                    "InvalidMetadata",
+                    "The metadata specified is invalid. It has characters that are not permitted: \(key.prefix(64))."
+                )
+            }
+            bytes += key.utf8.count + value.utf8.count
+            if let before = result[key]?.string {
+                result[key] = .string(before + "," + value)
+            } else {
+                result[key] = .string(value)
+            }
+        }
+        guard bytes <= 8 << 10 else {
+            throw BlobError(
+                400,
+                "MetadataTooLarge",
+                "The size of the specified metadata exceeds the maximum size permitted, 8 KiB."
+            )
+        }
+        return result
+    }
+
+    /// What a request sets on a blob.
+    ///
+    /// - Parameter takesPlainHeaders: whether `Content-Type` and the like count where the `x-ms-blob-` form is missing (Put Blob).
+    func draft(takesPlainHeaders: Bool) throws(BlobError) -> BlobDraft {
+        var draft = BlobDraft()
+        draft.headers = blobHeaders(takesPlainHeaders: takesPlainHeaders)
+        draft.metadata = try metadata()
+        draft.tier = try tier()
+        if let text = header("x-ms-tags") { draft.tags = try BlobTags.parse(header: text) }
+        if let text = draft.headers["Content-MD5"]?.string, Data(base64Encoded: text)?.count != 16 {
+            throw BlobError(400, "InvalidMd5", "The MD5 value specified in the request is invalid. MD5 values must be 128 bits and base64-encoded.")
+        }
+        return draft
+    }
+
+    static let blobHeaderNames = [
+        "Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Cache-Control", "Content-Disposition",
+    ]
+
+    func blobHeaders(takesPlainHeaders: Bool) -> JSONObject {
+        var result = JSONObject()
+        for name in Self.blobHeaderNames {
+            let plain = takesPlainHeaders && name != "Content-Disposition" ? header(name.lowercased()) : nil
+            if let value = header("x-ms-blob-\(name.lowercased())") ?? plain { result[name] = .string(value) }
+        }
+        return result
+    }
+
+    func tier() throws(BlobError) -> String? {
+        guard let tier = header("x-ms-access-tier") else { return nil }
+        let isPageTier = tier.hasPrefix("P") && Int(tier.dropFirst()).map { (1...80).contains($0) } ?? false
+        guard ["Hot", "Cool", "Cold", "Archive", "Premium"].contains(tier) || isPageTier else {
+            throw .invalidHeader("x-ms-access-tier", tier, "known tiers are Hot, Cool, Cold and Archive.")
+        }
+        return tier
+    }
+}
