@@ -167,7 +167,8 @@ let package = Package(
             dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]
         ),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
-        .testTarget(name: "BlobsTests", dependencies: ["Blobs"]),
+        .testTarget(name: "BlobsTests", dependencies: ["Blobs", "Store", "ResourceModel", logging, nioCore]),
+        .testTarget(name: "BlobClientTests", dependencies: ["BlobClient", "ResourceModel"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,7 @@
-"""Rounds of `kill -9` while clients write: what was acknowledged is there afterwards, runs are taken up again."""
+"""Rounds of `kill -9` while clients write: what was acknowledged is there afterwards, runs are taken up again.
+
+Half of the clients write management resources and start runs, half upload, commit, append, copy and delete blobs.
+"""
 import argparse
 import pathlib
 import random
@@ -8,6 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+from crash_blobs import CONTAINER, Client, Storage, orphans  # noqa: E402
 from gatehouse import Server, call  # noqa: E402
 
 
@@ -47,10 +51,13 @@ def main():
         server = Server(folder).start()
         guide = server.demo()
         names = guide["management"]
+        clients = [Client(number) for number in range(4)]
+        assert Storage(server, guide["storage"]).call("PUT", "", "restype=container")[0] == 201, CONTAINER
         for turn in range(options.rounds):
             acknowledged, runs, stop = [], [], threading.Event()
             threads = [threading.Thread(target=write, args=(server, names, number, acknowledged, runs, guide, stop))
-                       for number in range(6)]
+                       for number in range(3)]
+            threads += [threading.Thread(target=client.work, args=(server, guide["storage"], stop)) for client in clients]
             for thread in threads:
                 thread.start()
             time.sleep(rng.uniform(0.05, 0.5))
@@ -59,7 +66,11 @@ def main():
             for thread in threads:
                 thread.join()
             server.start()
+            lost = orphans(server.data)
+            assert not any(lost), f"round {turn}: orphans {lost}"
             guide = server.demo()
+            for client in clients:
+                client.verify(Storage(server, guide["storage"]), turn)
             for name in acknowledged:
                 found = server.management("POST", f"/subscriptions/{name}/listSecrets", installation=names)
                 assert found.status == 200 and found.json()["primaryKey"] == f"key-{name}", f"round {turn}: {name} is lost"
@@ -76,8 +87,9 @@ def main():
             total += len(acknowledged)
             ended += len(runs)
         assert server.stop() == 0
-    print(f"{options.rounds} kills: {total} acknowledged writes and {ended} accepted runs, none lost")
-    assert total > options.rounds
+    changes = sum(client.count for client in clients)
+    print(f"{options.rounds} kills: {total} acknowledged writes, {ended} accepted runs and {changes} changes of blobs, none lost")
+    assert total > options.rounds and changes > options.rounds
 
 
 if __name__ == "__main__":

@@ -215,10 +215,7 @@ extension BlobDoor {
             expected = Array(data)
         }
         if let length = body.length, length > bytesMax { throw .bodyTooLarge }
-        // Without the client's word the hash is made for bodies of an ordinary size; for large ones it would cost more than all
-        // the rest, and the content has checksums of its own.
-        let small = body.length.map { $0 <= Self.md5BytesMax } ?? false
-        let upload = ContentUpload(store.files, withMD5: expected != nil || (wantsMD5 && small))
+        let upload = ContentUpload(store.files, withMD5: expected != nil || wantsMD5)
         do {
             while true {
                 let pieces = try await body.next()
@@ -238,9 +235,6 @@ extension BlobDoor {
         }
         return (upload, md5.map { Data($0).base64EncodedString() })
     }
-
-    /// Bodies up to this get an MD5 even where the request states none.
-    private static let md5BytesMax: Int64 = 1 << 20
 
     private func putBlob(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         let source = request.header("x-ms-copy-source")
@@ -361,8 +355,9 @@ extension BlobDoor {
             }
             text.close(name)
         }
-        if type != "uncommitted" { write("CommittedBlocks", committed) }
-        if type != "committed" { write("UncommittedBlocks", uncommitted.map { ($0.id, $0.length) }) }
+        // Both lists always stand there: old clients look for both.
+        write("CommittedBlocks", type == "uncommitted" ? [] : committed)
+        write("UncommittedBlocks", type == "committed" ? [] : uncommitted.map { ($0.id, $0.length) })
         text.close("BlockList")
         var fields = blob.map(stamp) ?? []
         fields.append(("x-ms-blob-content-length", String(blob?.length ?? 0)))
