@@ -241,12 +241,12 @@ extension BlobDoor {
         if source != nil, request.header("x-ms-blob-type") == nil || request.header("x-ms-requires-sync") == "true" {
             return try await copyBlob(request)
         }
+        let caller = try await authorizer.authorize(request, .object("cw"))
         let conditions = try request.conditions()
         guard let word = request.header("x-ms-blob-type") else { throw .missingHeader("x-ms-blob-type") }
         guard let type = BlobType(rawValue: word) else {
             throw .invalidHeader("x-ms-blob-type", word, "it must be BlockBlob, AppendBlob or PageBlob.")
         }
-        let caller = try await authorizer.authorize(request, .object("cw"))
         try await checkOverwrite(request, caller)
         if source != nil { return try await putBlobFromURL(request) }
         guard body.length != nil || request.header("transfer-encoding") != nil else { throw .missingLength }

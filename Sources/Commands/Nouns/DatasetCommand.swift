@@ -8,7 +8,7 @@ struct DatasetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dataset",
         abstract: "Datasets of the workspace.",
-        subcommands: [List.self, Show.self, Create.self, Delete.self, Export.self]
+        subcommands: [List.self, Show.self, Create.self, Import.self, Delete.self, Export.self]
     )
 
     static let columns: [(title: String, path: [String])] = [
@@ -89,19 +89,98 @@ struct DatasetCommand: AsyncParsableCommand {
         }
     }
 
-    struct Export: AsyncParsableCommand {
+    /// A blob or an address outside the command's own machine.
+    struct Remote: ParsableArguments {
+        @Option(help: "CONTAINER/BLOB of the workspace's storage account, or of --connection-string.") var blob: String?
+        @Option(name: .customLong("connection-string"), help: "Storage account of --blob.") var connectionString: String?
+        @Option(help: "http or https address of an allowed host; a signature may stand in its query.") var url: String?
+
+        /// What the server's calls name a blob by; nil where neither is given.
+        func reference(_ client: ServerClient) async throws -> JSONValue? {
+            if let url { return ["Url": .string(url)] }
+            guard let blob else { return nil }
+            var text = connectionString
+            if text == nil { text = try await StorageAccess.connect(client, account: nil).connectionString }
+            return ["ConnectionString": JSONValue(text), "RelativeLocation": .string(blob)]
+        }
+    }
+
+    struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "export",
-            abstract: "Write one to standard output."
+            commandName: "import",
+            abstract: "Make a dataset of a file, a blob or an address."
         )
         @OptionGroup var options: ServerOptions
-        @Argument(help: "Id or name.") var id: String
+        @OptionGroup var remote: Remote
+        @Option(help: "File of this machine.") var file: String?
+        @Option(help: "Name (default: the last part of where it comes from).") var name: String?
+        @Option(help: "GenericCSV, GenericCSVNoHeader, GenericTSV or GenericTSVNoHeader (default: by the ending).")
+        var type: String?
+        @Option(help: "Description.") var description: String?
+        @Flag(help: "Overwrite one of that name.") var replace = false
+
+        func validate() throws {
+            guard [file, remote.blob, remote.url].compactMap({ $0 }).count == 1 else {
+                throw ValidationError("Give one of --file, --blob and --url.")
+            }
+        }
 
         func run() async throws {
             let client = try await ServerClient.connect(options)
-            let path = client.studio("/datasets/\(ServerClient.escaped(id))/content")
-            let answer = try ServerClient.checked(try await client.call(.GET, path))
-            FileHandle.standardOutput.write(Data(answer.bytes))
+            let from = file ?? remote.blob ?? remote.url ?? ""
+            let last = from.split(separator: "?").first?.split(separator: "/").last.map(String.init) ?? from
+            let type = type ?? DatasetCommand.type(of: last)
+            let made: JSONValue
+            if let file {
+                guard let data = FileManager.default.contents(atPath: file) else {
+                    throw CommandFailure("The file \(file) cannot be read.")
+                }
+                made = try await DatasetCommand.create(
+                    client,
+                    name: name ?? last,
+                    type: type,
+                    description: description ?? "",
+                    bytes: Array(data),
+                    replacing: replace
+                )
+            } else {
+                var body: JSONObject = [
+                    "Name": .string(name ?? last), "DataTypeId": .string(type), "Replace": .bool(replace),
+                    "Description": .string(description ?? ""),
+                ]
+                body["Source"] = try await remote.reference(client)
+                made = try await client.json(.POST, client.studio("/datasets/import"), .object(body))
+            }
+            if options.json {
+                print(made.indented, terminator: "")
+            } else {
+                TableText.print(DatasetCommand.columns, [made])
+            }
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "export",
+            abstract: "Write one to standard output, a file, a blob or an address."
+        )
+        @OptionGroup var options: ServerOptions
+        @OptionGroup var remote: Remote
+        @Argument(help: "Id or name.") var id: String
+        @Option(help: "File of this machine.") var output: String?
+
+        func run() async throws {
+            let client = try await ServerClient.connect(options)
+            let path = client.studio("/datasets/\(ServerClient.escaped(id))")
+            if let destination = try await remote.reference(client) {
+                try await client.json(.POST, path + "/export", ["Destination": destination])
+                return
+            }
+            let answer = try ServerClient.checked(try await client.call(.GET, path + "/content"))
+            guard let output else { return FileHandle.standardOutput.write(Data(answer.bytes)) }
+            do { try Data(answer.bytes).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
+                throw CommandFailure("The file \(output) cannot be written.")
+            }
         }
     }
 
