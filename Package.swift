@@ -109,7 +109,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "ResourceModel", "BlobClient", nioCore, nioPosix, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ResourceModel", "BlobClient", nioCore, nioPosix,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -120,7 +121,8 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "ResourceModel", "Telemetry", "HTTPWire", "Store", "BlobClient", "HTTPServing", "StudioModules", "Blobs",
+                "ResourceModel", "Telemetry", "HTTPWire", "Store", "BlobClient", "HTTPServing", "StudioModules",
+                "Blobs",
                 "Management",
                 "Gateway", "Studio", "WebServices", "Commands", nioCore, nioPosix, hummingbird, httpTypes, logging,
                 crypto,

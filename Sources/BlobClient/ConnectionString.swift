@@ -1,5 +1,5 @@
-package import ResourceModel
 import Foundation
+package import ResourceModel
 
 /// The storage emulator's account, whose key is public (contracts/blob-storage.md).
 package enum DevelopmentAccount {

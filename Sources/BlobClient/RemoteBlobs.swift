@@ -88,8 +88,14 @@ package final class RemoteBlobs: Sendable {
     package static func refusal(_ answer: Answer, _ location: BlobLocation) -> Refusal {
         let document = try? XMLElement(parsing: answer.body)
         let code = answer.headers.first(name: "x-ms-error-code") ?? document?.text("Code") ?? "Status\(answer.status)"
-        let message = document?.text("Message")?.split(separator: "\n").first.map(String.init) ?? "The server answered \(answer.status)."
-        return Refusal(status: answer.status, code: code, description: "\(location.shown): \(message) [\(answer.status) \(code)]")
+        let message =
+            document?.text("Message")?.split(separator: "\n").first.map(String.init)
+            ?? "The server answered \(answer.status)."
+        return Refusal(
+            status: answer.status,
+            code: code,
+            description: "\(location.shown): \(message) [\(answer.status) \(code)]"
+        )
     }
 
     private func once(
@@ -102,7 +108,11 @@ package final class RemoteBlobs: Sendable {
         let request = signed(method, location, query, headers, body)
         let response = try await client.execute(request, timeout: Self.timeout)
         let bytes = try await response.body.collect(upTo: Self.documentBytesMax)
-        return Answer(status: Int(response.status.code), headers: response.headers, body: Array(bytes.readableBytesView))
+        return Answer(
+            status: Int(response.status.code),
+            headers: response.headers,
+            body: Array(bytes.readableBytesView)
+        )
     }
 
     private func signed(
@@ -122,7 +132,9 @@ package final class RemoteBlobs: Sendable {
                 method: method.rawValue,
                 path: URLComponents(string: location.url)?.percentEncodedPath ?? "/",
                 query: query,
-                headers: (fields + [("content-length", String(body?.readableBytes ?? 0))]).map { ($0.0.lowercased(), $0.1) }
+                headers: (fields + [("content-length", String(body?.readableBytes ?? 0))]).map {
+                    ($0.0.lowercased(), $0.1)
+                }
             )
             let signature = SharedKey.signature(SharedKey.stringToSign(signable, account: account), key: key)
             fields.append(("Authorization", "SharedKey \(account):\(signature)"))
@@ -153,7 +165,8 @@ package final class RemoteBlobs: Sendable {
         let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let two = { (value: Int32) in value < 10 ? "0\(value)" : "\(value)" }
-        return "\(days[Int(time.tm_wday)]), \(two(time.tm_mday)) \(months[Int(time.tm_mon)]) \(1900 + Int(time.tm_year)) "
+        return
+            "\(days[Int(time.tm_wday)]), \(two(time.tm_mday)) \(months[Int(time.tm_mon)]) \(1900 + Int(time.tm_year)) "
             + "\(two(time.tm_hour)):\(two(time.tm_min)):\(two(time.tm_sec)) GMT"
     }
 

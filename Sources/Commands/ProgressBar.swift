@@ -42,7 +42,8 @@ struct ProgressBar {
         var line = "\r\(title) "
         if let total, total > 0 {
             let filled = Int(Double(done) / Double(total) * Double(Self.width))
-            line += "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled) + "] "
+            line +=
+                "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled) + "] "
             line += "\(done * 100 / total) % "
         }
         line += "\(Self.size(done)) \(String(format: "%.1f", rate)) MB/s "

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct ConnectionStringTests {
     @Test func `keys and values are cut at the first equals sign`() throws {
-        let text = "DefaultEndpointsProtocol=https;AccountName=mine;AccountKey=AAECAwQ=;EndpointSuffix=core.windows.net;Extra=1"
+        let text =
+            "DefaultEndpointsProtocol=https;AccountName=mine;AccountKey=AAECAwQ=;EndpointSuffix=core.windows.net;Extra=1"
         let connection = try ConnectionString(text)
         #expect(connection.account == "mine")
         #expect(connection.key == [0, 1, 2, 3, 4])
@@ -26,7 +27,8 @@ import Testing
 
     @Test(arguments: [
         "", "AccountName", "AccountName=a", "AccountName=a;AccountKey=%%%", "AccountKey=AAEC",
-        "AccountName=a;AccountKey=AAEC;DefaultEndpointsProtocol=ftp", "AccountName=a;AccountKey=AAEC;BlobEndpoint=file:///etc",
+        "AccountName=a;AccountKey=AAEC;DefaultEndpointsProtocol=ftp",
+        "AccountName=a;AccountKey=AAEC;BlobEndpoint=file:///etc",
     ])
     func `what is wrong is named, and no secret is repeated`(_ text: String) {
         #expect { try ConnectionString(text) } throws: { error in
@@ -59,7 +61,12 @@ import Testing
 
     @Test(arguments: [("2013-08-15", 11), ("2015-04-05", 13), ("2018-11-09", 15), ("2020-12-06", 16)])
     func `the fields that a service signature signs grow with its version`(_ version: String, _ lines: Int) {
-        let text = SharedAccess.serviceStringToSign(["sv": version, "sp": "r"], account: "a", path: "/c/b", snapshot: "")
+        let text = SharedAccess.serviceStringToSign(
+            ["sv": version, "sp": "r"],
+            account: "a",
+            path: "/c/b",
+            snapshot: ""
+        )
         #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count == lines)
         #expect(text.contains(version >= "2015-02-21" ? "\n/blob/a/c/b\n" : "\n/a/c/b\n"))
     }
@@ -67,9 +74,12 @@ import Testing
 
 @Suite struct AllowedHostTests {
     @Test func `only the own store and what is named is allowed`() throws {
-        let hosts = AllowedHosts(["files.example.org", "other.org:8080", "*.blob.core.windows.net"]) { "http://127.0.0.1:10000" }
+        let hosts = AllowedHosts(["files.example.org", "other.org:8080", "*.blob.core.windows.net"]) {
+            "http://127.0.0.1:10000"
+        }
         for (address, isAllowed) in [
-            ("http://files.example.org/a", true), ("https://FILES.example.org:444/a", true), ("http://other.org:8080/", true),
+            ("http://files.example.org/a", true), ("https://FILES.example.org:444/a", true),
+            ("http://other.org:8080/", true),
             ("http://other.org/", false), ("https://mine.blob.core.windows.net/c/b", true),
             ("https://blob.core.windows.net.evil.org/", false), ("http://127.0.0.1:10000/c/b", true),
             ("http://127.0.0.1:22/", false), ("http://169.254.169.254/latest", false),

@@ -17,12 +17,17 @@ import Testing
         let last = try await index.read { try $0.lastContent() }
         let files = try ContentFiles(folder: "\(folder)/blobs", lastID: last, files: disk)
         _ = try await files.collectOrphans { ids in try await index.read { try $0.known(ids) } }
-        return (BlobStore(index: index, files: files, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }), queue)
+        return (
+            BlobStore(index: index, files: files, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+            queue
+        )
     }
 
     private func place(_ name: String) -> BlobPlace { BlobPlace(account: "a", container: "files", name: name) }
 
-    private func bytes(_ seed: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) } }
+    private func bytes(_ seed: Int, _ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ seed) }
+    }
 
     private func upload(_ store: BlobStore, _ bytes: [UInt8]) async throws -> ContentUpload {
         let upload = ContentUpload(store.files, withMD5: false)
@@ -102,7 +107,9 @@ import Testing
             (store, queue) = try await open(disk)
             try await check(store, expected)
             let named = try await store.index.read { transaction in
-                try transaction.known(Set(disk.files.keys.compactMap { Int64($0.split(separator: "/").last ?? "", radix: 16) }))
+                try transaction.known(
+                    Set(disk.files.keys.compactMap { Int64($0.split(separator: "/").last ?? "", radix: 16) })
+                )
             }
             #expect(named.count == disk.files.count, "at \(failAt)")
             try await store.files.shutdown()
@@ -190,7 +197,12 @@ import Testing
         let disk = SimulatedDisk()
         let (store, queue) = try await open(disk)
         _ = try await store.createContainer("a", "files")
-        try await store.putBlock(place("old"), id: "AAAA", try await upload(store, bytes(1, 100_000)), AccessConditions())
+        try await store.putBlock(
+            place("old"),
+            id: "AAAA",
+            try await upload(store, bytes(1, 100_000)),
+            AccessConditions()
+        )
         await store.collectBlocks(before: store.now - 3600)
         #expect(disk.files.count == 1)
         await store.collectBlocks(before: store.now + 1)

@@ -93,7 +93,9 @@ final class SimulatedDisk: FileLayer {
 
     func list(_ folder: String) throws(FileLayerError) -> [String] {
         let names = state.withLock { $0.files.keys.filter { $0.hasPrefix(folder + "/") } }
-        return Array(Set(names.compactMap { $0.dropFirst(folder.count + 1).split(separator: "/").first.map(String.init) }))
+        return Array(
+            Set(names.compactMap { $0.dropFirst(folder.count + 1).split(separator: "/").first.map(String.init) })
+        )
     }
 
     func makeFolder(_ path: String) throws(FileLayerError) { try step("make folder") { _ in } }

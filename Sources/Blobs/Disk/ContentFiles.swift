@@ -103,7 +103,9 @@ package final class ContentFiles: Sendable {
     ///
     /// - Parameter isNamed: tells which of some ids the index names.
     /// - Returns: how many were removed.
-    package func collectOrphans(_ named: @Sendable @escaping (Set<Int64>) async throws -> Set<Int64>) async throws -> Int {
+    package func collectOrphans(
+        _ named: @Sendable @escaping (Set<Int64>) async throws -> Set<Int64>
+    ) async throws -> Int {
         var count = 0
         for name in try files.list(folder) {
             guard let number = Int64(name, radix: 16) else { continue }
@@ -141,7 +143,10 @@ package final class ContentFiles: Sendable {
                 defer { file.close() }
                 var count = 0
                 try buffer.withUnsafeMutableWritableBytes { raw throws(FileLayerError) in
-                    count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: raw[..<(end - start)]), at: start)
+                    count = try file.read(
+                        into: UnsafeMutableRawBufferPointer(rebasing: raw[..<(end - start)]),
+                        at: start
+                    )
                 }
                 buffer.moveWriterIndex(forwardBy: count)
             } catch {
@@ -149,7 +154,8 @@ package final class ContentFiles: Sendable {
             }
         }
         let isWhole = buffer.readableBytes == end - start
-        guard isWhole, buffer.withUnsafeReadableBytes({ BlockChecksums.match($0, content.checksums, first: first) }) else {
+        guard isWhole, buffer.withUnsafeReadableBytes({ BlockChecksums.match($0, content.checksums, first: first) })
+        else {
             throw .damaged(content: content.id, offset: start)
         }
         buffer.moveReaderIndex(forwardBy: range.lowerBound - start)
@@ -190,7 +196,8 @@ private final class FolderFlush: Sendable {
 
     private func run(_ path: String) {
         while true {
-            let waiting = folders.withLock { folders -> [CheckedContinuation<Result<Void, ContentFiles.Failure>, Never>] in
+            let waiting = folders.withLock {
+                folders -> [CheckedContinuation<Result<Void, ContentFiles.Failure>, Never>] in
                 let waiting = folders[path]?.waiting ?? []
                 if waiting.isEmpty { folders[path] = nil } else { folders[path]?.waiting = [] }
                 return waiting

@@ -20,7 +20,9 @@ final class ContentUpload: Sendable {
         }
     }
 
-    /// The content that is being written. Only one call at a time touches it.
+    /// The content that is being written.
+    ///
+    /// Only one call at a time touches it, since a request awaits each before the next.
     private final class Draft: @unchecked Sendable {
         var done: [ContentRecord] = []
         var id: Int64 = 0
@@ -123,7 +125,9 @@ final class ContentUpload: Sendable {
             draft.small = []
         }
         // One flush serves the names of all files of a folder.
-        if let last = draft.done.last(where: { $0.bytes == nil }), let first = draft.done.first(where: { $0.bytes == nil }) {
+        if let last = draft.done.last(where: { $0.bytes == nil }),
+            let first = draft.done.first(where: { $0.bytes == nil })
+        {
             try await files.syncName(of: first.id)
             if last.id != first.id { try await files.syncName(of: last.id) }
         }

@@ -122,7 +122,9 @@ package struct SystemFileLayer: FileLayer {
     }
 
     package func makeFolder(_ path: String) throws(FileLayerError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileLayerError(operation: "make folder", code: errno) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw FileLayerError(operation: "make folder", code: errno)
+        }
     }
 
     package func create(_ path: String) throws(FileLayerError) -> any WritableFile {

@@ -70,7 +70,8 @@ struct BlobAuthorizer: Sendable {
         case "sharedkeylite": text = SharedKey.liteStringToSign(request.signable, account: name)
         default: throw .authenticationFailed
         }
-        guard let stated = request.header("x-ms-date") ?? request.header("date"), let date = BlobTime.parse(http: stated),
+        guard let stated = request.header("x-ms-date") ?? request.header("date"),
+            let date = BlobTime.parse(http: stated),
             abs(date - store.now) <= Self.skewMax
         else { throw .authenticationFailed }
         try Self.check(given, text, account)
@@ -135,7 +136,8 @@ struct BlobAuthorizer: Sendable {
         let path: String
         switch fields["sr"] {
         case "c": path = "/\(request.container)"
-        case "b" where need.resource == "o", "bs" where need.resource == "o": path = "/\(request.container)/\(request.blob)"
+        case "b" where need.resource == "o", "bs" where need.resource == "o":
+            path = "/\(request.container)/\(request.blob)"
         case "b", "bs": throw .permissionMismatch
         default: throw .authenticationFailed
         }

@@ -17,7 +17,9 @@ extension BlobDoor {
         guard type.lowercased().hasPrefix("multipart/mixed"), let mark = type.range(of: "boundary=") else {
             throw .invalidHeader("Content-Type", type, "a batch is multipart/mixed with a boundary.")
         }
-        let boundary = type[mark.upperBound...].split(separator: ";")[0].trimmingCharacters(in: CharacterSet(charactersIn: "\" "))
+        let boundary = type[mark.upperBound...].split(separator: ";")[0].trimmingCharacters(
+            in: CharacterSet(charactersIn: "\" ")
+        )
         let bytes = try await bytes(body)
         guard bytes.count <= Self.batchBytesMax else { throw .bodyTooLarge }
         let text = String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\r\n", with: "\n")
@@ -72,7 +74,8 @@ extension BlobDoor {
                 defaultVersion: request.version,
                 knowsAccount: { accounts.account($0) != nil }
             )
-            guard inside.account == request.account, request.container.isEmpty || inside.container == request.container else {
+            guard inside.account == request.account, request.container.isEmpty || inside.container == request.container
+            else {
                 throw .invalidInput("a part names another account or container than the batch.")
             }
             switch (inside.method, inside.component) {

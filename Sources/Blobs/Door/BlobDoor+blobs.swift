@@ -82,7 +82,9 @@ extension BlobDoor {
 
     private func snapshot(_ request: BlobRequest) throws(BlobError) -> String {
         guard let text = request.parameter("snapshot"), !text.isEmpty else { return "" }
-        guard BlobTime.parse(iso: text) != nil else { throw .invalidQuery("snapshot", text, "it must be a time in UTC.") }
+        guard BlobTime.parse(iso: text) != nil else {
+            throw .invalidQuery("snapshot", text, "it must be a time in UTC.")
+        }
         return text
     }
 
@@ -136,7 +138,11 @@ extension BlobDoor {
         [("ETag", "\"\(blob.etag)\""), ("Last-Modified", HTTPDate.text(seconds: Int(blob.modified)))]
     }
 
-    private func fields(_ blob: BlobRecord, _ request: BlobRequest, _ caller: BlobCaller) -> [(name: String, value: String)] {
+    private func fields(
+        _ blob: BlobRecord,
+        _ request: BlobRequest,
+        _ caller: BlobCaller
+    ) -> [(name: String, value: String)] {
         let now = store.now
         var fields = stamp(blob)
         fields.append(("x-ms-blob-type", blob.type.rawValue))
@@ -146,7 +152,9 @@ extension BlobDoor {
             let state = LeaseRules.state(blob.lease, at: now)
             fields.append(("x-ms-lease-status", LeaseRules.status(blob.lease, at: now)))
             fields.append(("x-ms-lease-state", state.rawValue))
-            if state == .leased { fields.append(("x-ms-lease-duration", blob.lease.duration < 0 ? "infinite" : "fixed")) }
+            if state == .leased {
+                fields.append(("x-ms-lease-duration", blob.lease.duration < 0 ? "infinite" : "fixed"))
+            }
         }
         fields.append(("x-ms-server-encrypted", "true"))
         fields.append(("Accept-Ranges", "bytes"))
@@ -255,7 +263,11 @@ extension BlobDoor {
         var pageLength: Int64 = 0
         if type != .block {
             guard body.length == 0 else {
-                throw .invalidHeader("Content-Length", String(body.length ?? -1), "an append or page blob is made empty.")
+                throw .invalidHeader(
+                    "Content-Length",
+                    String(body.length ?? -1),
+                    "an append or page blob is made empty."
+                )
             }
         }
         if type == .page {
@@ -263,7 +275,11 @@ extension BlobDoor {
                 throw .missingHeader("x-ms-blob-content-length")
             }
             guard length % 512 == 0, length <= BlobStore.pageBlobBytesMax else {
-                throw .invalidHeader("x-ms-blob-content-length", String(length), "it must be whole pages of 512 bytes, 8 TiB at most.")
+                throw .invalidHeader(
+                    "x-ms-blob-content-length",
+                    String(length),
+                    "it must be whole pages of 512 bytes, 8 TiB at most."
+                )
             }
             pageLength = length
         }
@@ -274,7 +290,9 @@ extension BlobDoor {
             bytesMax: BlobStore.putBlobBytesMax,
             wantsMD5: type == .block && statedMD5 == nil
         )
-        if type == .block, let md5, request.header("x-ms-blob-content-md5") == nil { draft.headers["Content-MD5"] = .string(md5) }
+        if type == .block, let md5, request.header("x-ms-blob-content-md5") == nil {
+            draft.headers["Content-MD5"] = .string(md5)
+        }
         let blob = try await store.putBlob(
             request.place,
             type: type,
@@ -367,11 +385,15 @@ extension BlobDoor {
     private func appendBlock(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         _ = try await authorizer.authorize(request, .object("aw"))
         let conditions = try request.conditions()
-        guard body.length != 0 else { throw .invalidHeader("Content-Length", "0", "an appended block has at least one byte.") }
+        guard body.length != 0 else {
+            throw .invalidHeader("Content-Length", "0", "an appended block has at least one byte.")
+        }
         let position = try request.number(header: "x-ms-blob-condition-appendpos")
         let sizeMax = try request.number(header: "x-ms-blob-condition-maxsize")
         // Judged before the body, so that what must fail does not cost one.
-        let before = try await store.look { [store] in try store.blobForWrite($0, request.place, conditions, type: .append) }
+        let before = try await store.look { [store] in
+            try store.blobForWrite($0, request.place, conditions, type: .append)
+        }
         if let position, position != before.length { throw .appendPosition }
         let (upload, md5) = try await upload(request, body, bytesMax: BlobStore.appendBytesMax)
         let (blob, offset) = try await store.appendBlock(
@@ -405,7 +427,9 @@ extension BlobDoor {
         sequence.below = try request.number(header: "x-ms-if-sequence-number-lt")
         sequence.equal = try request.number(header: "x-ms-if-sequence-number-eq")
         let conditions = try request.conditions()
-        let before = try await store.look { [store] in try store.blobForWrite($0, request.place, conditions, type: .page) }
+        let before = try await store.look { [store] in
+            try store.blobForWrite($0, request.place, conditions, type: .page)
+        }
         guard range.upperBound <= before.length else { throw .invalidPageRange }
         var upload: ContentUpload?
         var md5: String?
@@ -466,7 +490,12 @@ extension BlobDoor {
             case ("increment", nil): blob.sequenceNumber += 1
             case ("max", let number?): blob.sequenceNumber = max(blob.sequenceNumber, number)
             case ("update", let number?): blob.sequenceNumber = number
-            default: throw .invalidHeader("x-ms-sequence-number-action", action, "max and update need a number, increment none.")
+            default:
+                throw .invalidHeader(
+                    "x-ms-sequence-number-action",
+                    action,
+                    "max and update need a number, increment none."
+                )
             }
         }
         let blob: BlobRecord

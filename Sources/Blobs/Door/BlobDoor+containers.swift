@@ -25,18 +25,26 @@ extension BlobDoor {
         case ("PUT", "metadata"):
             _ = try await authorizer.authorize(request, .container("w"))
             let metadata = try request.metadata()
-            let container = try await store.changeContainer(request.account, request.container, try request.conditions()) {
+            let container = try await store.changeContainer(
+                request.account,
+                request.container,
+                try request.conditions()
+            ) {
                 $0.metadata = metadata
             }
             return BlobReply(200, stamp(container))
         case ("GET", "acl"), ("HEAD", "acl"):
-            guard case .owner = try await authorizer.authorize(request, .container("r")) else { throw .permissionMismatch }
+            guard case .owner = try await authorizer.authorize(request, .container("r")) else {
+                throw .permissionMismatch
+            }
             let container = try await store.container(request.account, request.container, try request.conditions())
             var fields = stamp(container)
             if let access = container.publicAccess { fields.append(("x-ms-blob-public-access", access)) }
             return .xml(Self.policies(container.policies), fields)
         case ("PUT", "acl"):
-            guard case .owner = try await authorizer.authorize(request, .container("w")) else { throw .permissionMismatch }
+            guard case .owner = try await authorizer.authorize(request, .container("w")) else {
+                throw .permissionMismatch
+            }
             return try await setACL(request, body)
         case ("PUT", "lease"):
             _ = try await authorizer.authorize(request, .container("w"))
@@ -124,7 +132,9 @@ extension BlobDoor {
                 var policy: JSONObject = ["id": .string(id)]
                 for (name, key) in [("Start", "start"), ("Expiry", "expiry")] {
                     guard let text = element["AccessPolicy"]?.text(name), !text.isEmpty else { continue }
-                    guard BlobTime.parse(iso: text) != nil else { throw .xmlNode(name, "it must be an ISO time in UTC.") }
+                    guard BlobTime.parse(iso: text) != nil else {
+                        throw .xmlNode(name, "it must be an ISO time in UTC.")
+                    }
                     policy[key] = .string(text)
                 }
                 if let text = element["AccessPolicy"]?.text("Permission"), !text.isEmpty {
@@ -269,7 +279,9 @@ extension BlobDoor {
         if blob.type == .block || blob.tier != nil {
             text.leaf("AccessTier", blob.tier ?? "Hot")
             if blob.tier == nil { text.leaf("AccessTierInferred", "true") }
-            if let changed = blob.tierChanged { text.leaf("AccessTierChangeTime", HTTPDate.text(seconds: Int(changed))) }
+            if let changed = blob.tierChanged {
+                text.leaf("AccessTierChangeTime", HTTPDate.text(seconds: Int(changed)))
+            }
         }
         if blob.snapshot.isEmpty {
             let state = LeaseRules.state(blob.lease, at: now)

@@ -69,7 +69,8 @@ extension BlobDoor {
         return BlobReply(
             202,
             stamp(blob) + [
-                ("x-ms-copy-id", state?["id"]?.string ?? ""), ("x-ms-copy-status", state?["status"]?.string ?? "success"),
+                ("x-ms-copy-id", state?["id"]?.string ?? ""),
+                ("x-ms-copy-status", state?["status"]?.string ?? "success"),
             ]
         )
     }

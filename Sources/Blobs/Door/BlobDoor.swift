@@ -1,8 +1,8 @@
 package import BlobClient
 import Foundation
 import HTTPWire
-import NIOCore
 package import Logging
+import NIOCore
 import ResourceModel
 import Store
 import Synchronization
@@ -66,8 +66,9 @@ package final class BlobDoor: Sendable {
             reply = BlobReply(error, (method: head.method, id: head.requestID))
             reply.fields.append(("x-ms-version", BlobRequest.defaultVersion))
         }
-        running.wrappingSubtract(1, ordering: .relaxed)
         reply.fields.append(("x-ms-request-id", head.requestID))
+        // Counted until the answer is sent: it is the transfers that take memory.
+        defer { running.wrappingSubtract(1, ordering: .relaxed) }
         return await send(reply, head, writer, closes: closes)
     }
 
@@ -101,9 +102,18 @@ package final class BlobDoor: Sendable {
 
     // MARK: - Dispatch
 
+    private static let refused = [
+        ("x-ms-if-tags", "conditions on tags"), ("x-ms-source-if-tags", "conditions on tags"),
+        ("x-ms-encryption-key", "encryption by the caller's key"), ("x-ms-encryption-scope", "encryption scopes"),
+        ("x-ms-structured-body", "structured bodies"), ("x-ms-content-crc64", "CRC-64 of bodies"),
+    ]
+
     func answer(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         if request.method == "OPTIONS" { return try await preflight(request) }
         guard accounts.account(request.account) != nil else { throw .resourceNotFound }
+        // What would change the meaning of a request and is not built must not be passed over.
+        for (name, what) in Self.refused where request.header(name) != nil { throw .unsupported(what) }
+        if request.parameter("versionid") != nil { throw .unsupported("versions of blobs") }
         if request.container.isEmpty { return try await answerService(request, body) }
         if request.blob.isEmpty || request.resourceType == "container" {
             return try await answerContainer(request, body)
@@ -130,7 +140,9 @@ package final class BlobDoor: Sendable {
     }
 
     func bytes(_ body: RequestBody) async throws(BlobError) -> [UInt8] {
-        do { return try await body.collect(max: Self.documentBytesMax) } catch let error as BlobError { throw error } catch {
+        do { return try await body.collect(max: Self.documentBytesMax) } catch let error as BlobError {
+            throw error
+        } catch {
             throw .invalidInput("the body ended before its length.")
         }
     }
@@ -231,4 +243,3 @@ package final class BlobDoor: Sendable {
         return "http://\(host)/" + (isPathStyle ? "\(request.account)/" : "")
     }
 }
-

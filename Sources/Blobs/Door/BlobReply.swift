@@ -37,7 +37,10 @@ struct BlobReply: Sendable {
         var text = XMLText()
         text.open("Error")
         text.leaf("Code", error.code)
-        text.leaf("Message", "\(error.message)\nRequestId:\(request.id)\nTime:\(BlobTime.iso(Date().timeIntervalSince1970))")
+        text.leaf(
+            "Message",
+            "\(error.message)\nRequestId:\(request.id)\nTime:\(BlobTime.iso(Date().timeIntervalSince1970))"
+        )
         for detail in error.details { text.leaf(detail.name, detail.value) }
         text.close("Error")
         body = .bytes(Array(text.text.utf8), contentType: "application/xml")
@@ -66,7 +69,9 @@ struct BlobReply: Sendable {
 
     /// What was stored is sent as it is, except what would end the line.
     private static func safe(_ value: String) -> String {
-        guard value.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7F }) else { return value }
+        guard value.unicodeScalars.contains(where: { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7F }) else {
+            return value
+        }
         return String(String.UnicodeScalarView(value.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
     }
 }

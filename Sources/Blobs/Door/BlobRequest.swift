@@ -59,12 +59,16 @@ struct BlobRequest: Sendable {
         path = String(parts[0])
         query = parts.count > 1 ? Self.items(parts[1]) : []
         let host = headers.first { $0.name == "host" }?.value ?? ""
-        var names = path.dropFirst().split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        var names = path.dropFirst().split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(
+            String.init
+        )
         // Host style: ACCOUNT.host/container/blob; an address or a plain name has no account in it.
         let label = host.split(separator: ".").first.map(String.init) ?? ""
         let isHostStyle = host.contains(".") && knowsAccount(label) && !(names.first.map(knowsAccount) ?? false)
         if isHostStyle {
-            names = path.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            names = path.dropFirst().split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(
+                String.init
+            )
             names.insert(label, at: 0)
         }
         let decoded = names.map { $0.removingPercentEncoding }
@@ -126,7 +130,9 @@ struct BlobRequest: Sendable {
 
     private func time(_ name: String) throws(BlobError) -> Double? {
         guard let text = header(name) else { return nil }
-        guard let time = BlobTime.parse(http: text) else { throw .invalidHeader(name, text, "it must be an HTTP date.") }
+        guard let time = BlobTime.parse(http: text) else {
+            throw .invalidHeader(name, text, "it must be an HTTP date.")
+        }
         return time
     }
 
@@ -157,7 +163,9 @@ struct BlobRequest: Sendable {
 
     /// `bytes=a-b` of x-ms-range or Range as its ends; the last is nil where it is open.
     func range() throws(BlobError) -> (first: Int64, last: Int64?)? {
-        guard let (name, text) = ["x-ms-range", "range"].lazy.compactMap({ name in header(name).map { (name, $0) } }).first
+        guard
+            let (name, text) = ["x-ms-range", "range"].lazy.compactMap({ name in header(name).map { (name, $0) } })
+                .first
         else { return nil }
         guard text.lowercased().hasPrefix("bytes=") else {
             throw .invalidHeader(name, text, "a range is written bytes=first-last.")
@@ -215,7 +223,11 @@ struct BlobRequest: Sendable {
         draft.tier = try tier()
         if let text = header("x-ms-tags") { draft.tags = try BlobTags.parse(header: text) }
         if let text = draft.headers["Content-MD5"]?.string, Data(base64Encoded: text)?.count != 16 {
-            throw BlobError(400, "InvalidMd5", "The MD5 value specified in the request is invalid. MD5 values must be 128 bits and base64-encoded.")
+            throw BlobError(
+                400,
+                "InvalidMd5",
+                "The MD5 value specified in the request is invalid. MD5 values must be 128 bits and base64-encoded."
+            )
         }
         return draft
     }

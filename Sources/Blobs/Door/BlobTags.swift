@@ -18,7 +18,9 @@ enum BlobTags {
 
     /// `<Tags><TagSet><Tag><Key/><Value/></Tag>…`.
     static func parse(document: XMLElement) throws(BlobError) -> JSONObject {
-        guard document.name == "Tags", let set = document["TagSet"] else { throw .invalidXML("expected <Tags><TagSet>.") }
+        guard document.name == "Tags", let set = document["TagSet"] else {
+            throw .invalidXML("expected <Tags><TagSet>.")
+        }
         var tags = JSONObject()
         for tag in set.children { try self.set(&tags, tag.text("Key") ?? "", tag.text("Value") ?? "") }
         return tags
@@ -31,7 +33,8 @@ enum BlobTags {
                     || " +-./:=_".unicodeScalars.contains(scalar)
             }
         }
-        guard (1...128).contains(name.count), value.count <= 256, isValid(name), isValid(value), tags[name] == nil else {
+        guard (1...128).contains(name.count), value.count <= 256, isValid(name), isValid(value), tags[name] == nil
+        else {
             throw BlobError(
                 400,
                 "InvalidTag",

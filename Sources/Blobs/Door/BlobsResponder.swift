@@ -75,7 +75,13 @@ package final class BlobsResponder: WireResponder {
         let door = door
         exchange.task = Task {
             let isWhole = await door.serve(
-                head: .init(method: method, target: target, fields: fields, clientAddress: address, requestID: requestID),
+                head: .init(
+                    method: method,
+                    target: target,
+                    fields: fields,
+                    clientAddress: address,
+                    requestID: requestID
+                ),
                 body,
                 writer,
                 closes: closes

@@ -64,7 +64,9 @@ struct ServiceProperties {
     }
 
     var rules: [CORSRule] {
-        guard let text = document["Cors"]?.string, let root = try? XMLElement(parsing: Array(text.utf8)) else { return [] }
+        guard let text = document["Cors"]?.string, let root = try? XMLElement(parsing: Array(text.utf8)) else {
+            return []
+        }
         return (try? Self.rules(root)) ?? []
     }
 
@@ -82,7 +84,9 @@ struct ServiceProperties {
             }
             guard !list("AllowedOrigins").isEmpty else { throw .xmlNode("AllowedOrigins", "there must be one or *.") }
             let age = element.text("MaxAgeInSeconds") ?? "0"
-            guard let maxAge = Int(age), maxAge >= 0 else { throw .xmlNode("MaxAgeInSeconds", "it must be a whole number.") }
+            guard let maxAge = Int(age), maxAge >= 0 else {
+                throw .xmlNode("MaxAgeInSeconds", "it must be a whole number.")
+            }
             rules.append(
                 CORSRule(
                     origins: list("AllowedOrigins"),
@@ -122,7 +126,8 @@ extension BlobDoor {
             .map { String($0).trimmingSpaces }
         let rules = ServiceProperties(document: try await store.account(request.account)).rules
         let rule = rules.first { rule in
-            rule.allows(origin: origin) && rule.methods.contains(method) && headers.allSatisfy { rule.allows(header: $0) }
+            rule.allows(origin: origin) && rule.methods.contains(method)
+                && headers.allSatisfy { rule.allows(header: $0) }
         }
         guard let rule else {
             throw BlobError(403, "CorsPreflightFailure", "CORS not enabled or no matching rule found for this request.")

@@ -42,7 +42,11 @@ package struct BlobError: Error, Sendable, Equatable {
         "This operation is not permitted because the blob has snapshots."
     )
     static let invalidBlockList = BlobError(400, "InvalidBlockList", "The specified block list is invalid.")
-    static let invalidBlobOrBlock = BlobError(400, "InvalidBlobOrBlock", "The specified blob or block content is invalid.")
+    static let invalidBlobOrBlock = BlobError(
+        400,
+        "InvalidBlobOrBlock",
+        "The specified blob or block content is invalid."
+    )
     static let blockCountExceedsLimit = BlobError(
         409,
         "BlockCountExceedsLimit",
@@ -63,7 +67,11 @@ package struct BlobError: Error, Sendable, Equatable {
         "AppendPositionConditionNotMet",
         "The append position condition specified was not met."
     )
-    static let maxSize = BlobError(412, "MaxBlobSizeConditionNotMet", "The max blob size condition specified was not met.")
+    static let maxSize = BlobError(
+        412,
+        "MaxBlobSizeConditionNotMet",
+        "The max blob size condition specified was not met."
+    )
     static let sequenceNumber = BlobError(
         412,
         "SequenceNumberConditionNotMet",
@@ -102,7 +110,11 @@ package struct BlobError: Error, Sendable, Equatable {
         "Md5Mismatch",
         "The MD5 value specified in the request did not match with the MD5 value calculated by the server."
     )
-    static let serverBusy = BlobError(503, "ServerBusy", "The server is currently unable to receive requests. Please retry.")
+    static let serverBusy = BlobError(
+        503,
+        "ServerBusy",
+        "The server is currently unable to receive requests. Please retry."
+    )
     static let damaged = BlobError(
         500,
         "InternalError",
@@ -120,7 +132,9 @@ package struct BlobError: Error, Sendable, Equatable {
             "InvalidHeaderValue",
             "The value for one of the HTTP headers is not in the correct format: \(name): \(rule)"
         )
-        error.details = [.init(name: "HeaderName", value: name), .init(name: "HeaderValue", value: String(value.prefix(256)))]
+        error.details = [
+            .init(name: "HeaderName", value: name), .init(name: "HeaderValue", value: String(value.prefix(256))),
+        ]
         return error
     }
 
@@ -162,7 +176,11 @@ package struct BlobError: Error, Sendable, Equatable {
     }
 
     static func invalidRange(length: Int64) -> BlobError {
-        var error = BlobError(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
+        var error = BlobError(
+            416,
+            "InvalidRange",
+            "The range specified is invalid for the current size of the resource."
+        )
         error.headers["Content-Range"] = "bytes */\(length)"
         return error
     }
@@ -172,7 +190,11 @@ package struct BlobError: Error, Sendable, Equatable {
     }
 
     static func xmlNode(_ name: String, _ rule: String) -> BlobError {
-        BlobError(400, "InvalidXmlNodeValue", "The value provided for one of the XML nodes is invalid: \(name): \(rule)")
+        BlobError(
+            400,
+            "InvalidXmlNodeValue",
+            "The value provided for one of the XML nodes is invalid: \(name): \(rule)"
+        )
     }
 
     static func invalidInput(_ rule: String) -> BlobError {
@@ -183,5 +205,7 @@ package struct BlobError: Error, Sendable, Equatable {
         BlobError(501, "NotImplemented", "This store does not have \(what).")
     }
 
-    static func lease(_ status: Int, _ code: String, _ message: String) -> BlobError { BlobError(status, code, message) }
+    static func lease(_ status: Int, _ code: String, _ message: String) -> BlobError {
+        BlobError(status, code, message)
+    }
 }

@@ -38,7 +38,8 @@ struct BlobListing: Sendable {
         var last = marker
         // After a group the next name is sought, so that a page costs what it shows and not what it skips.
         while page.entries.count <= limit {
-            let want = delimiter.isEmpty ? limit + 1 - page.entries.count : min(Self.lookMax, limit + 1 - page.entries.count)
+            let want =
+                delimiter.isEmpty ? limit + 1 - page.entries.count : min(Self.lookMax, limit + 1 - page.entries.count)
             let found = try look(after: last, want, in: transaction)
             guard !found.isEmpty else { break }
             for entry in found {
@@ -64,12 +65,15 @@ struct BlobListing: Sendable {
     }
 
     private static func marker(_ entry: Entry) -> ListMarker {
-        guard case .blob(let blob) = entry, !blob.snapshot.isEmpty else { return ListMarker(name: entry.name, snapshot: nil) }
+        guard case .blob(let blob) = entry, !blob.snapshot.isEmpty else {
+            return ListMarker(name: entry.name, snapshot: nil)
+        }
         return ListMarker(name: blob.name, snapshot: blob.snapshot)
     }
 
     private func group(of name: String) -> String? {
-        guard !delimiter.isEmpty, name.hasPrefix(prefix), let range = name.dropFirst(prefix.count).firstRange(of: delimiter)
+        guard !delimiter.isEmpty, name.hasPrefix(prefix),
+            let range = name.dropFirst(prefix.count).firstRange(of: delimiter)
         else { return nil }
         return String(name[..<range.upperBound])
     }
@@ -89,5 +93,7 @@ struct BlobListing: Sendable {
     }
 
     /// The index's own order: byte by byte.
-    private static func isBefore(_ left: String, _ right: String) -> Bool { left.utf8.lexicographicallyPrecedes(right.utf8) }
+    private static func isBefore(_ left: String, _ right: String) -> Bool {
+        left.utf8.lexicographicallyPrecedes(right.utf8)
+    }
 }

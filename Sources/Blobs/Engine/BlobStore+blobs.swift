@@ -147,7 +147,13 @@ extension BlobStore {
             if entry.source != .committed, let block = uncommitted[entry.id] {
                 for content in block.contents {
                     extents.append(
-                        Extent(start: place, length: content.length, content: content.id, block: entry.id, ordinal: ordinal)
+                        Extent(
+                            start: place,
+                            length: content.length,
+                            content: content.id,
+                            block: entry.id,
+                            ordinal: ordinal
+                        )
                     )
                     place += content.length
                 }
@@ -171,7 +177,9 @@ extension BlobStore {
         _ place: BlobPlace,
         snapshot: String,
         _ conditions: AccessConditions
-    ) async throws(BlobError) -> (blob: BlobRecord?, committed: [(id: String, length: Int64)], uncommitted: [BlockRecord]) {
+    ) async throws(BlobError) -> (
+        blob: BlobRecord?, committed: [(id: String, length: Int64)], uncommitted: [BlockRecord]
+    ) {
         let now = now
         return try await look { transaction in
             let container = try Self.container(transaction, place.account, place.container)
@@ -242,7 +250,11 @@ extension BlobStore {
         _ conditions: AccessConditions
     ) async throws(BlobError) -> BlobRecord {
         let (etag, modified) = stamp()
-        let edit = { @Sendable [self] (transaction: any BlobTransaction, extents: [Extent]) throws -> (BlobRecord, freed: [Int64]) in
+        let edit = {
+            @Sendable [self] (
+                transaction: any BlobTransaction,
+                extents: [Extent]
+            ) throws -> (BlobRecord, freed: [Int64]) in
             var blob = try blobForWrite(transaction, place, conditions, type: .page)
             try sequence.check(blob.sequenceNumber)
             guard range.upperBound <= blob.length else { throw BlobError.invalidPageRange }

@@ -149,12 +149,17 @@ package final class BlobStore: Sendable {
 
     // MARK: - Looking up
 
-    static func container(_ transaction: any BlobTransaction, _ account: String, _ name: String) throws -> ContainerRecord {
+    static func container(
+        _ transaction: any BlobTransaction,
+        _ account: String,
+        _ name: String
+    ) throws -> ContainerRecord {
         guard let found = try transaction.container(account, name) else { throw BlobError.containerNotFound }
         return found
     }
 
-    static func blob(_ transaction: any BlobTransaction, _ place: BlobPlace, snapshot: String = "") throws -> BlobRecord {
+    static func blob(_ transaction: any BlobTransaction, _ place: BlobPlace, snapshot: String = "") throws -> BlobRecord
+    {
         let container = try container(transaction, place.account, place.container)
         guard let found = try transaction.blob(container.id, place.name, snapshot: snapshot) else {
             throw BlobError.blobNotFound
@@ -197,13 +202,17 @@ package final class BlobStore: Sendable {
 
     /// Removes what deleted containers leave behind, some blobs at a time.
     package func reap() async {
-        guard isReaping.withLock({ running in
-            defer { running = true }
-            return !running
-        }) else { return }
+        guard
+            isReaping.withLock({ running in
+                defer { running = true }
+                return !running
+            })
+        else { return }
         defer { isReaping.withLock { $0 = false } }
         while !Task.isCancelled {
-            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) }) else { return }
+            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) }) else {
+                return
+            }
             discard(freed)
             if !isMoreLeft { return }
         }
@@ -275,7 +284,8 @@ enum BlobTime {
             let month = months.firstIndex(of: String(words[2])), let year = Int(words[3]), (1601...9999).contains(year)
         else { return parse(iso: text) }
         let clock = words[4].split(separator: ":").compactMap { Int($0) }
-        guard clock.count == 3, (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2]) else {
+        guard clock.count == 3, (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2])
+        else {
             return nil
         }
         var time = tm()

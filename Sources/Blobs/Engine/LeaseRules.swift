@@ -15,7 +15,11 @@ enum LeaseRules {
         private var name: String { self == .blob ? "Blob" : "Container" }
 
         var missing: BlobError {
-            .lease(412, "LeaseIdMissing", "There is currently a lease on the \(word) and no lease ID was specified in the request.")
+            .lease(
+                412,
+                "LeaseIdMissing",
+                "There is currently a lease on the \(word) and no lease ID was specified in the request."
+            )
         }
         var mismatch: BlobError {
             .lease(

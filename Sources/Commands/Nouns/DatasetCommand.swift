@@ -92,7 +92,8 @@ struct DatasetCommand: AsyncParsableCommand {
     /// A blob or an address outside the command's own machine.
     struct Remote: ParsableArguments {
         @Option(help: "CONTAINER/BLOB of the workspace's storage account, or of --connection-string.") var blob: String?
-        @Option(name: .customLong("connection-string"), help: "Storage account of --blob.") var connectionString: String?
+        @Option(name: .customLong("connection-string"), help: "Storage account of --blob.") var connectionString:
+            String?
         @Option(help: "http or https address of an allowed host; a signature may stand in its query.") var url: String?
 
         /// What the server's calls name a blob by; nil where neither is given.

@@ -140,7 +140,8 @@ struct StorageCommand: AsyncParsableCommand {
             @OptionGroup var options: ServerOptions
             @OptionGroup var account: AccountOption
             @Argument(help: "Name.") var name: String
-            @Option(name: .customLong("public"), help: "Who reads without a key: blob or container.") var access: String?
+            @Option(name: .customLong("public"), help: "Who reads without a key: blob or container.") var access:
+                String?
 
             func run() async throws {
                 try await StorageCommand.connected(options, account) { storage in
@@ -203,14 +204,16 @@ struct StorageCommand: AsyncParsableCommand {
                         let properties = element["Properties"]
                         return [
                             "Name": JSONValue(element.text("Name")),
-                            "Length": (properties?.text("Content-Length")).flatMap { Int($0) }.map(JSONValue.int) ?? .null,
+                            "Length": (properties?.text("Content-Length")).flatMap { Int($0) }.map(JSONValue.int)
+                                ?? .null,
                             "Type": JSONValue(properties?.text("BlobType")),
                             "ContentType": JSONValue(properties?.text("Content-Type")),
                             "LastModified": JSONValue(properties?.text("Last-Modified")),
                         ]
                     }
                     let columns = [
-                        ("NAME", ["Name"]), ("BYTES", ["Length"]), ("TYPE", ["Type"]), ("LAST MODIFIED", ["LastModified"]),
+                        ("NAME", ["Name"]), ("BYTES", ["Length"]), ("TYPE", ["Type"]),
+                        ("LAST MODIFIED", ["LastModified"]),
                     ]
                     StorageCommand.show(values, columns, options)
                 }
@@ -240,7 +243,8 @@ struct StorageCommand: AsyncParsableCommand {
             @Argument(help: "Container.") var container: String
             @Argument(help: "File.") var file: String
             @Option(help: "Name of the blob (default: the file's).") var name: String?
-            @Option(name: .customLong("content-type"), help: "Content type.") var contentType = "application/octet-stream"
+            @Option(name: .customLong("content-type"), help: "Content type.") var contentType =
+                "application/octet-stream"
 
             func run() async throws {
                 guard let handle = FileHandle(forReadingAtPath: file) else {
@@ -253,7 +257,9 @@ struct StorageCommand: AsyncParsableCommand {
                     var bar = ProgressBar(name, total: Int64(size), isQuiet: options.json)
                     let location = BlobLocation(access.connection, container: container, blob: name)
                     try await access.blobs.upload(location, contentType: contentType) {
-                        guard let data = try handle.read(upToCount: RemoteBlobs.pieceBytes), !data.isEmpty else { return nil }
+                        guard let data = try handle.read(upToCount: RemoteBlobs.pieceBytes), !data.isEmpty else {
+                            return nil
+                        }
                         bar.advance(by: data.count)
                         return ByteBuffer(bytes: data)
                     }
@@ -263,12 +269,16 @@ struct StorageCommand: AsyncParsableCommand {
         }
 
         struct Download: AsyncParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "download", abstract: "Download one to a file.")
+            static let configuration = CommandConfiguration(
+                commandName: "download",
+                abstract: "Download one to a file."
+            )
             @OptionGroup var options: ServerOptions
             @OptionGroup var account: AccountOption
             @Argument(help: "Container.") var container: String
             @Argument(help: "Blob.") var name: String
-            @Option(help: "File; - for standard output (default: the last part of the blob's name).") var output: String?
+            @Option(help: "File; - for standard output (default: the last part of the blob's name).") var output:
+                String?
 
             func run() async throws {
                 let output = output ?? URL(fileURLWithPath: "/\(name)").lastPathComponent
@@ -297,13 +307,18 @@ struct StorageCommand: AsyncParsableCommand {
                     bar.finish()
                     guard output != "-" else { return }
                     try handle.close()
-                    guard rename(draft, output) == 0 else { throw CommandFailure("The file \(output) cannot be written.") }
+                    guard rename(draft, output) == 0 else {
+                        throw CommandFailure("The file \(output) cannot be written.")
+                    }
                 }
             }
         }
 
         struct Copy: AsyncParsableCommand {
-            static let configuration = CommandConfiguration(commandName: "copy", abstract: "Copy one within the account.")
+            static let configuration = CommandConfiguration(
+                commandName: "copy",
+                abstract: "Copy one within the account."
+            )
             @OptionGroup var options: ServerOptions
             @OptionGroup var account: AccountOption
             @Argument(help: "CONTAINER/BLOB to copy from.") var source: String
@@ -359,14 +374,20 @@ struct StorageCommand: AsyncParsableCommand {
         }
     }
 
-    private static func show(_ values: [JSONValue], _ columns: [(title: String, path: [String])], _ options: ServerOptions) {
+    private static func show(
+        _ values: [JSONValue],
+        _ columns: [(title: String, path: [String])],
+        _ options: ServerOptions
+    ) {
         if options.json { return print(JSONValue.array(values).indented, terminator: "") }
         TableText.print(columns, values)
     }
 
     private static func show(keys answer: JSONValue, _ options: ServerOptions) {
         if options.json { return print(answer.indented, terminator: "") }
-        for key in answer["keys"]?.array ?? [] { print("\(key["keyName"]?.string ?? "")  \(key["value"]?.string ?? "")") }
+        for key in answer["keys"]?.array ?? [] {
+            print("\(key["keyName"]?.string ?? "")  \(key["value"]?.string ?? "")")
+        }
         print(answer["connectionString"]?.string ?? "")
     }
 

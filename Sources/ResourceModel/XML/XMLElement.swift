@@ -104,7 +104,9 @@ private struct XMLReader {
 
     mutating func document() throws(XMLError) -> XMLElement {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { place = 3 }
-        guard String(validating: bytes[place...], as: UTF8.self) != nil else { throw error("The document is not UTF-8.") }
+        guard String(validating: bytes[place...], as: UTF8.self) != nil else {
+            throw error("The document is not UTF-8.")
+        }
         try skipBetween()
         let root = try element(depth: 0)
         try skipBetween()
@@ -162,7 +164,9 @@ private struct XMLReader {
 
     private mutating func content(_ element: inout XMLElement, depth: Int) throws(XMLError) {
         while true {
-            guard let next = bytes[place...].firstIndex(of: 0x3C) else { throw error("<\(element.name)> is not closed.") }
+            guard let next = bytes[place...].firstIndex(of: 0x3C) else {
+                throw error("<\(element.name)> is not closed.")
+            }
             element.text += try resolve(place..<next)
             place = next
             if looksAt("</") {

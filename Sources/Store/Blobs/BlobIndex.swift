@@ -15,7 +15,9 @@ package protocol BlobIndex: Sendable {
     ) async throws -> Value
 }
 
-/// What a transaction of the blob index can see and do. Names compare byte by byte.
+/// What a transaction of the blob index can see and do.
+///
+/// Names compare byte by byte.
 package protocol BlobTransaction {
     // Accounts.
     func account(_ name: String) throws -> JSONObject?
@@ -42,7 +44,11 @@ package protocol BlobTransaction {
     /// Makes a blob, in place of another where there is one; it gets an id of its own, so that who reads the other notices.
     ///
     /// - Returns: the blob, and contents that nothing names any more.
-    func put(_ blob: BlobRecord, replacing before: BlobRecord?, _ source: ExtentSource) throws -> (BlobRecord, freed: [Int64])
+    func put(
+        _ blob: BlobRecord,
+        replacing before: BlobRecord?,
+        _ source: ExtentSource
+    ) throws -> (BlobRecord, freed: [Int64])
     func exists(_ blob: Int64) throws -> Bool
     func update(_ blob: BlobRecord) throws
     /// - Returns: contents that nothing names any more.
@@ -278,7 +284,8 @@ package struct Extent: Sendable, Equatable {
     package var block: String?
     package var ordinal: Int
 
-    package init(start: Int64, length: Int64, content: Int64, offset: Int64 = 0, block: String? = nil, ordinal: Int = 0) {
+    package init(start: Int64, length: Int64, content: Int64, offset: Int64 = 0, block: String? = nil, ordinal: Int = 0)
+    {
         self.start = start
         self.length = length
         self.content = content

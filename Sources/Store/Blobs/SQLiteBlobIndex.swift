@@ -74,7 +74,9 @@ package struct SQLiteBlobIndex: BlobIndex {
     )
 }
 
-/// One transaction's view. Statements are kept by their text and prepared once a connection.
+/// One transaction's view.
+///
+/// Statements are kept by their text and prepared once a connection.
 private struct SQLiteBlobTransaction: BlobTransaction {
     let db: Database
 
@@ -98,7 +100,9 @@ private struct SQLiteBlobTransaction: BlobTransaction {
     // MARK: - Accounts
 
     func account(_ name: String) throws -> JSONObject? {
-        try row("SELECT document FROM blobAccounts WHERE name = ?", [name]).map { try Self.json($0[0]).object ?? JSONObject() }
+        try row("SELECT document FROM blobAccounts WHERE name = ?", [name]).map {
+            try Self.json($0[0]).object ?? JSONObject()
+        }
     }
 
     func setAccount(_ name: String, _ document: JSONObject) throws {
@@ -160,7 +164,9 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         ).map(blob)
         for blob in blobs { freed += try delete(blob) }
         guard blobs.isEmpty else { return (freed, true) }
-        let names = try rows("SELECT DISTINCT name FROM blocks WHERE container = ? LIMIT ?", [id, limit]).map { $0[0] as String }
+        let names = try rows("SELECT DISTINCT name FROM blocks WHERE container = ? LIMIT ?", [id, limit]).map {
+            $0[0] as String
+        }
         for name in names { freed += try deleteBlocks(id, name) }
         if names.isEmpty { try execute("DELETE FROM containers WHERE id = ?", [id]) }
         return (freed, true)
@@ -213,7 +219,11 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         ).map(blob)
     }
 
-    func put(_ blob: BlobRecord, replacing before: BlobRecord?, _ source: ExtentSource) throws -> (BlobRecord, freed: [Int64]) {
+    func put(
+        _ blob: BlobRecord,
+        replacing before: BlobRecord?,
+        _ source: ExtentSource
+    ) throws -> (BlobRecord, freed: [Int64]) {
         let old = try before.map { try contents(of: $0.id) } ?? []
         if let before { try execute("DELETE FROM blobs WHERE id = ?", [before.id]) }
         try execute(
@@ -264,7 +274,8 @@ private struct SQLiteBlobTransaction: BlobTransaction {
     func extents(_ blob: Int64, _ range: Range<Int64>, limit: Int) throws -> [Extent] {
         // The one that holds the first byte begins before it.
         let first =
-            try row("SELECT max(start) FROM extents WHERE blob = ? AND start <= ?", [blob, range.lowerBound])?[0] as Int64?
+            try row("SELECT max(start) FROM extents WHERE blob = ? AND start <= ?", [blob, range.lowerBound])?[0]
+            as Int64?
         return try rows(
             """
             SELECT start, length, content, offset, block, ordinal FROM extents
@@ -406,7 +417,9 @@ private struct SQLiteBlobTransaction: BlobTransaction {
     // MARK: - Contents
 
     func insert(_ content: ContentRecord) throws {
-        let checksums = Data(content.checksums.flatMap { value in withUnsafeBytes(of: value.littleEndian) { Array($0) } })
+        let checksums = Data(
+            content.checksums.flatMap { value in withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+        )
         try execute(
             "INSERT INTO contents (id, length, checksums, bytes) VALUES (?, ?, ?, ?)",
             [content.id, content.length, checksums, content.bytes.map { Data($0) }]
@@ -419,7 +432,12 @@ private struct SQLiteBlobTransaction: BlobTransaction {
             let checksums = stride(from: 0, to: raw.count - 3, by: 4).map { place in
                 (0..<4).reduce(UInt32(0)) { $0 | UInt32(raw[place + $1]) << UInt32(8 * $1) }
             }
-            return ContentRecord(id: id, length: row[0], checksums: checksums, bytes: (row[2] as Data?).map { Array($0) })
+            return ContentRecord(
+                id: id,
+                length: row[0],
+                checksums: checksums,
+                bytes: (row[2] as Data?).map { Array($0) }
+            )
         }
     }
 

@@ -1,6 +1,6 @@
 package import Blobs
-package import DataTables
 import Crypto
+package import DataTables
 import Foundation
 package import ResourceModel
 package import Store
@@ -68,7 +68,8 @@ package struct DatasetService: Sendable {
         try await blobs.write(bytes, to: place, contentType: "text/plain")
         let properties: JSONObject = [
             "Name": .string(name), "DataTypeId": .string(dataTypeID), "Description": .string(description),
-            "Size": .int(bytes.count), "Content": .string(contentName), "Blob": .string(place.name), "RowCount": .int(table.rowCount),
+            "Size": .int(bytes.count), "Content": .string(contentName), "Blob": .string(place.name),
+            "RowCount": .int(table.rowCount),
             "Schema": table.schema.json, "CreatedDate": .string(Date().formatted(.iso8601)), "Owner": "local",
         ]
         let write = ResourceWrite(
@@ -114,7 +115,9 @@ package struct DatasetService: Sendable {
         let resource = try await get(word)
         _ = try await store.apply([ResourceWrite(resource.id, .delete)])
         // The name is gone; bytes that stay because of a failure here are found by `collect`.
-        if let blob = resource.properties["Blob"]?.string { try? await blobs.deleteBlob(try await place(blob), .include) }
+        if let blob = resource.properties["Blob"]?.string {
+            try? await blobs.deleteBlob(try await place(blob), .include)
+        }
     }
 
     /// Removes the bytes of datasets that are no more.

@@ -154,7 +154,12 @@ struct Server {
                 logger: logger
             )
         }
-        let blobDoor = BlobDoor(store: storage.store, accounts: storage.accounts, remote: storage.remote, logger: logger)
+        let blobDoor = BlobDoor(
+            store: storage.store,
+            accounts: storage.accounts,
+            remote: storage.remote,
+            logger: logger
+        )
         try await open(.blobs) { wire in BlobsResponder(wire: wire, door: blobDoor) }
         return listeners
     }
