@@ -278,6 +278,30 @@ def test_hostile_requests_are_answered(live):
     dot = call(base, "GET", f"/{account}/../../etc/passwd")
     assert dot.status in (400, 404)
 
+    client = ContainerClient.from_connection_string(storage["connectionString"], storage["container"], retry_total=0)
+    signature = generate_container_sas(account, storage["container"], storage["key"], permission="rwcd",
+                                       expiry=datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1))
+    for boundary in ("", '""', ";", "x"):
+        headers = {"Content-Type": f"multipart/mixed; boundary={boundary}"}
+        found = call(base, "POST", f"/{account}/guide?restype=container&comp=batch&{signature}", b"--x\r\n\r\n--x--", headers)
+        assert found.status in (202, 400), found.text
+    pages = client.get_blob_client("sequence")
+    pages.create_page_blob(512, sequence_number=2**63 - 1)
+    with pytest.raises(HttpResponseError) as refused:
+        pages.set_sequence_number("increment")
+    assert refused.value.error_code == "SequenceNumberIncrementTooLarge"
+    pages.delete_blob()
+    for first, last in ((0, 2**63 - 1), (2**63 - 1, 2**63 - 1), (2**63, 5), (5, 1)):
+        for name in ("Range", "x-ms-range"):
+            assert call(base, "GET", f"/{account}/guide/none?{signature}", headers={name: f"bytes={first}-{last}"}).status in (400, 404)
+        put = call(base, "PUT", f"/{account}/guide/none?comp=block&blockid=AAAA&{signature}", headers={
+            "x-ms-copy-source": f"{base}/{account}/guide/none", "x-ms-source-range": f"bytes={first}-{last}"})
+        assert put.status in (400, 403, 404, 416), put.text
+        page = call(base, "PUT", f"/{account}/guide/none?comp=page&{signature}", b"", {"x-ms-page-write": "clear", "x-ms-range": f"bytes={first}-{last}"})
+        assert page.status in (400, 404, 416), page.text
+    for header in ("x-ms-if-tags", "x-ms-encryption-key", "x-ms-content-crc64"):
+        assert call(base, "GET", f"/{account}/guide/none?{signature}", headers={header: "x"}).status == 501
+
     def many(number):
         return call(base, "GET", f"/{account}/guide/none-{number}?sv=2020-12-06&sr=b&sp=r&se=2030-01-01&sig=AAAA").status
 

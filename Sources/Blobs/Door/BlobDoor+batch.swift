@@ -17,9 +17,11 @@ extension BlobDoor {
         guard type.lowercased().hasPrefix("multipart/mixed"), let mark = type.range(of: "boundary=") else {
             throw .invalidHeader("Content-Type", type, "a batch is multipart/mixed with a boundary.")
         }
-        let boundary = type[mark.upperBound...].split(separator: ";")[0].trimmingCharacters(
-            in: CharacterSet(charactersIn: "\" ")
-        )
+        let rest = type[mark.upperBound...].split(separator: ";").first ?? ""
+        let boundary = rest.trimmingCharacters(in: CharacterSet(charactersIn: "\" "))
+        guard !boundary.isEmpty else {
+            throw .invalidHeader("Content-Type", type, "a batch is multipart/mixed with a boundary.")
+        }
         let bytes = try await bytes(body)
         guard bytes.count <= Self.batchBytesMax else { throw .bodyTooLarge }
         let text = String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\r\n", with: "\n")

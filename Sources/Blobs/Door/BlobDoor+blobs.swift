@@ -487,7 +487,9 @@ extension BlobDoor {
             guard let action else { return }
             guard blob.type == .page else { throw .invalidBlobType }
             switch (action, number) {
-            case ("increment", nil): blob.sequenceNumber += 1
+            case ("increment", nil):
+                guard blob.sequenceNumber < .max else { throw .sequenceTooLarge }
+                blob.sequenceNumber += 1
             case ("max", let number?): blob.sequenceNumber = max(blob.sequenceNumber, number)
             case ("update", let number?): blob.sequenceNumber = number
             default:

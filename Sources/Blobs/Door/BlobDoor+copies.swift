@@ -119,7 +119,7 @@ extension BlobDoor {
         var range: Range<Int64>?
         if let text = request.header("x-ms-source-range") {
             let ends = text.hasPrefix("bytes=") ? text.dropFirst(6).split(separator: "-").compactMap { Int64($0) } : []
-            guard ends.count == 2, ends[0] <= ends[1] else {
+            guard ends.count == 2, ends[0] <= ends[1], ends[1] < .max else {
                 throw .invalidHeader("x-ms-source-range", text, "a range is written bytes=first-last.")
             }
             range = ends[0]..<(ends[1] + 1)

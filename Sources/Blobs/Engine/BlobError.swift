@@ -77,7 +77,7 @@ package struct BlobError: Error, Sendable, Equatable {
         "SequenceNumberConditionNotMet",
         "The sequence number condition specified was not met."
     )
-    static let sequenceTooSmall = BlobError(
+    static let sequenceTooLarge = BlobError(
         409,
         "SequenceNumberIncrementTooLarge",
         "The sequence number increment cannot be performed because it would result in overflow of the sequence number."

@@ -56,27 +56,27 @@ package final class BlobStore: Sendable {
 
     var now: Double { Date().timeIntervalSince1970 }
 
-    /// A new etag and the time of the change: no two changes of an installation share one.
-    func stamp() -> (etag: String, modified: Double) {
-        let now = now
-        // Ticks of 100 ns since the year 1, as the service's own etags are made of.
-        let ticks = Int64(now * 10_000_000) + 621_355_968_000_000_000
-        let unique = stamps.withLock { last in
+    /// Ticks of 100 ns between the years 1 and 1970.
+    private static let ticksBefore1970: Int64 = 621_355_968_000_000_000
+
+    /// Ticks of 100 ns since the year 1, as the service's own etags are made of; no two calls get the same.
+    private func tick(_ now: Double) -> Int64 {
+        let ticks = Int64(now * 10_000_000) + Self.ticksBefore1970
+        return stamps.withLock { last in
             last = max(last + 1, ticks)
             return last
         }
-        return ("0x" + String(unique, radix: 16, uppercase: true), now)
+    }
+
+    /// A new etag and the time of the change.
+    func stamp() -> (etag: String, modified: Double) {
+        let now = now
+        return ("0x" + String(tick(now), radix: 16, uppercase: true), now)
     }
 
     /// The time of a snapshot, with the seven digits of the service; unique for this store.
     func snapshotTime() -> String {
-        let now = now
-        let ticks = Int64(now * 10_000_000) + 621_355_968_000_000_000
-        let unique = stamps.withLock { last in
-            last = max(last + 1, ticks)
-            return last
-        }
-        let since1970 = unique - 621_355_968_000_000_000
+        let since1970 = tick(now) - Self.ticksBefore1970
         let fraction = String(since1970 % 10_000_000)
         let padded = String(repeating: "0", count: 7 - fraction.count) + fraction
         return BlobTime.iso(Double(since1970 / 10_000_000)).dropLast() + "." + padded + "Z"
