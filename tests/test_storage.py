@@ -6,11 +6,13 @@ import email.utils
 import hashlib
 import hmac
 import http.client
+import http.server
 import json
 import os
 import pathlib
 import socket
 import subprocess
+import threading
 import time
 import urllib.parse
 import uuid
@@ -185,6 +187,63 @@ def test_remote_accounts_are_read_and_written_where_allowed(tmp_path):
             with pytest.raises(HttpResponseError) as refused:
                 client.get_blob_client("copied").start_copy_from_url(f"{container.url}/big.csv")
             assert (refused.value.status_code, refused.value.error_code) == (403, "CannotVerifyCopySource")
+
+
+def test_transfers_are_tried_again_and_redirects_are_not_followed(tmp_path):
+    """Through a proxy that fails every third request, and sends some elsewhere."""
+    seen = {"requests": 0, "failed": 0, "elsewhere": 0}
+
+    class Flaky(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *words):
+            pass
+
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            seen["requests"] += 1
+            if self.path.startswith("/elsewhere"):
+                seen["elsewhere"] += 1
+            if self.path.startswith("/redirect"):
+                return self.reply(302, {"Location": f"http://127.0.0.1:{self.server.server_port}/elsewhere.csv"}, b"")
+            if seen["requests"] % 3 == 0:
+                seen["failed"] += 1
+                return self.reply(503, {}, b"")
+            found = call(self.server.upstream, self.command, self.path, body, {name: value for name, value in self.headers.items()})
+            self.reply(found.status, {name: value for name, value in found.headers.items() if name.lower() not in ("content-length", "connection")}, found.body)
+
+        def reply(self, status, headers, body):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = answer
+
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Flaky)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    config = tmp_path / "settings.yaml"
+    config.write_text(f"blob-hosts-allowed: '127.0.0.1:{proxy.server_port}'\n")
+    try:
+        with server("--config", str(config)) as local:
+            proxy.upstream = local.urls["blobs"]
+            storage = local.demo()["storage"]
+            container = ContainerClient.from_connection_string(storage["connectionString"], storage["container"])
+            text = b"a,b\n" + b"1,x\n" * 5_000_000
+            container.upload_blob("big.csv", text)
+            signature = generate_container_sas(storage["account"], storage["container"], storage["key"], permission="rwc",
+                                               expiry=datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1))
+            base = f"http://127.0.0.1:{proxy.server_port}/{storage['account']}/{storage['container']}"
+            local.command("dataset", "import", "--url", f"{base}/big.csv?{signature}", "--name", "big")
+            local.command("dataset", "export", "big", "--url", f"{base}/back.csv?{signature}")
+            assert hashlib.sha256(container.download_blob("back.csv").readall()).digest() == hashlib.sha256(text).digest()
+            assert seen["failed"] >= 3
+            refused = local.command("dataset", "import", "--url", f"http://127.0.0.1:{proxy.server_port}/redirect.csv", "--name", "no", check=False)
+            assert refused.returncode != 0 and seen["elsewhere"] == 0
+    finally:
+        proxy.shutdown()
 
 
 def test_the_development_account_can_be_switched_off(tmp_path):

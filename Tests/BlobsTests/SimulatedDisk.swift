@@ -16,16 +16,24 @@ final class SimulatedDisk: FileLayer {
         /// Operations that change something, so far.
         var operations = 0
         var failAt: Int?
+        /// Flushes so far, and the one that says well and does nothing.
+        var flushes = 0
+        var loseFlushAt: Int?
     }
 
     private let state = Mutex(State())
     /// 28: no space left on the device; 5: an error of the device.
     private let errorCode: Int32
 
-    init(failAt: Int? = nil, errorCode: Int32 = 28) {
+    init(failAt: Int? = nil, errorCode: Int32 = 28, loseFlushAt: Int? = nil) {
         self.errorCode = errorCode
-        state.withLock { $0.failAt = failAt }
+        state.withLock { state in
+            state.failAt = failAt
+            state.loseFlushAt = loseFlushAt
+        }
     }
+
+    var flushes: Int { state.withLock { $0.flushes } }
 
     var operations: Int { state.withLock { $0.operations } }
     /// The files by their paths.
@@ -69,7 +77,8 @@ final class SimulatedDisk: FileLayer {
 
     func sync(_ path: String) throws(FileLayerError) {
         try step("sync") { state in
-            guard var file = state.files[path] else { return }
+            state.flushes += 1
+            guard var file = state.files[path], state.flushes != state.loseFlushAt else { return }
             file.synced = file.bytes.count
             state.files[path] = file
         }
