@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "ResourceModel"),
         // Columnar tables and their readers and writers. Bytes in, values out: knows no files and no network.
         .target(name: "DataTables"),
-        // CRC-32C by the processor's instruction, which Swift cannot name.
+        // CRC-32C and MD5 by instructions of the processor that Swift cannot name.
         .target(name: "CChecksum"),
         // Log handler that redacts secrets. Knows no store.
         .target(name: "Telemetry", dependencies: [logging]),
@@ -169,7 +169,7 @@ let package = Package(
             dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]
         ),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
-        .testTarget(name: "BlobsTests", dependencies: ["Blobs", "Store", "ResourceModel", logging, nioCore]),
+        .testTarget(name: "BlobsTests", dependencies: ["Blobs", "Store", "ResourceModel", crypto, logging, nioCore]),
         .testTarget(name: "BlobClientTests", dependencies: ["BlobClient", "ResourceModel"]),
     ],
     swiftLanguageModes: [.v6]

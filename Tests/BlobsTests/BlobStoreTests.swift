@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Logging
 import NIOCore
@@ -246,6 +247,26 @@ import Testing
         #expect(disk.files.isEmpty)
         try queue.file.close()
         try FileManager.default.removeItem(atPath: folder)
+    }
+
+    @Test func `streams hashed side by side have the hashes that they have alone`() async {
+        await withTaskGroup(of: Bool.self) { group in
+            for seed in 0..<40 {
+                let long = bytes(
+                    seed,
+                    [0, 1, 55, 56, 63, 64, 65, 4095, 4096, 5000, 70_000, 400_003][seed % 12] + seed / 12 * 4096
+                )
+                group.addTask {
+                    var hash = StreamMD5()
+                    let step = [7, 64, 5000, 65_536][seed % 4]
+                    for start in stride(from: 0, to: long.count, by: step) {
+                        Array(long[start..<min(start + step, long.count)]).withUnsafeBytes { hash.update($0) }
+                    }
+                    return hash.finalize() == Array(Insecure.MD5.hash(data: long))
+                }
+            }
+            for await isSame in group { #expect(isSame) }
+        }
     }
 
     @Test func `checksums are those of the standard`() {

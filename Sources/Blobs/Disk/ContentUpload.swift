@@ -1,5 +1,3 @@
-import Crypto
-import Foundation
 import NIOCore
 import Store
 
@@ -31,7 +29,7 @@ final class ContentUpload: Sendable {
         var length: Int64 = 0
         var total: Int64 = 0
         var checksums = BlockChecksums()
-        var md5: Insecure.MD5?
+        var md5: StreamMD5?
     }
 
     private let files: ContentFiles
@@ -39,13 +37,13 @@ final class ContentUpload: Sendable {
 
     init(_ files: ContentFiles, withMD5: Bool) {
         self.files = files
-        if withMD5 { draft.md5 = Insecure.MD5() }
+        if withMD5 { draft.md5 = StreamMD5() }
     }
 
     /// Bytes so far.
     var length: Int64 { draft.total }
     /// Of all bytes so far, where it was asked for.
-    var md5: [UInt8]? { draft.md5.map { Array($0.finalize()) } }
+    var md5: [UInt8]? { draft.md5?.finalize() }
 
     func append(_ pieces: [ByteBuffer]) async throws(ContentFiles.Failure) {
         let count = pieces.reduce(0) { $0 + $1.readableBytes }
@@ -53,7 +51,7 @@ final class ContentUpload: Sendable {
         if draft.file == nil, draft.done.isEmpty, draft.small.count + count <= ContentFiles.inlineBytesMax {
             for piece in pieces {
                 piece.withUnsafeReadableBytes { raw in
-                    draft.md5?.update(bufferPointer: raw)
+                    draft.md5?.update(raw)
                     draft.small.append(contentsOf: raw)
                 }
             }
@@ -68,7 +66,7 @@ final class ContentUpload: Sendable {
             }
             for piece in pieces {
                 try piece.withUnsafeReadableBytes { raw throws(ContentFiles.Failure) in
-                    draft.md5?.update(bufferPointer: raw)
+                    draft.md5?.update(raw)
                     try write(raw)
                 }
                 draft.total += Int64(piece.readableBytes)
