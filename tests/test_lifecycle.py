@@ -138,8 +138,3 @@ def test_doors_that_are_not_run_do_not_listen(tmp_path):
     with server("--roles", "portal,gateway,worker") as running:
         with pytest.raises(OSError):
             call(f"http://127.0.0.1:{running.ports.get('services', 8082)}", "GET", "/", timeout=2)
-
-
-def test_the_blobs_door_says_what_it_cannot_yet(live):
-    answer = call(live.urls["blobs"], "GET", "/account?comp=list")
-    assert answer.status == 501 and "<Code>NotImplemented</Code>" in answer.text
