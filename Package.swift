@@ -34,8 +34,10 @@ let package = Package(
         // Ground: values. No I/O, no HTTP, no SQL.
         // The nouns of both products, resource ids, JSON documents, API errors, validation rules.
         .target(name: "ResourceModel"),
+        // Debian's zlib.
+        .systemLibrary(name: "CZlib"),
         // Columnar tables and their readers and writers. Bytes in, values out: knows no files and no network.
-        .target(name: "DataTables"),
+        .target(name: "DataTables", dependencies: ["CZlib"]),
         // CRC-32C and MD5 by instructions of the processor that Swift cannot name.
         .target(name: "CChecksum"),
         // Log handler that redacts secrets. Knows no store.

@@ -43,6 +43,9 @@ package final class RemoteBlobs: Sendable {
         package let body: [UInt8]
     }
 
+    /// - Throws: `APIError` naming the setting that allows hosts.
+    package func checkAllowed(_ location: BlobLocation) throws(APIError) { try hosts.check(location) }
+
     // MARK: - Single calls
 
     /// Makes a call and takes any answer; tried again where the server or the way to it failed.
@@ -152,7 +155,7 @@ package final class RemoteBlobs: Sendable {
         return request
     }
 
-    private static func encoded(_ text: String) -> String {
+    package static func encoded(_ text: String) -> String {
         var allowed = CharacterSet.alphanumerics
         allowed.insert(charactersIn: "-._~")
         return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
@@ -224,15 +227,20 @@ package final class RemoteBlobs: Sendable {
             try await expect(.PUT, location, query: [("comp", "block"), ("blockid", id)], body: piece)
             ids.append(id)
         }
+        try await commit(location, blocks: ids, headers: [("x-ms-blob-content-type", contentType)])
+    }
+
+    /// Makes a blob of blocks that are there.
+    func commit(_ location: BlobLocation, blocks: [String], headers: [(name: String, value: String)]) async throws {
         var text = XMLText()
         text.open("BlockList")
-        for id in ids { text.leaf("Latest", id) }
+        for id in blocks { text.leaf("Latest", id) }
         text.close("BlockList")
         try await expect(
             .PUT,
             location,
             query: [("comp", "blocklist")],
-            headers: [("x-ms-blob-content-type", contentType)],
+            headers: headers,
             body: ByteBuffer(string: text.text)
         )
     }

@@ -142,6 +142,8 @@ package enum StoreError: Error, Sendable, Equatable {
     case hasChildren(ResourceID)
     /// Too many writes wait already.
     case overloaded
+    /// The item of the work queue was ended, or is another's.
+    case claimLost
     /// The database file is of a newer version than this program.
     case newerSchema(found: Int)
     case notDurable(String)

@@ -137,7 +137,9 @@ package struct ExperimentService: Sendable {
 
     package func runs(_ word: String) async throws -> [WorkItem] {
         let experiment = try await get(word)
-        return try await queue.list(kind: Self.runKind, subject: experiment.id.name, limit: Self.runsShown)
+        return try await queue.list(
+            WorkQuery(kind: Self.runKind, subject: experiment.id.name, limit: Self.runsShown)
+        )
     }
 
     package func run(_ word: String, _ runID: String) async throws -> (item: WorkItem, steps: [WorkStep]) {

@@ -69,6 +69,15 @@ package struct ServiceError: Error, Sendable, Equatable {
         )
     }
 
+    package static func internalError(_ message: String) -> ServiceError {
+        ServiceError(
+            500,
+            "InternalError",
+            "The server could not do what was asked.",
+            Detail(code: "UnknownError", message: message)
+        )
+    }
+
     package static func throttled(endpoint: String, max: Int) -> ServiceError {
         ServiceError(
             503,
@@ -81,12 +90,16 @@ package struct ServiceError: Error, Sendable, Equatable {
         )
     }
 
-    package static let noMoreResources = ServiceError(
-        503,
-        "ServiceUnavailable",
-        "Service is temporarily unavailable.",
-        Detail(code: "NoMoreResources", message: "Too many requests are being scored.")
-    )
+    package static let noMoreResources = noMoreResources("Too many requests are being scored.")
+
+    package static func noMoreResources(_ message: String) -> ServiceError {
+        ServiceError(
+            503,
+            "ServiceUnavailable",
+            "Service is temporarily unavailable.",
+            Detail(code: "NoMoreResources", message: message)
+        )
+    }
 
     package var document: JSONValue {
         [

@@ -59,21 +59,6 @@ import Testing
         #expect(String(decoding: output, as: UTF8.self) == text)
     }
 
-    @Test func `a file may come in any pieces`() throws {
-        let text = Array("\u{FEFF}a\tb\n\"q\tq\"\t2\r\né\t3".utf8)
-        let whole = try DelimitedTable.read(text, format: .tsv)
-        let schema = try DelimitedTable.inferSchema(text, format: .tsv)
-        for size in 1...text.count {
-            var reader = DelimitedReader(schema: schema, format: .tsv)
-            for start in stride(from: 0, to: text.count, by: size) {
-                try reader.feed(text[start..<min(start + size, text.count)])
-            }
-            try reader.finish()
-            #expect(reader.takeBatch() == whole)
-        }
-        #expect(whole.schema.columns.map(\.name) == ["a", "b"])
-    }
-
     @Test func `headerless columns are named by place`() throws {
         let table = try read("5\tgood\n1\tbad\n", .tsvNoHeader)
         #expect(table.schema.columns.map(\.name) == ["Col1", "Col2"])
@@ -86,7 +71,7 @@ import Testing
     }
 
     @Test func `formats that are not built are refused by name`() {
-        for name in ["ARFF", "SVMLight"] {
+        for name in ["SVMLight"] {
             let error = #expect(throws: TableError.self) { try TableFormat(dataTypeID: name) }
             #expect(error?.message.contains(name) == true)
         }

@@ -54,7 +54,7 @@ enum WorkQueueConformance {
         }
         #expect(try await queue.get("old-0") == nil)
         #expect(
-            try await queue.list(kind: "many", subject: "s", limit: 5000).count <= WorkQueueLimits.keptPerSubject + 1
+            try await queue.list(WorkQuery(kind: "many", subject: "s", limit: 5000)).count <= WorkQueueLimits.keptPerSubject + 1
         )
     }
 }

@@ -21,24 +21,49 @@ extension BlobStore {
         _ conditions: AccessConditions
     ) async throws(BlobError) -> BlobRecord {
         try BlobNames.check(blob: place.name)
-        let (etag, modified) = stamp()
+        let stamp = stamp()
         return try await commit(upload) { [self] transaction, result in
-            let (container, before) = try placeForCreate(transaction, place, conditions)
-            var blob = BlobRecord(
-                container: container.id,
-                name: place.name,
-                snapshot: "",
-                type: type,
-                etag: etag,
-                modified: modified
+            try put(
+                transaction,
+                place,
+                type,
+                result,
+                draft,
+                stamp,
+                pageBlobLength: pageBlobLength,
+                sequenceNumber: sequenceNumber,
+                conditions
             )
-            blob.set(draft, at: modified)
-            blob.length = type == .page ? pageBlobLength : result.length
-            blob.sequenceNumber = sequenceNumber
-            blob.lease = before?.lease ?? Lease()
-            let (stored, freed) = try transaction.put(blob, replacing: before, .extents(result.extents()))
-            return (stored, try freed + transaction.deleteBlocks(container.id, place.name))
         }
+    }
+
+    /// Makes a blob of contents that the transaction has inserted.
+    func put(
+        _ transaction: any BlobTransaction,
+        _ place: BlobPlace,
+        _ type: BlobType,
+        _ result: ContentUpload.Result,
+        _ draft: BlobDraft,
+        _ stamp: (etag: String, modified: Double),
+        pageBlobLength: Int64 = 0,
+        sequenceNumber: Int64 = 0,
+        _ conditions: AccessConditions
+    ) throws -> (BlobRecord, freed: [Int64]) {
+        let (container, before) = try placeForCreate(transaction, place, conditions)
+        var blob = BlobRecord(
+            container: container.id,
+            name: place.name,
+            snapshot: "",
+            type: type,
+            etag: stamp.etag,
+            modified: stamp.modified
+        )
+        blob.set(draft, at: stamp.modified)
+        blob.length = type == .page ? pageBlobLength : result.length
+        blob.sequenceNumber = sequenceNumber
+        blob.lease = before?.lease ?? Lease()
+        let (stored, freed) = try transaction.put(blob, replacing: before, .extents(result.extents()))
+        return (stored, try freed + transaction.deleteBlocks(container.id, place.name))
     }
 
     // MARK: - Blocks

@@ -147,6 +147,51 @@ package final class BlobStore: Sendable {
         }
     }
 
+    /// An upload that becomes a block blob at a place.
+    typealias Writing = (place: BlobPlace, upload: ContentUpload, draft: BlobDraft)
+
+    /// Makes several block blobs, and does what stands beside them, in one transaction; an upload that the transaction refuses is
+    /// removed.
+    ///
+    /// - Throws: `BlobError`, or what the body throws.
+    func put(_ writings: [Writing], with body: @Sendable @escaping (any BlobTransaction) throws -> Void) async throws {
+        let abort = { for writing in writings { writing.upload.abort() } }
+        var finished: [(place: BlobPlace, result: ContentUpload.Result, draft: BlobDraft)] = []
+        do throws(ContentFiles.Failure) {
+            for writing in writings { finished.append((writing.place, try await writing.upload.finish(), writing.draft)) }
+        } catch {
+            abort()
+            throw failure(error)
+        }
+        let ready = finished
+        let stamps = ready.map { _ in stamp() }
+        do {
+            let freed = try await index.write { [self] transaction in
+                var freed: [Int64] = []
+                for (writing, stamp) in zip(ready, stamps) {
+                    for content in writing.result.contents { try transaction.insert(content) }
+                    freed += try put(
+                        transaction,
+                        writing.place,
+                        .block,
+                        writing.result,
+                        writing.draft,
+                        stamp,
+                        AccessConditions()
+                    ).freed
+                }
+                try body(transaction)
+                return freed
+            }
+            discard(freed)
+        } catch {
+            // As in `commit`: only what surely was not committed is removed.
+            if error is BlobError || error as? StoreError == .claimLost { abort() }
+            if error as? StoreError == .claimLost { throw error }
+            throw failure(error)
+        }
+    }
+
     // MARK: - Looking up
 
     static func container(

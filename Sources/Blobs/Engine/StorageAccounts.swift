@@ -39,6 +39,11 @@ package final class StorageAccounts: Sendable {
         accounts.withLock { $0[account.name] = account }
     }
 
+    /// The names of all workspaces' accounts.
+    package func names() async throws -> [String] {
+        try await store.index(type: "workspaces/storageAccounts").map(\.id.name)
+    }
+
     func account(_ name: String) -> Account? { accounts.withLock { $0[name] } }
 
     /// The account that a name and a key open, wherever a connection string says that it is.

@@ -8,8 +8,19 @@ struct GuideExample {
     static let experimentName = "SimpleFeatureHashingExperiment"
     static let apiID = "azureml-demo-api"
     static let apiPath = "azureml-demo"
-    static let template =
-        "/workspaces/{workspace}/services/{service}/execute?api-version={apiversion}&details={details}"
+    /// The guide's five operations.
+    static let operations: [(id: String, name: String, method: String, template: String, parameters: [String])] = [
+        ("rrs-execute", "RRS Execute", "POST", "/execute?api-version={apiversion}&details={details}", ["details"]),
+        ("bes-submit", "BES Submit", "POST", "/jobs?api-version={apiversion}", []),
+        ("bes-start", "BES Start", "POST", "/jobs/{jobid}/start?api-version={apiversion}", ["jobid"]),
+        ("bes-status", "BES Status", "GET", "/jobs/{jobid}?api-version={apiversion}", ["jobid"]),
+        ("bes-delete", "BES Delete", "DELETE", "/jobs/{jobid}?api-version={apiversion}", ["jobid"]),
+    ].map { id, name, method, path, parameters in
+        (
+            id, name, method, "/workspaces/{workspace}/services/{service}" + path,
+            ["workspace", "service", "apiversion"] + parameters
+        )
+    }
     static let requestBody =
         #"{"Inputs": {"input1": {"ColumnNames": ["Col2"], "Values": [["This is a good day"]]}}, "GlobalParameters": {}}"#
 
@@ -171,16 +182,19 @@ struct GuideExample {
                 "serviceUrl": client.installation["services"] ?? "",
             ]
         )
-        let parameters = ["workspace", "service", "apiversion", "details"].map { name -> JSONValue in
-            ["name": .string(name), "type": "string", "required": true]
+        for operation in Self.operations {
+            let parameters = operation.parameters.map { name -> JSONValue in
+                ["name": .string(name), "type": "string", "required": true]
+            }
+            try await buildIfMissing(
+                "/apis/\(Self.apiID)/operations/\(operation.id)",
+                [
+                    "displayName": .string(operation.name), "method": .string(operation.method),
+                    "urlTemplate": .string(operation.template), "templateParameters": .array(parameters),
+                    "responses": [["statusCode": 200, "description": "OK"]],
+                ]
+            )
         }
-        try await buildIfMissing(
-            "/apis/\(Self.apiID)/operations/rrs-execute",
-            [
-                "displayName": "RRS Execute", "method": "POST", "urlTemplate": .string(Self.template),
-                "templateParameters": .array(parameters), "responses": [["statusCode": 200, "description": "OK"]],
-            ]
-        )
         for product in ["starter", "unlimited"] {
             try await buildIfMissing("/products/\(product)/apis/\(Self.apiID)", nil)
         }

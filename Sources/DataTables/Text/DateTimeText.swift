@@ -13,6 +13,14 @@ package enum DateTimeText {
             + (hour < 12 ? " AM" : " PM")
     }
 
+    /// `2010-05-30T18:09:00`, without fractions.
+    package static func writeISO(ticks: Int64) -> String {
+        let (year, month, day) = civil(days: Int(ticks / ticksPerDay))
+        let seconds = Int(ticks % ticksPerDay / ticksPerSecond)
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+            + "T\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
+    }
+
     /// .NET ticks of a date, with or without a time; nil when the text is none.
     package static func ticks(_ text: ArraySlice<UInt8>) -> Int64? {
         var reader = FieldReader(text: text)

@@ -5,18 +5,15 @@ package enum DelimitedTable {
     /// Columns beyond this are refused: a file with a wrong separator shows itself so.
     package static let columnsMax = 10_000
 
-    /// Reads a text whose column types are inferred from a sample; a later cell that does not fit widens its column.
+    /// Reads a text whose column types are inferred from a sample, or declared in ARFF; a later cell that does not fit widens its column.
     package static func read(_ text: [UInt8], format: TableFormat) throws(TableError) -> DataTable {
         // Texts are answered in JSON, which other bytes would break.
         guard String(validating: text, as: UTF8.self) != nil else { throw TableError("The text is not UTF-8.") }
         var schema = try inferSchema(text, format: format)
         // Each turn widens one column by one step of at most five, so the loop ends.
         for _ in 0...(schema.count * ColumnType.allCases.count) {
-            var reader = DelimitedReader(schema: schema, format: format)
             do {
-                try reader.feed(text)
-                try reader.finish()
-                return reader.takeBatch()
+                return try read(text, format: format, schema)
             } catch {
                 guard let name = error.column, let place = schema.firstIndex(where: { $0.name == name }),
                     let wider = schema[place].type.wider
@@ -27,11 +24,34 @@ package enum DelimitedTable {
         throw TableError("The column types cannot be settled.")
     }
 
+    /// Reads a text of a known schema.
+    package static func read(
+        _ text: [UInt8],
+        format: TableFormat,
+        _ schema: [ColumnSchema]
+    ) throws(TableError) -> DataTable {
+        var input = TableInput(format: format, columns: schema)
+        text.withUnsafeBytes { input.feed($0) }
+        var rows = RowsBuilder(columns: schema)
+        while let chunk = try input.next(bytesMax: .max >> 1, isLast: true) { try chunk.read(into: &rows) }
+        return rows.table
+    }
+
     /// The columns by the header, or Col1, Col2 …, and the narrowest types that hold the first rows.
     package static func inferSchema(
         _ text: [UInt8],
         format: TableFormat
     ) throws(TableError) -> [ColumnSchema] {
+        if format == .arff {
+            var cutter = RecordCutter(format: format)
+            text.withUnsafeBytes { cutter.feed($0) }
+            let declarations = try cutter.next(bytesMax: .max >> 1, isLast: true) ?? []
+            return try unique(
+                ARFFText.attributes(declarations).map { attribute in
+                    ColumnSchema(name: attribute.name, type: attribute.type ?? .string, isCategorical: attribute.isNominal)
+                }
+            )
+        }
         var sample = SchemaSample(hasHeader: format.hasHeader)
         var parser = DelimitedParser(separator: format.separator)
         do {
@@ -45,68 +65,18 @@ package enum DelimitedTable {
 
     /// Writes a whole table.
     package static func write(_ table: DataTable, format: TableFormat, to output: inout [UInt8]) {
-        var writer = DelimitedWriter(format: format)
-        writer.write(table, to: &output)
-    }
-}
-
-/// Writes batches of one schema, one after another, as CSV or TSV; the header stands before the first.
-///
-/// Missing cells are empty, empty texts are a pair of quotes, so that reading gives the same.
-package struct DelimitedWriter: Sendable {
-    private let format: TableFormat
-    private var isFirst = true
-
-    package init(format: TableFormat) { self.format = format }
-
-    package mutating func write(_ batch: DataTable, to output: inout [UInt8]) {
-        if isFirst, format.hasHeader { Self.writeHeader(batch.schema, format.separator, to: &output) }
-        isFirst = false
-        for row in 0..<batch.rowCount { Self.writeRow(batch, row, format.separator, to: &output) }
+        let encoder = TableEncoder(format: format)
+        output += encoder.header(table.schema)
+        output += encoder.rows(table, 0..<table.rowCount)
     }
 
-    private static func writeHeader(_ schema: TableSchema, _ separator: UInt8, to output: inout [UInt8]) {
-        var isFirst = true
-        schema.forEachColumn(limit: .max) { column in
-            if !isFirst { output.append(separator) }
-            isFirst = false
-            writeCell(Array(column.name.utf8)[...], separator, to: &output)
+    /// The schema, where no name stands twice.
+    fileprivate static func unique(_ schema: [ColumnSchema]) throws(TableError) -> [ColumnSchema] {
+        var seen: Set<String> = []
+        for column in schema where !seen.insert(column.name).inserted {
+            throw TableError("The column name \"\(column.name)\" stands twice in the header.")
         }
-        output.append(contentsOf: [0x0D, 0x0A])
-    }
-
-    private static func writeRow(_ table: DataTable, _ row: Int, _ separator: UInt8, to output: inout [UInt8]) {
-        var isFirst = true
-        for element in table.elements {
-            switch element {
-            case .column(let column):
-                if !isFirst { output.append(separator) }
-                isFirst = false
-                var cell: [UInt8] = []
-                if column.values.writeText(row, to: &cell) { writeCell(cell[...], separator, to: &output) }
-            case .sparse(let block):
-                for range in block.kept {
-                    for number in range {
-                        if !isFirst { output.append(separator) }
-                        isFirst = false
-                        CellText.write(Int64(block.count(row: row, number: number)), to: &output)
-                    }
-                }
-            }
-        }
-        output.append(contentsOf: [0x0D, 0x0A])
-    }
-
-    private static func writeCell(_ cell: ArraySlice<UInt8>, _ separator: UInt8, to output: inout [UInt8]) {
-        let needsQuotes =
-            cell.isEmpty || cell.contains { $0 == separator || $0 == 0x22 || $0 == 0x0A || $0 == 0x0D }
-        guard needsQuotes else { return output.append(contentsOf: cell) }
-        output.append(0x22)
-        for byte in cell {
-            if byte == 0x22 { output.append(0x22) }
-            output.append(byte)
-        }
-        output.append(0x22)
+        return schema
     }
 }
 
@@ -181,12 +151,10 @@ private struct SchemaSample {
 
     func schema() throws(TableError) -> [ColumnSchema] {
         guard let names else { throw TableError("The text holds no rows.") }
-        guard Set(names).count == names.count else {
-            let repeated = names.first { name in names.filter { $0 == name }.count > 1 }
-            throw TableError("The column name \"\(repeated ?? "")\" stands twice in the header.")
-        }
-        return names.enumerated().map { place, name in
-            ColumnSchema(name: name, type: seen.contains(place) ? candidates[place].first ?? .string : .string)
-        }
+        return try DelimitedTable.unique(
+            names.enumerated().map { place, name in
+                ColumnSchema(name: name, type: seen.contains(place) ? candidates[place].first ?? .string : .string)
+            }
+        )
     }
 }

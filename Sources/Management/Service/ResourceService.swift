@@ -217,7 +217,7 @@ extension APIError {
         case .hasChildren(let id): self = .conflict("The resource \(id.name) is still in use.")
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
-        case .newerSchema, .notDurable:
+        case .newerSchema, .notDurable, .claimLost:
             self = APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
         }
     }

@@ -85,6 +85,11 @@ package protocol BlobTransaction {
     func known(_ ids: Set<Int64>) throws -> Set<Int64>
     /// The highest id; 0 where there is none.
     func lastContent() throws -> Int64
+
+    /// Ends an item of the work queue in this transaction, so that its blobs and its state appear together.
+    ///
+    /// - Throws: `StoreError.claimLost` when the claim holds no more.
+    func finish(_ claim: WorkClaim, _ end: WorkEnd) throws
 }
 
 /// Bounds of the index.

@@ -445,5 +445,7 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         try ids.filter { try row("SELECT 1 FROM contents WHERE id = ?", [$0]) != nil }
     }
 
+    func finish(_ claim: WorkClaim, _ end: WorkEnd) throws { try SQLiteWorkQueue.finish(db, claim, end) }
+
     func lastContent() throws -> Int64 { try row("SELECT coalesce(max(id), 0) FROM contents")?[0] ?? 0 }
 }

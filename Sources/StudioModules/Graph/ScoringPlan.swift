@@ -57,9 +57,26 @@ package struct ScoringPlan: Sendable {
         parameters values: [(name: String, value: ParameterValue)] = [],
         context: ModuleContext
     ) throws(Failure) -> [DataTable] {
+        try score(tables, values, context, isNeeded: nil, outputs)
+    }
+
+    /// - Parameters:
+    ///   - isNeeded: which steps the outputs need; nil for all.
+    ///   - wanted: the outputs to give.
+    func score(
+        _ tables: [DataTable?],
+        _ values: [(name: String, value: ParameterValue)],
+        _ context: ModuleContext,
+        isNeeded: [Bool]?,
+        _ wanted: [Output]
+    ) throws(Failure) -> [DataTable] {
         var results: [[PortValue]] = []
         results.reserveCapacity(steps.count)
         for (place, step) in steps.enumerated() {
+            if let isNeeded, !isNeeded[place] {
+                results.append([])
+                continue
+            }
             do {
                 let module = values.isEmpty ? step.module : try rebound(step, place, values)
                 let inputs = step.inputs.map { value($0, tables, results) }
@@ -69,7 +86,7 @@ package struct ScoringPlan: Sendable {
             }
         }
         var answers: [DataTable] = []
-        for output in outputs {
+        for output in wanted {
             guard let table = value(output.slot, tables, results)?.table else {
                 throw Failure(
                     node: output.name,

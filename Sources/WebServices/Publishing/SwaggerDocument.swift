@@ -58,8 +58,42 @@ struct SwaggerDocument {
                     "security": Self.security,
                 ]
             ],
+            "/jobs?api-version=2.0": [
+                "post": [
+                    "summary": "Submit a job, without starting it", "operationId": "submitjob",
+                    "parameters": [body("BatchExecutionRequest")],
+                    "responses": [
+                        "200": ["description": "The job's id.", "schema": ["type": "string"]],
+                        "default": answer("ErrorResponse"),
+                    ],
+                    "security": Self.security,
+                ]
+            ],
+            "/jobs/{jobId}?api-version=2.0": [
+                "get": [
+                    "summary": "Get the status or the result of a job", "operationId": "getjobstatus",
+                    "parameters": [Self.jobID],
+                    "responses": ["200": answer("BatchExecutionStatus"), "default": answer("ErrorResponse")],
+                    "security": Self.security,
+                ],
+                "delete": [
+                    "summary": "Cancel a job; results of one that has finished stay", "operationId": "canceljob",
+                    "parameters": [Self.jobID],
+                    "responses": ["200": ["description": "Done."], "default": answer("ErrorResponse")],
+                    "security": Self.security,
+                ],
+            ],
+            "/jobs/{jobId}/start?api-version=2.0": [
+                "post": [
+                    "summary": "Start a job", "operationId": "startjob", "parameters": [Self.jobID],
+                    "responses": ["200": ["description": "Done."], "default": answer("ErrorResponse")],
+                    "security": Self.security,
+                ]
+            ],
         ]
     }
+
+    private static let jobID: JSONValue = ["name": "jobId", "in": "path", "required": true, "type": "string"]
 
     private func body(_ name: String) -> JSONValue {
         ["name": "request", "in": "body", "required": true, "schema": reference(name)]
@@ -99,6 +133,7 @@ struct SwaggerDocument {
             output.schema.forEachColumn(limit: ServiceDefinition.documentedColumnsMax) { columns.append($0) }
             result["\(output.name)Item"] = item(columns)
         }
+        for (name, value) in batchDefinitions.members { result[name] = value }
         result["ErrorResponse"] = [
             "type": "object",
             "properties": [
@@ -112,6 +147,46 @@ struct SwaggerDocument {
             ],
         ]
         return .object(result)
+    }
+
+    private var batchDefinitions: JSONObject {
+        let definition = endpoint.definition
+        let references = { (names: [String]) -> JSONValue in
+            ["type": "object", "properties": .object(JSONObject(names.map { ($0, reference("BlobReference")) }))]
+        }
+        let text: JSONValue = ["type": "string", "x-nullable": true]
+        let number: JSONValue = ["type": "number", "x-nullable": true]
+        let counts = ["Rows", "RowsSkipped", "BytesRead", "BytesTotal", "RowsPerSecond", "Seconds", "SecondsLeft"]
+        return [
+            "BatchExecutionRequest": [
+                "type": "object",
+                "properties": [
+                    "Inputs": references(definition.inputs.map(\.name)),
+                    "Outputs": references(definition.outputs.map(\.name)), "GlobalParameters": globalParameters,
+                    "OnError": ["type": "string", "enum": ["fail", "skip"]],
+                ],
+            ],
+            "BatchExecutionStatus": [
+                "type": "object",
+                "properties": [
+                    "StatusCode": [
+                        "type": "string", "enum": ["NotStarted", "Running", "Failed", "Cancelled", "Finished"],
+                    ],
+                    "Results": references(definition.outputs.map(\.name)), "Details": text, "State": text,
+                    "CreateTime": text, "StartTime": text, "EndTime": text,
+                    "Progress": [
+                        "type": "object", "properties": .object(JSONObject(counts.map { ($0, number) })),
+                    ],
+                    "Errors": reference("BlobReference"),
+                ],
+            ],
+            "BlobReference": [
+                "type": "object",
+                "properties": [
+                    "ConnectionString": text, "RelativeLocation": text, "BaseLocation": text, "SasBlobToken": text,
+                ],
+            ],
+        ]
     }
 
     private func item(_ columns: [ColumnSchema]) -> JSONValue {

@@ -240,15 +240,8 @@ struct RRSRequestReader {
         if try takeNull() { return }
         try walk { reader, key throws(ServiceError) in
             let name = reader.scanner.text(key)
-            guard let parameter = reader.definition.plan.parameters.first(where: { $0.name == name }) else {
-                throw .badUserArgument("UnexpectedParameter", "The service has no parameter \"\(name.prefix(128))\".")
-            }
             let json = try reader.scalar()
-            do throws(ModuleError) {
-                reader.parameters.append((name, try parameter.descriptor.value(json)))
-            } catch {
-                throw .badArgument("BadParameterValue", "The parameter \"\(name)\": \(error.message)")
-            }
+            reader.parameters.append((name, try ServiceParameters.value(name, json, reader.definition)))
         }
     }
 
@@ -277,13 +270,7 @@ struct RRSRequestReader {
     }
 
     private func finish() throws(ServiceError) -> RRSRequest {
-        for parameter in definition.plan.parameters
-        where !parameter.hasDefault && !parameters.contains(where: { $0.name == parameter.name }) {
-            throw .badUserArgument(
-                "MissingRequiredGlobalParameters",
-                "The parameter \"\(parameter.name)\" is required."
-            )
-        }
+        try ServiceParameters.checkRequired(parameters.map(\.name), definition)
         return RRSRequest(tables: tables, parameters: parameters)
     }
 

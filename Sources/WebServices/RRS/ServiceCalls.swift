@@ -15,6 +15,7 @@ package final class ServiceCalls {
     private let host: @Sendable () -> ServiceHost
     private let hashKey: (UnsafeRawBufferPointer) -> [UInt8]
     private let running: RunningTotal
+    private let jobs: BatchJobs
     private var endpoints: [String: ScoringEndpoint] = [:]
     private var generation = 0
     /// Targets of scoring calls that were read before, byte for byte: clients call the same address again and again.
@@ -28,6 +29,7 @@ package final class ServiceCalls {
         workers: NIOThreadPool,
         limits: ServiceLimits,
         running: RunningTotal,
+        jobs: BatchJobs,
         host: @Sendable @escaping () -> ServiceHost,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8]
     ) {
@@ -36,6 +38,7 @@ package final class ServiceCalls {
         self.workers = workers
         self.limits = limits
         self.running = running
+        self.jobs = jobs
         self.host = host
         self.hashKey = hashKey
     }
@@ -43,6 +46,7 @@ package final class ServiceCalls {
     private enum Action {
         case answer(ByteBuffer)
         case score(ScoringEndpoint, RRSCall)
+        case job(ScoringEndpoint, JobCall)
     }
 
     /// Answers a request.
@@ -84,6 +88,41 @@ package final class ServiceCalls {
                 return nil
             }
             return scoreOnWorker(endpoint, call, bytes, completion)
+        case .job(let endpoint, let call):
+            let bytes = body.getBytes(at: body.readerIndex, length: body.readableBytes) ?? []
+            answer(endpoint, call, bytes, completion)
+            return nil
+        }
+    }
+
+    /// Answers a call about jobs once the store has; it goes on when its caller goes away, since it may be done already.
+    private func answer(
+        _ endpoint: ScoringEndpoint,
+        _ call: JobCall,
+        _ body: [UInt8],
+        _ completion: @escaping (ByteBuffer) -> Void
+    ) {
+        guard running.jobCalls.enter(max: BatchLimits.callsMax) else {
+            return completion(answer(.noMoreResources("Too many calls about jobs are being answered.")))
+        }
+        let bound = NIOLoopBound((calls: self, completion: completion), eventLoop: wire.loop)
+        let loop = wire.loop
+        let (jobs, running) = (jobs, running)
+        // Awaited by nobody: the loop is told the result, and the count above bounds how many there are.
+        Task {
+            let result: Result<[UInt8], ServiceError>
+            do {
+                result = .success(try await call.run(jobs, endpoint, body))
+            } catch {
+                result = .failure(JobCall.error(error))
+            }
+            running.jobCalls.leave()
+            loop.execute {
+                switch result {
+                case .success(let bytes): bound.value.completion(bound.value.calls.answer(bytes))
+                case .failure(let error): bound.value.completion(bound.value.calls.answer(error))
+                }
+            }
         }
     }
 
@@ -154,6 +193,10 @@ package final class ServiceCalls {
             try authorize(endpoint, connection)
             return .score(endpoint, RRSCall(definition: endpoint.definition, form: .score, limits: limits))
         default:
+            if let call = try JobCall(method: method, parts) {
+                try authorize(endpoint, connection)
+                return .job(endpoint, call)
+            }
             throw .notFound(
                 "WebServiceNotFound",
                 "The service has no operation \(method.prefix(16)) \(parts.operation.prefix(64))."
@@ -244,9 +287,10 @@ package struct ServiceHost: Sendable {
     }
 }
 
-/// Calls on workers over all endpoints and loops.
+/// Calls on workers, and calls about jobs, over all endpoints and loops.
 package final class RunningTotal: Sendable {
     let count = RunningCount()
+    let jobCalls = RunningCount()
     package init() {}
 }
 

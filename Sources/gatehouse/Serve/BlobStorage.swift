@@ -34,7 +34,7 @@ struct BlobStorage: Sendable {
             accounts: accounts,
             remote: remote,
             files: files,
-            references: BlobReferences(store: store, accounts: accounts, remote: remote)
+            references: BlobReferences(store: store, accounts: accounts, remote: remote) { addresses.url(.blobs) }
         )
     }
 

@@ -21,6 +21,7 @@ struct PortalDoor {
     init(
         opened: OpenInstallation,
         publisher: ServicePublisher,
+        jobs: BatchJobs,
         builder: SnapshotBuilder,
         storage: BlobStorage,
         addresses: DoorAddresses,
@@ -74,6 +75,7 @@ struct PortalDoor {
         MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
             ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
         }.addRoutes(to: router)
+        JobRoutes(workspace: workspace.id, tokens: everyday, jobs: jobs).addRoutes(to: router)
         StorageRoutes(workspace: workspace, tokens: everyday, accounts: storage.accounts) { addresses.url(.blobs) }
             .addRoutes(to: router)
         StudioRoutes(

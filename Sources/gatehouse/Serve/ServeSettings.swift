@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import SystemPackage
+import WebServices
 
 /// The static settings of a server: flags first, then the environment (`GATEHOUSE_…`), then the file.
 struct ServeSettings: Sendable {
@@ -34,6 +35,8 @@ struct ServeSettings: Sendable {
     var blobHostsAllowed: [String] = []
     /// Days that a block may wait to be committed (the service's own: a week).
     var blobUncommittedDays = 7
+
+    var batch = BatchLimits()
 
     static let roleNames = ["gateway", "portal", "services", "blobs", "worker"]
 
@@ -97,6 +100,14 @@ struct ServeSettings: Sendable {
         blobHostsAllowed =
             text(nil, "blob-hosts-allowed")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
+        batch.threads = ProcessInfo.processInfo.activeProcessorCount
+        let bounds: [(WritableKeyPath<BatchLimits, Int>, String, ClosedRange<Int>)] = [
+            (\.runningPerEndpoint, "batch-jobs-per-endpoint", 1...1000), (\.runningMax, "batch-jobs-max", 1...1000),
+            (\.waitingMax, "batch-jobs-waiting-max", 1...1_000_000), (\.threads, "batch-threads", 1...256),
+            (\.tableBytesMax, "batch-table-bytes-max", 1024...(64 << 30)), (\.jobDays, "batch-job-days", 1...36_500),
+            (\.outputDays, "batch-output-days", 0...36_500),
+        ]
+        for (field, key, range) in bounds { batch[keyPath: field] = try number(nil, key, range) ?? batch[keyPath: field] }
     }
 
     private mutating func readPublicURL(_ item: String) throws {

@@ -50,10 +50,12 @@ struct Server {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
         workers.start()
-        let listeners = try await listen(group, workers, opened, slot, publisher.registry, storage, addresses, logger)
+        let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
+        let listeners = try await listen(group, workers, opened, slot, publisher.registry, batch, storage, addresses, logger)
         let portal = PortalDoor(
             opened: opened,
             publisher: publisher,
+            jobs: batch.jobs,
             builder: builder,
             storage: storage,
             addresses: addresses,
@@ -65,7 +67,10 @@ struct Server {
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
-        if settings.roles.contains("worker") { services.append(WorkerService(worker: worker)) }
+        if settings.roles.contains("worker") {
+            services.append(WorkerService(worker: worker))
+            services.append(BatchService(worker: batch.worker))
+        }
         let hasPortal = settings.roles.contains("portal")
         if hasPortal {
             services.append(
@@ -86,6 +91,7 @@ struct Server {
         )
         try await serviceGroup.run()
         try? FileManager.default.removeItem(atPath: folder.serverFile)
+        try await batch.threads.shutdown()
         try await storage.shutdown()
         try await workers.shutdownGracefully()
         try await group.shutdownGracefully()
@@ -101,6 +107,7 @@ struct Server {
         _ opened: OpenInstallation,
         _ slot: SnapshotSlot,
         _ registry: ServiceRegistry,
+        _ batch: BatchExecution,
         _ storage: BlobStorage,
         _ addresses: DoorAddresses,
         _ logger: Logger
@@ -118,6 +125,7 @@ struct Server {
                 workers: workers,
                 limits: limits,
                 running: running,
+                jobs: batch.jobs,
                 host: host,
                 hashKey: { box.hash($0) }
             )
