@@ -23,10 +23,13 @@ package final class ContentFiles: Sendable {
     private static let filesPerFolder: Int64 = 4096
     /// Threads that wait for the disk: flushes of many files at once are what disks do best.
     private static let threadCount = 64
+    /// The same for bytes that only a job waits for: a few reads and writes go on at once.
+    private static let backgroundThreadCount = 8
 
     private let folder: String
     let files: any FileLayer
     private let threads: NIOThreadPool
+    private let background = BackgroundThreads(count: ContentFiles.backgroundThreadCount)
     private let nextID: Atomic<Int64>
     private let folders: FolderFlush
     private let readers = ReaderEpochs()
@@ -44,7 +47,10 @@ package final class ContentFiles: Sendable {
         folders = FolderFlush(files: files, threads: threads)
     }
 
-    package func shutdown() async throws { try await threads.shutdownGracefully() }
+    package func shutdown() async throws {
+        try await background.shutdown()
+        try await threads.shutdownGracefully()
+    }
 
     func makeID() -> Int64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
 
@@ -52,9 +58,18 @@ package final class ContentFiles: Sendable {
     private func path(of id: Int64) -> String { "\(folder(of: id))/\(String(id, radix: 16))" }
 
     /// Runs work that waits for the disk on a thread of its own.
+    ///
+    /// - Parameter inBackground: whether all others come first.
     func onDisk<Value: Sendable>(
+        inBackground: Bool = false,
         _ work: @Sendable @escaping () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
+        if inBackground {
+            // What is given back is the work's own result; the pool itself fails when the process ends only.
+            let result = try? await background.run { Result(catching: work) }
+            guard let result else { throw .file(FileLayerError(operation: "disk work", code: ECANCELED)) }
+            return try result.get()
+        }
         let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
             threads.submit { _ in continuation.resume(returning: Result(catching: work)) }
         }
@@ -123,8 +138,12 @@ package final class ContentFiles: Sendable {
     // MARK: - Reading
 
     /// Reads a range of a content and proves it by its checksums.
-    func read(_ content: ContentRecord, _ range: Range<Int>) async throws(Failure) -> ByteBuffer {
-        try await onDisk { () throws(Failure) in try self.readNow(content, range) }
+    func read(
+        _ content: ContentRecord,
+        _ range: Range<Int>,
+        inBackground: Bool = false
+    ) async throws(Failure) -> ByteBuffer {
+        try await onDisk(inBackground: inBackground) { () throws(Failure) in try self.readNow(content, range) }
     }
 
     private func readNow(_ content: ContentRecord, _ range: Range<Int>) throws(Failure) -> ByteBuffer {

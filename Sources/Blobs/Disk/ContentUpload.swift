@@ -34,9 +34,12 @@ final class ContentUpload: Sendable {
 
     private let files: ContentFiles
     private let draft = Draft()
+    private let isBackground: Bool
 
-    init(_ files: ContentFiles, withMD5: Bool) {
+    /// - Parameter inBackground: whether only a job waits for it.
+    init(_ files: ContentFiles, withMD5: Bool, inBackground: Bool = false) {
         self.files = files
+        isBackground = inBackground
         if withMD5 { draft.md5 = StreamMD5() }
     }
 
@@ -58,7 +61,7 @@ final class ContentUpload: Sendable {
             draft.total += Int64(count)
             return
         }
-        try await files.onDisk { [self] () throws(ContentFiles.Failure) in
+        try await files.onDisk(inBackground: isBackground) { [self] () throws(ContentFiles.Failure) in
             if draft.file == nil, !draft.small.isEmpty {
                 let small = ByteBuffer(bytes: draft.small)
                 draft.small = []
@@ -107,7 +110,7 @@ final class ContentUpload: Sendable {
     /// Makes everything durable; the index may name it afterwards.
     func finish() async throws(ContentFiles.Failure) -> Result {
         if draft.file != nil {
-            try await files.onDisk { [self] () throws(ContentFiles.Failure) in try closeFile() }
+            try await files.onDisk(inBackground: isBackground) { [self] () throws(ContentFiles.Failure) in try closeFile() }
         }
         if !draft.small.isEmpty {
             var checksums = BlockChecksums()

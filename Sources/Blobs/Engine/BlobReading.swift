@@ -32,9 +32,12 @@ package final class BlobReading: Sendable {
 
     /// Gives the bytes of the range in order.
     ///
-    /// - Parameter take: is called with each piece and waits until there is room for the next.
+    /// - Parameters:
+    ///   - inBackground: whether only a job waits for them.
+    ///   - take: is called with each piece and waits until there is room for the next.
     package func forEachPiece(
         _ range: Range<Int64>,
+        inBackground: Bool = false,
         _ take: (ByteBuffer) async throws -> Void
     ) async throws {
         var place = range.lowerBound
@@ -61,7 +64,7 @@ package final class BlobReading: Sendable {
                 let stop = min(end, place + size - offset % size)
                 let inside = Int(offset)..<Int(offset + stop - place)
                 let piece: ByteBuffer
-                do { piece = try await store.files.read(content, inside) } catch { throw store.failure(error) }
+                do { piece = try await store.files.read(content, inside, inBackground: inBackground) } catch { throw store.failure(error) }
                 try await take(piece)
                 place = stop
             }

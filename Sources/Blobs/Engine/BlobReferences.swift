@@ -211,7 +211,7 @@ package struct BlobReferences: Sendable {
             defer { reading.end() }
             begin(reading.blob.length)
             do {
-                try await reading.forEachPiece(0..<reading.blob.length, take)
+                try await reading.forEachPiece(0..<reading.blob.length, inBackground: true, take)
             } catch let error as BlobError { throw Self.error(error) }
         case .remote(let location, _, _, _):
             do {
@@ -232,7 +232,7 @@ package struct BlobReferences: Sendable {
             } catch { throw Self.error(error) }
             var draft = BlobDraft()
             draft.headers["Content-Type"] = .string(contentType)
-            return BlobOutput(.own(place, ContentUpload(store.files, withMD5: false), draft), store)
+            return BlobOutput(.own(place, ContentUpload(store.files, withMD5: false, inBackground: true), draft), store)
         case .remote(let location, _, _, _):
             let upload = RemoteUpload(remote, location, token: token, contentType: contentType)
             do { try await upload.resume() } catch { throw Self.error(error) }

@@ -9,7 +9,7 @@ import StudioModules
 /// Does one job: inputs in, outputs whole or not at all, and the job's end with them.
 struct BatchExecutor: Sendable {
     let jobs: BatchJobs
-    let threads: BatchThreads
+    let threads: BackgroundThreads
     let slots: BatchSlots
 
     /// Runs a job to its end, which is in the queue when this returns.

@@ -2,13 +2,14 @@ import Blobs
 import DataTables
 import NIOCore
 import ResourceModel
+import Synchronization
 
 /// One input of a job as chunks of whole records, read and inflated as they are wanted.
 struct BatchInput {
     let port: ServiceDefinition.Port
     let blob: BatchJob.Blob
     let blobs: BatchBlobs
-    let threads: BatchThreads
+    let threads: BackgroundThreads
     let progress: JobProgress
 
     /// Gives the chunks in order.
@@ -17,7 +18,7 @@ struct BatchInput {
     ///   - chunkBytes: what a chunk of more than one record has at most.
     ///   - take: is awaited for each chunk.
     func forEachChunk(chunkBytes: Int, _ take: (TableChunk) async throws -> Void) async throws {
-        var input = TableInput(format: blob.file.format, columns: port.columns)
+        let source = ChunkSource(TableInput(format: blob.file.format, columns: port.columns), chunkBytes: chunkBytes)
         let gunzip = blob.file.isGzip ? GunzipStream() : nil
         try await blobs.references.stream(
             try blobs.target(blob),
@@ -31,17 +32,63 @@ struct BatchInput {
                         let start = place
                         let (output, used) = try await threads.run { try gunzip.inflate(bytes[start...]) }
                         place += used
-                        output.withUnsafeBytes { input.feed($0) }
-                        while let chunk = try input.next(bytesMax: chunkBytes, isLast: false) { try await take(chunk) }
+                        try await forward(source, { output.withUnsafeBytes(source.feed) }, take)
                     }
                 } else {
-                    piece.withUnsafeReadableBytes { input.feed($0) }
-                    while let chunk = try input.next(bytesMax: chunkBytes, isLast: false) { try await take(chunk) }
+                    try await forward(source, { piece.withUnsafeReadableBytes(source.feed) }, take)
                 }
                 progress.add(bytes: piece.readableBytes)
             }
         )
         try gunzip?.finish()
-        while let chunk = try input.next(bytesMax: chunkBytes, isLast: true) { try await take(chunk) }
+        try await forward(source, { source.end() }, take)
+    }
+
+    /// Gives the chunks that can be cut once `feed` was done; the cutting is work for the threads as well.
+    private func forward(
+        _ source: ChunkSource,
+        _ feed: @Sendable @escaping () -> Void,
+        _ take: (TableChunk) async throws -> Void
+    ) async throws {
+        var chunks = try await threads.run {
+            feed()
+            return try source.chunks()
+        }
+        while true {
+            for chunk in chunks { try await take(chunk) }
+            guard chunks.count == ChunkSource.chunksMax else { return }
+            chunks = try await threads.run { try source.chunks() }
+        }
+    }
+}
+
+/// Cuts an input into chunks; called by one thread at a time.
+private final class ChunkSource: Sendable {
+    /// Chunks that are cut at once: short ones of wide tables take memory beyond their bytes.
+    static let chunksMax = 64
+
+    private let input: Mutex<(input: TableInput, isLast: Bool)>
+    private let chunkBytes: Int
+
+    init(_ input: TableInput, chunkBytes: Int) {
+        self.input = Mutex((input, false))
+        self.chunkBytes = chunkBytes
+    }
+
+    func feed(_ bytes: UnsafeRawBufferPointer) { input.withLock { $0.input.feed(bytes) } }
+
+    /// No more bytes come.
+    func end() { input.withLock { $0.isLast = true } }
+
+    func chunks() throws(TableError) -> [TableChunk] {
+        try input.withLock { state throws(TableError) in
+            var chunks: [TableChunk] = []
+            while chunks.count < Self.chunksMax,
+                let chunk = try state.input.next(bytesMax: chunkBytes, isLast: state.isLast)
+            {
+                chunks.append(chunk)
+            }
+            return chunks
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Blobs
 import DataTables
 import StudioModules
 
@@ -7,13 +8,13 @@ import StudioModules
 final class BatchPipeline {
     private let scoring: BatchScoring
     private let outputs: BatchOutputs
-    private let threads: BatchThreads
+    private let threads: BackgroundThreads
     private let slots: BatchSlots
-    private var pending: [BatchFuture<BatchScoring.Rows>] = []
+    private var pending: [BackgroundResult<BatchScoring.Rows>] = []
     /// Records of the chunks that are written.
     private(set) var recordCount = 0
 
-    init(_ scoring: BatchScoring, _ outputs: BatchOutputs, _ threads: BatchThreads, _ slots: BatchSlots) {
+    init(_ scoring: BatchScoring, _ outputs: BatchOutputs, _ threads: BackgroundThreads, _ slots: BatchSlots) {
         self.scoring = scoring
         self.outputs = outputs
         self.threads = threads

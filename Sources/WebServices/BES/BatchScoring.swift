@@ -1,3 +1,4 @@
+import Blobs
 import DataTables
 import ResourceModel
 import StudioModules
@@ -56,7 +57,9 @@ struct BatchScoring: Sendable {
         }
         var tables: [DataTable?] = definition.inputs.map { _ in nil }
         for place in part.inputs { tables[place] = batch.table }
+        BackgroundThreads.pause()
         let results = try score(tables)
+        BackgroundThreads.pause()
         return Rows(
             recordCount: batch.recordCount,
             bad: batch.bad,
@@ -78,7 +81,10 @@ struct BatchScoring: Sendable {
                 part,
                 tables,
                 parameters: parameters,
-                context: ModuleContext(isCancelled: { progress.isStopped })
+                context: ModuleContext {
+                    BackgroundThreads.pause()
+                    return progress.isStopped
+                }
             )
         } catch {
             if progress.isStopped { throw CancellationError() }

@@ -68,6 +68,6 @@ struct BatchStatus {
     static func detailedState(_ state: WorkState) -> String { state == .created ? "NotStarted" : state.rawValue }
 
     private static func time(_ seconds: Double) -> String {
-        Date(timeIntervalSince1970: seconds).formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+        Date(timeIntervalSince1970: seconds).formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 }

@@ -1,3 +1,4 @@
+package import Blobs
 import Foundation
 package import Logging
 import ResourceModel
@@ -25,7 +26,7 @@ package final class BatchWorker: Sendable {
     ///   - wakeUp: what `jobs` wakes.
     package init(
         jobs: BatchJobs,
-        threads: BatchThreads,
+        threads: BackgroundThreads,
         owner: String,
         wakeUp: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation),
         logger: Logger

@@ -1,3 +1,4 @@
+import Blobs
 import Logging
 import ResourceModel
 import ServiceLifecycle
@@ -8,7 +9,7 @@ import WebServices
 struct BatchExecution: Sendable {
     let jobs: BatchJobs
     let worker: BatchWorker
-    let threads: BatchThreads
+    let threads: BackgroundThreads
 
     init(
         _ opened: OpenInstallation,
@@ -26,7 +27,7 @@ struct BatchExecution: Sendable {
             limits: settings.batch,
             wake: { signal.continuation.yield() }
         )
-        threads = BatchThreads(count: settings.batch.threads)
+        threads = BackgroundThreads(count: settings.batch.threads)
         // A new name for each process: what an earlier one held is taken up again.
         worker = BatchWorker(
             jobs: jobs,

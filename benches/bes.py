@@ -1,0 +1,208 @@
+"""Batch execution: rows per second of CPU time beside pandas and scikit-learn, memory, neighbours, many jobs at once.
+
+The CSV has one column of text, hashed into 8 columns. The peer scores its first 100 MB; both are compared by rows per second of
+CPU time (user and system) in one run.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from azure.storage.blob import BlobServiceClient
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+from gateway import Load, cpu_microseconds  # noqa: E402
+from gatehouse import BINARY, Server, call, rrs_path  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def make_csv(path, megabytes):
+    """Reviews of some 15 invented words; one in six has a comma and stands in quotes. Gives the count of rows."""
+    rng = random.Random(7)
+    words = ["".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randrange(2, 10))) for _ in range(20_000)]
+    weights = [1 / (place + 10) for place in range(len(words))]
+    lines = []
+    for _ in range(120_000):
+        text = " ".join(rng.choices(words, weights, k=rng.randrange(6, 25)))
+        lines.append(f'"{text}, {rng.choice(words)}"' if rng.random() < 1 / 6 else text)
+    block = ("\n".join(lines) + "\n").encode()
+    rows = written = 0
+    with open(path, "wb") as output:
+        output.write(b"Col2\n")
+        while written < megabytes * 1_000_000:
+            output.write(block)
+            written += len(block)
+            rows += len(lines)
+    return rows
+
+
+class Jobs:
+    def __init__(self, server, guide):
+        self.url, self.guide = server.urls["services"], guide
+        self.base = f"/workspaces/{guide['workspace']}/services/{guide['service']}/jobs"
+        self.headers = {"Authorization": "Bearer " + guide["apiKey"]}
+
+    def blob(self, name):
+        return {"ConnectionString": self.guide["storage"]["connectionString"], "RelativeLocation": f"guide/{name}"}
+
+    def call(self, method, path, body=None):
+        answer = call(self.url, method, f"{self.base}{path}?api-version=2.0", body, self.headers)
+        assert answer.status == 200, answer.text
+        return answer.json() if answer.body else None
+
+    def run(self, source, target):
+        job = self.call("POST", "", {"Input": self.blob(source), "Outputs": {"output1": self.blob(target)}})
+        self.call("POST", f"/{job}/start", "")
+        return job
+
+    def wait(self, job, seconds=3600):
+        end = time.time() + seconds
+        while True:
+            status = self.call("GET", f"/{job}")
+            if status["StatusCode"] not in ("NotStarted", "Running"):
+                assert status["StatusCode"] == "Finished", status
+                return status
+            assert time.time() < end, status
+            time.sleep(0.1)
+
+
+def memory_peak(pid):
+    return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())[1]) / 1024
+
+
+def upload(guide, path, name):
+    container = BlobServiceClient.from_connection_string(guide["storage"]["connectionString"]).get_container_client("guide")
+    with open(path, "rb") as source:
+        container.upload_blob(name, source, overwrite=True, max_concurrency=2)
+
+
+def throughput(server, guide, folder, options):
+    path = pathlib.Path(folder) / "reviews.csv"
+    rows = make_csv(path, options.megabytes)
+    size = path.stat().st_size
+    sample = pathlib.Path(folder) / "sample.csv"
+    with open(path, "rb") as source, open(sample, "wb") as target:
+        target.write(source.read(min(size, 100_000_000)).rsplit(b"\n", 1)[0] + b"\n")
+    upload(guide, path, "reviews.csv")
+    jobs, pid = Jobs(server, guide), server.process.pid
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+    before, began = cpu_microseconds(pid), time.monotonic()
+    job = jobs.run("reviews.csv", "scored.csv")
+    answers = []
+    while True:
+        asked = time.monotonic()
+        status = jobs.call("GET", f"/{job}")
+        answers.append(time.monotonic() - asked)
+        if status["StatusCode"] not in ("NotStarted", "Running"):
+            break
+        time.sleep(0.1)
+    wall, cpu = time.monotonic() - began, (cpu_microseconds(pid) - before) / 1e6
+    assert status["StatusCode"] == "Finished" and status["Progress"]["Rows"] == rows, (status, rows)
+    peak = memory_peak(pid)
+    began = os.times()
+    done = subprocess.run([sys.executable, str(HERE / "bes_peer.py"), str(sample), str(pathlib.Path(folder) / "peer.csv")],
+                          capture_output=True, text=True, check=True)
+    ended = os.times()
+    peer_cpu = ended.children_user + ended.children_system - began.children_user - began.children_system
+    peer_rows = int(done.stdout)
+    ours, theirs = rows / cpu, peer_rows / peer_cpu
+    print(f"{size / 1e6:.0f} MB, {rows} rows: {wall:.1f} s, {rows / wall:,.0f} rows/s, {cpu:.1f} s of CPU, peak of memory {peak:.0f} MiB")
+    print(f"status answers while it runs: median {statistics.median(answers) * 1e3:.1f} ms, most {max(answers) * 1e3:.1f} ms")
+    print(f"rows per second of CPU: Gatehouse {ours:,.0f}, pandas and scikit-learn {theirs:,.0f}: {ours / theirs:.1f} times")
+    return path
+
+
+def neighbours(server, guide, folder, options):
+    """p99 of scored calls through the gateway, alone and beside a job, in turns."""
+    load = Load(folder, 32, options.seconds)
+    jobs = Jobs(server, guide)
+    url = server.urls["gateway"] + "/azureml-demo" + rrs_path(guide)
+    headers = {"Ocp-Apim-Subscription-Key": guide["subscriptionKey"], "Authorization": "Bearer " + guide["apiKey"],
+               "Content-Type": "application/json"}
+    load.wrk(url, headers, 1)
+    ratios = []
+    for _ in range(options.rounds):
+        alone = load.wrk(url, headers, options.seconds)
+        job = jobs.run("reviews.csv", "beside.csv")
+        time.sleep(0.3)
+        beside = load.wrk(url, headers, options.seconds)
+        running = jobs.call("GET", f"/{job}")["StatusCode"]
+        jobs.call("DELETE", f"/{job}")
+        ratios.append(beside["p99"] / alone["p99"])
+        print(f"gateway alone: {alone['rps'] if 'rps' in alone else alone['requests'] / alone['us'] * 1e6:,.0f} req/s, p99 {alone['p99']} µs; "
+              f"beside a job ({running}): {beside['requests'] / beside['us'] * 1e6:,.0f} req/s, p99 {beside['p99']} µs: {ratios[-1]:.2f}")
+        assert alone["errors"] == beside["errors"] == 0
+    print(f"p99 beside a job: {statistics.median(ratios):.2f} of alone (median)")
+
+
+def many(server, guide, options):
+    """Jobs submitted at once by 50 clients: none lost, none twice, in order, and what a status answer takes meanwhile."""
+    container = BlobServiceClient.from_connection_string(guide["storage"]["connectionString"]).get_container_client("guide")
+    container.upload_blob("small.csv", "Col2\n" + "".join(f"text number {n}\n" for n in range(200)), overwrite=True)
+    jobs = Jobs(server, guide)
+    started, lock, answers, stop = [], threading.Lock(), [], threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            with lock:
+                job = random.choice(started) if started else None
+            if job:
+                asked = time.monotonic()
+                jobs.call("GET", f"/{job}")
+                answers.append(time.monotonic() - asked)
+            time.sleep(0.005)
+
+    def client(number):
+        for turn in range(options.jobs // 50):
+            job = jobs.run("small.csv", f"many/{number}-{turn}.csv")
+            with lock:
+                started.append(job)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        list(pool.map(client, range(50)))
+    submitted = time.monotonic() - began
+    for job in started:
+        jobs.wait(job)
+    ended = time.monotonic() - began
+    stop.set()
+    watcher.join()
+    answers.sort()
+    print(f"{len(started)} jobs by 50 clients: submitted and started in {submitted:.1f} s, finished in {ended:.1f} s; status answers "
+          f"median {statistics.median(answers) * 1e3:.1f} ms, p99 {answers[int(len(answers) * 0.99)] * 1e3:.1f} ms, most {answers[-1] * 1e3:.1f} ms")
+
+
+def main():
+    parse = argparse.ArgumentParser(description=__doc__)
+    parse.add_argument("--megabytes", type=int, default=2000)
+    parse.add_argument("--jobs", type=int, default=2000)
+    parse.add_argument("--rounds", type=int, default=5, help="of the comparison of the gateway alone and beside a job")
+    parse.add_argument("--seconds", type=int, default=3)
+    parse.add_argument("--only", choices=["throughput", "neighbours", "many"], help="only this part")
+    options = parse.parse_args()
+    print(BINARY)
+    with tempfile.TemporaryDirectory(prefix="gatehouse-bes-") as folder:
+        server = Server(folder).start()
+        guide = server.demo()
+        if options.only != "many":
+            throughput(server, guide, folder, options)
+            if options.only != "throughput":
+                neighbours(server, guide, folder, options)
+        if options.only != "throughput":
+            many(server, guide, options)
+        assert server.stop() == 0
+
+
+if __name__ == "__main__":
+    main()
