@@ -39,11 +39,6 @@ package final class BackgroundThreads: Sendable {
         try await submit(work).value
     }
 
-    /// Lets others have the core; called between steps of some hundred microseconds.
-    ///
-    /// Kernels that preempt lazily take a core from a running thread when it enters the kernel or at the next tick, milliseconds later.
-    package static func pause() { sched_yield() }
-
     /// Puts the calling thread behind all others; 0 means it alone on Linux. Calls that change nothing cost less than remembering.
     private static func yieldToOthers() {
         _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)

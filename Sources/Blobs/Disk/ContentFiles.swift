@@ -66,7 +66,10 @@ package final class ContentFiles: Sendable {
     ) async throws(Failure) -> Value {
         if inBackground {
             // What is given back is the work's own result; the pool itself fails when the process ends only.
-            let result = try? await background.run { Result(catching: work) }
+            let result = try? await background.run {
+                BackgroundPace.wait()
+                return Result(catching: work)
+            }
             guard let result else { throw .file(FileLayerError(operation: "disk work", code: ECANCELED)) }
             return try result.get()
         }

@@ -51,15 +51,16 @@ struct BatchScoring: Sendable {
     ///
     /// - Throws: `TableError` with the row counted from 1 in the chunk, or `BatchFailure`.
     func rows(_ chunk: TableChunk) throws -> Rows {
+        let pace = BackgroundPace()
         let batch = try chunk.read(skipsBad: skipsBad)
         guard batch.table.rowCount > 0 else {
             return Rows(recordCount: batch.recordCount, bad: batch.bad, outputs: files.map { _ in [] })
         }
         var tables: [DataTable?] = definition.inputs.map { _ in nil }
         for place in part.inputs { tables[place] = batch.table }
-        BackgroundThreads.pause()
-        let results = try score(tables)
-        BackgroundThreads.pause()
+        pace.pause()
+        let results = try score(tables, pace)
+        pace.pause()
         return Rows(
             recordCount: batch.recordCount,
             bad: batch.bad,
@@ -74,7 +75,7 @@ struct BatchScoring: Sendable {
         try packed(TableEncoder(format: file.format).rows(table, range), file)
     }
 
-    func score(_ tables: [DataTable?]) throws -> [DataTable] {
+    func score(_ tables: [DataTable?], _ pace: BackgroundPace = BackgroundPace()) throws -> [DataTable] {
         let progress = progress
         do throws(ScoringPlan.Failure) {
             return try definition.plan.score(
@@ -82,7 +83,7 @@ struct BatchScoring: Sendable {
                 tables,
                 parameters: parameters,
                 context: ModuleContext {
-                    BackgroundThreads.pause()
+                    pace.pause()
                     return progress.isStopped
                 }
             )
