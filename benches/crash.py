@@ -1,6 +1,7 @@
-"""Rounds of `kill -9` while clients write: what was acknowledged is there afterwards, runs are taken up again.
+"""Rounds of `kill -9` while clients write: what was acknowledged is there afterwards, runs and batch jobs are taken up again.
 
-Half of the clients write management resources and start runs, half upload, commit, append, copy and delete blobs.
+Half of the clients write management resources and start runs, half upload, commit, append, copy and delete blobs; twenty batch
+jobs run beside them.
 """
 import argparse
 import pathlib
@@ -9,9 +10,11 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 from crash_blobs import CONTAINER, Client, Storage, orphans  # noqa: E402
+from crash_jobs import CONTAINER as JOBS_CONTAINER, Jobs, left_over  # noqa: E402
 from gatehouse import Server, call  # noqa: E402
 
 
@@ -41,6 +44,11 @@ def write(server, names, number, acknowledged, runs, guide, stop):
             raise
 
 
+def fetch(reference):
+    with urllib.request.urlopen(reference["BaseLocation"] + reference["RelativeLocation"] + reference["SasBlobToken"]) as answer:
+        return answer.read()
+
+
 def main():
     parse = argparse.ArgumentParser(description=__doc__)
     parse.add_argument("--rounds", type=int, default=200)
@@ -53,14 +61,19 @@ def main():
         names = guide["management"]
         clients = [Client(number) for number in range(4)]
         assert Storage(server, guide["storage"]).call("PUT", "", "restype=container")[0] == 201, CONTAINER
+        jobs = Jobs()
+        storage = Storage(server, guide["storage"], JOBS_CONTAINER)
+        assert storage.call("PUT", "", "restype=container")[0] == 201, JOBS_CONTAINER
+        jobs.prepare(storage)
         for turn in range(options.rounds):
             acknowledged, runs, stop = [], [], threading.Event()
             threads = [threading.Thread(target=write, args=(server, names, number, acknowledged, runs, guide, stop))
                        for number in range(3)]
             threads += [threading.Thread(target=client.work, args=(server, guide["storage"], stop)) for client in clients]
+            threads.append(threading.Thread(target=jobs.submit, args=(server, guide)))
             for thread in threads:
                 thread.start()
-            time.sleep(rng.uniform(0.05, 0.5))
+            time.sleep(rng.uniform(0.05, 0.9))
             server.kill()
             stop.set()
             for thread in threads:
@@ -69,6 +82,7 @@ def main():
             lost = orphans(server.data)
             assert not any(lost), f"round {turn}: orphans {lost}"
             guide = server.demo()
+            jobs.verify(server, guide, turn, fetch)
             for client in clients:
                 client.verify(Storage(server, guide["storage"]), turn)
             for name in acknowledged:
@@ -86,10 +100,15 @@ def main():
                     time.sleep(0.02)
             total += len(acknowledged)
             ended += len(runs)
+            lost = orphans(server.data)
+            assert not any(lost), f"round {turn}: orphans {lost} after the jobs"
+            blocks, unfinished = left_over(server.data)
+            assert not [name for name in blocks if not name.startswith("client-")] and not unfinished, f"round {turn}: {blocks} {unfinished}"
         assert server.stop() == 0
     changes = sum(client.count for client in clients)
-    print(f"{options.rounds} kills: {total} acknowledged writes, {ended} accepted runs and {changes} changes of blobs, none lost")
-    assert total > options.rounds and changes > options.rounds
+    print(f"{options.rounds} kills: {total} acknowledged writes, {ended} accepted runs, {jobs.count} batch jobs and "
+          f"{changes} changes of blobs, none lost")
+    assert total > options.rounds and changes > options.rounds and jobs.count > options.rounds
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ SIZES = (0, 100, 8192, 8193, 65536, 70_000, 600_000, 1_300_000)
 class Storage:
     """Calls by an account signature on a connection of its own."""
 
-    def __init__(self, server, storage):
+    def __init__(self, server, storage, container=CONTAINER):
+        self.container = container
         self.account = storage["account"]
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=12)
         self.token = generate_account_sas(storage["account"], storage["key"], ResourceTypes(container=True, object=True),
@@ -29,7 +30,7 @@ class Storage:
         self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
 
     def call(self, method, name, query="", body=None, headers=None):
-        path = f"/{self.account}/{CONTAINER}{'/' + name if name else ''}?{query}{'&' if query else ''}{self.token}"
+        path = f"/{self.account}/{self.container}{'/' + name if name else ''}?{query}{'&' if query else ''}{self.token}"
         self.connection.request(method, path, body, headers or {})
         answer = self.connection.getresponse()
         return answer.status, answer.read()

@@ -37,9 +37,9 @@ def test_datasets(fresh, tmp_path):
     (tmp_path / "latin.csv").write_bytes(b"n\n\xe9\n")
     refused = fresh.command("dataset", "create", str(tmp_path / "latin.csv"), check=False)
     assert refused.returncode == 1 and "not UTF-8" in refused.stderr
-    (tmp_path / "d.arff").write_text("@relation x")
-    refused = fresh.command("dataset", "create", str(tmp_path / "d.arff"), check=False)
-    assert refused.returncode == 1 and "ARFF is not supported" in refused.stderr and refused.stdout == ""
+    (tmp_path / "d.svmlight").write_text("1 1:1")
+    refused = fresh.command("dataset", "create", str(tmp_path / "d.svmlight"), check=False)
+    assert refused.returncode == 1 and "SVMLight is not supported" in refused.stderr and refused.stdout == ""
 
 
 def test_experiments_and_services(fresh, tmp_path):

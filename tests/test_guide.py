@@ -82,18 +82,21 @@ def wide(live):
     return publish(live, document)
 
 
-def experiment(name, parameters, service_parameters=None):
+def experiment(name, parameters, service_parameters=None, columns=("Col2",), has_input=True):
     edge = lambda a, b, c, d: {"From": {"Node": a, "Port": b}, "To": {"Node": c, "Port": d}}
     document = {"Name": name, "Nodes": [
         {"Id": "data", "Dataset": "Book Reviews from Amazon (sample)"},
         {"Id": "select", "Module": "Select Columns in Dataset", "Parameters": {"Select columns": {"rules": [
-            {"ruleType": "ColumnNames", "columns": ["Col2"]}]}}},
+            {"ruleType": "ColumnNames", "columns": list(columns)}]}}},
         {"Id": "hash", "Module": "Feature Hashing", "Parameters": parameters},
         {"Id": "in", "Module": "Web service input"}, {"Id": "out", "Module": "Web service output"}],
         "Edges": [edge("data", "dataset", "select", "Dataset"), edge("select", "Results dataset", "hash", "Dataset"),
                   edge("in", "Dataset", "hash", "Dataset"), edge("hash", "Transformed dataset", "out", "Dataset")]}
     if service_parameters:
         document["WebServiceParameters"] = service_parameters
+    if not has_input:
+        document["Nodes"] = [node for node in document["Nodes"] if node["Id"] != "in"]
+        document["Edges"] = [item for item in document["Edges"] if item["From"]["Node"] != "in"]
     return document
 
 

@@ -40,6 +40,9 @@ import Testing
         try await WorkQueueConformance.keepsSteps(queue)
         try await WorkQueueConformance.cancels(queue)
         try await WorkQueueConformance.forgetsTheOldest(queue)
+        try await WorkQueueConformance.isFair(queue)
+        try await WorkQueueConformance.fencesClaims(queue)
+        try await WorkQueueConformance.aborts(queue)
         try queue.file.close()
     }
 

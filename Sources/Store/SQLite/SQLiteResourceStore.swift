@@ -101,7 +101,7 @@ package final class SQLiteResourceStore: ResourceStore {
             let rows = try Row.fetchCursor(
                 db,
                 sql: "SELECT id, sequence, ix0, ix1, ix2, ix3, ix4, ix5 FROM resources WHERE type = ? ORDER BY key",
-                arguments: [type]
+                arguments: [type.lowercased()]
             )
             while let row = try rows.next() { entries.append(SQLiteResourceStore.indexEntry(row)) }
             return entries
@@ -140,7 +140,7 @@ package final class SQLiteResourceStore: ResourceStore {
                     SELECT r.id, s.slot, s.hash FROM resources r JOIN secrets s ON s.key = r.key
                     WHERE r.type = ? AND s.hash IS NOT NULL ORDER BY r.key
                     """,
-                arguments: [type]
+                arguments: [type.lowercased()]
             )
             while let row = try rows.next() { entries.append(SQLiteResourceStore.keyHash(row)) }
             return entries

@@ -174,6 +174,7 @@ struct BatchExecutor: Sendable {
     /// The error with the input that it is about.
     private static func named(_ error: any Error, _ input: BatchInput) -> any Error {
         switch error {
+        case let error as PlacedError: named(error.error, input)
         case let error as TableError:
             BatchFailure(
                 code: error.row == nil ? "InputMismatchError" : "InputParseError",

@@ -56,14 +56,20 @@ final class BatchPipeline {
             scoring.progress.add(rows: rows.recordCount - rows.bad.count, skipped: rows.bad.count)
         } catch {
             slots.give()
-            throw placed(error)
+            throw (error as? TableError).map { placed($0) } ?? error
         }
         if !keepsSlot { slots.give() }
     }
 
-    /// The error with its row counted in the whole input.
-    func placed(_ error: any Error) -> any Error {
-        guard let error = error as? TableError else { return error }
-        return TableError(error.message, row: error.row.map { $0 + recordCount }, column: error.column)
+    /// The error of the next chunk with its row counted in the whole input.
+    func placed(_ error: TableError) -> PlacedError {
+        PlacedError(
+            error: TableError(error.message, row: error.row.map { $0 + recordCount }, column: error.column)
+        )
     }
+}
+
+/// What is wrong with an input, its row counted from 1 in the whole of it.
+struct PlacedError: Error {
+    let error: TableError
 }
