@@ -127,6 +127,7 @@ final class SimulatedDisk: FileLayer {
             try disk.step("write") { $0.files[path]?.bytes += bytes }
         }
 
+        func leaveMemory() {}
         func sync() throws(FileLayerError) { try disk.sync(path) }
 
         func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileLayerError) -> Int {

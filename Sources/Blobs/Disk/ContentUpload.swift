@@ -80,7 +80,8 @@ final class ContentUpload: Sendable {
     private func write(_ bytes: UnsafeRawBufferPointer) throws(ContentFiles.Failure) {
         var rest = bytes
         while !rest.isEmpty {
-            if draft.length == ContentFiles.contentBytesMax { try closeFile() }
+            // What a job writes by the gigabyte must not push out of memory what others read.
+            if draft.length == ContentFiles.contentBytesMax { try closeFile(leavesMemory: isBackground) }
             if draft.file == nil {
                 draft.id = files.makeID()
                 draft.file = try files.create(draft.id)
@@ -95,9 +96,10 @@ final class ContentUpload: Sendable {
     }
 
     /// Brings the current file's bytes to the disk.
-    private func closeFile() throws(ContentFiles.Failure) {
+    private func closeFile(leavesMemory: Bool = false) throws(ContentFiles.Failure) {
         guard let file = draft.file else { return }
         do throws(FileLayerError) { try file.sync() } catch { throw .file(error) }
+        if leavesMemory { file.leaveMemory() }
         file.close()
         draft.file = nil
         draft.done.append(

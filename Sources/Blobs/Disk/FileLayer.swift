@@ -29,6 +29,8 @@ package protocol WritableFile: Sendable {
     func append(_ bytes: UnsafeRawBufferPointer) throws(FileLayerError)
     /// Brings the file's bytes to the disk.
     func sync() throws(FileLayerError)
+    /// Says that the bytes, once on the disk, need not stay in memory.
+    func leaveMemory()
     func close()
 }
 
@@ -161,6 +163,8 @@ private struct SystemFile: WritableFile, ReadableFile {
     func sync() throws(FileLayerError) {
         guard fdatasync(descriptor) == 0 else { throw FileLayerError(operation: "sync", code: errno) }
     }
+
+    func leaveMemory() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
 
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileLayerError) -> Int {
         var done = 0

@@ -380,11 +380,11 @@ package final class BlobOutput {
     }
 
     /// Takes the next bytes; returns once they are written or on their way.
-    package func append(_ bytes: ByteBuffer) async throws {
+    package func append(_ pieces: [ByteBuffer]) async throws {
         do {
             switch kind {
-            case .own(_, let upload, _): try await upload.append([bytes])
-            case .remote(let upload): try await upload.append(bytes)
+            case .own(_, let upload, _): try await upload.append(pieces)
+            case .remote(let upload): for piece in pieces { try await upload.append(piece) }
             }
         } catch let error as ContentFiles.Failure {
             throw BlobReferences.error(store.failure(error))

@@ -23,6 +23,9 @@ final class BatchOutputs {
     private let token: String
     private var outputs: [BlobOutput] = []
     private var errors: BlobOutput?
+    /// Bytes of each output that are not handed on yet: a way to the disk serves some chunks together.
+    private var waiting: [[ByteBuffer]] = []
+    private static let waitingBytesMax = 512 << 10
 
     /// - Parameter token: the job's id.
     init(_ ports: [BatchJob.Port], _ blobs: BatchBlobs, token: String) throws {
@@ -42,13 +45,22 @@ final class BatchOutputs {
                 try await blobs.references.output(target, contentType: file.contentType, token: token)
             )
         }
+        waiting = outputs.map { _ in [] }
         let notes = outputs.map(\.committedNote)
         return notes.allSatisfy { $0 != nil } ? notes.first ?? nil : nil
     }
 
     func append(_ bytes: [UInt8], to output: Int) async throws {
         guard !bytes.isEmpty else { return }
-        try await outputs[output].append(ByteBuffer(bytes: bytes))
+        waiting[output].append(ByteBuffer(bytes: bytes))
+        guard waiting[output].reduce(0, { $0 + $1.readableBytes }) >= Self.waitingBytesMax else { return }
+        try await flush(output)
+    }
+
+    private func flush(_ output: Int) async throws {
+        let pieces = waiting[output]
+        waiting[output] = []
+        if !pieces.isEmpty { try await outputs[output].append(pieces) }
     }
 
     /// Writes a record that was set aside.
@@ -70,10 +82,10 @@ final class BatchOutputs {
                 contentType: TableFormat.csv.contentType,
                 token: token
             )
-            try await output.append(ByteBuffer(bytes: encoder.header(table.schema)))
+            try await output.append([ByteBuffer(bytes: encoder.header(table.schema))])
             errors = output
         }
-        try await errors?.append(ByteBuffer(bytes: encoder.rows(table, 0..<1)))
+        try await errors?.append([ByteBuffer(bytes: encoder.rows(table, 0..<1))])
     }
 
     /// Makes everything appear, together with the end of the job.
@@ -81,6 +93,7 @@ final class BatchOutputs {
         note: String,
         with body: @Sendable @escaping (any BlobTransaction) throws -> Void
     ) async throws {
+        for output in outputs.indices { try await flush(output) }
         // What was set aside comes first: whoever finds the outputs of an earlier try need not ask for it.
         try await blobs.references.commit((errors.map { [$0] } ?? []) + outputs, note: note, with: body)
     }

@@ -53,7 +53,8 @@ package final class BatchWorker: Sendable {
             for await _ in signal {
                 while running.load(ordering: .relaxed) < jobs.limits.runningMax, let item = await claim() {
                     running.add(1, ordering: .relaxed)
-                    group.addTask {
+                    // Beside the tasks of callers, not before them.
+                    group.addTask(priority: .utility) {
                         await self.execute(item)
                         self.running.subtract(1, ordering: .relaxed)
                         // A place is free: whatever waits may come.
