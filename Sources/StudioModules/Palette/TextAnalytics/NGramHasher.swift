@@ -182,6 +182,7 @@ private final class FeatureSink {
     private let words: UnsafeMutablePointer<UInt64>
     private let summary: UnsafeMutablePointer<UInt64>
     private let summaryCount: Int
+    private let width: Int
     private let wordCount: Int
     /// The hashes of the n-grams that end at the last token: entry k is that of k+1 tokens.
     let window: UnsafeMutablePointer<UInt32>
@@ -203,7 +204,7 @@ private final class FeatureSink {
         let room = max(expectedHits, 24)
         numbers.reserveCapacity(room)
         counts.reserveCapacity(room)
-        let width = 1 << bits
+        width = 1 << bits
         // Clearing the table must not cost more than the rows themselves.
         let usesCounters =
             bits <= NGramHasher.counterBitsMax && rows >= FeatureSink.counterRowsMin && rows * 64 >= width
@@ -241,7 +242,8 @@ private final class FeatureSink {
     /// What counts a hit: the tables' addresses, held apart from the sink so that a loop keeps them in registers.
     struct Adder {
         let counters: UnsafeMutablePointer<Int32>?
-        let words: UnsafeMutablePointer<UInt64>
+        /// Nil where the counters are so few that all are looked through: marking them would make each hit wait for the last.
+        let words: UnsafeMutablePointer<UInt64>?
         /// Nil where the words are so few that all are looked through.
         let summary: UnsafeMutablePointer<UInt64>?
 
@@ -250,12 +252,15 @@ private final class FeatureSink {
             guard let counters else { return sink.hits.append(number) }
             let place = Int(truncatingIfNeeded: number)
             counters[place] &+= 1
+            guard let words else { return }
             words[place >> 6] |= 1 << UInt64(truncatingIfNeeded: place & 63)
             if let summary { summary[place >> 12] |= 1 << UInt64(truncatingIfNeeded: (place >> 6) & 63) }
         }
     }
 
-    var adder: Adder { Adder(counters: counters, words: words, summary: wordCount > 64 ? summary : nil) }
+    var adder: Adder {
+        Adder(counters: counters, words: wordCount > 1 ? words : nil, summary: wordCount > 64 ? summary : nil)
+    }
 
     func endRow() {
         if let counters { drain(counters) } else { drainHits() }
@@ -278,13 +283,25 @@ private final class FeatureSink {
 
     private func drain(_ counters: UnsafeMutablePointer<Int32>) {
         // Room for a whole row at once, so that the loop below writes without asking.
-        if rowNumbers.count < rowHits {
-            rowNumbers = Array(repeating: 0, count: rowHits * 2)
-            rowCounts = Array(repeating: 0, count: rowHits * 2)
+        let room = wordCount == 1 ? max(rowHits, width) : rowHits
+        if rowNumbers.count < room {
+            rowNumbers = Array(repeating: 0, count: room * 2)
+            rowCounts = Array(repeating: 0, count: room * 2)
         }
         var filled = 0
         rowNumbers.withUnsafeMutableBufferPointer { rowNumbers in
             rowCounts.withUnsafeMutableBufferPointer { rowCounts in
+                if wordCount == 1 {
+                    // Zeros are written and then overwritten: which columns are hit nobody can predict.
+                    for place in 0..<width {
+                        let count = counters[place]
+                        rowNumbers[filled] = UInt32(truncatingIfNeeded: place)
+                        rowCounts[filled] = count
+                        counters[place] = 0
+                        filled &+= count == 0 ? 0 : 1
+                    }
+                    return
+                }
                 for top in 0..<summaryCount {
                     // Without a summary every word is looked at.
                     var wordBits = wordCount > 64 ? summary[top] : .max >> UInt64(64 - wordCount)
