@@ -6,7 +6,9 @@ private struct FileMaker {
     var generator: SplitMix
 
     mutating func text() -> [UInt8] {
-        let alphabet: [String] = ["a", "b", "\"", ",", "\r\n", "\n", "\r", "\t", " ", "é", "\"\"", ",\"", "\",", "\"\n"]
+        let alphabet: [String] = [
+            "a", "b", "\"", ",", "\r\n", "\n", "\r", "\t", " ", "é", "\"\"", ",\"", "\",", "\"\n",
+        ]
         var text = "x,y\n"
         for _ in 0..<Int.random(in: 0..<60, using: &generator) {
             text += alphabet.randomElement(using: &generator) ?? ""
@@ -95,7 +97,9 @@ private func reference(_ text: [UInt8]) -> (rows: [[String?]], bad: Int) {
     }
 
     @Test func `a chunk never holds more than its bound unless it is one record`() throws {
-        let text = Array(("x,y\n" + (0..<500).map { "\($0),\(String(repeating: "z", count: $0 % 90))\n" }.joined()).utf8)
+        let text = Array(
+            ("x,y\n" + (0..<500).map { "\($0),\(String(repeating: "z", count: $0 % 90))\n" }.joined()).utf8
+        )
         for bound in [1, 10, 64, 1000] {
             var input = TableInput(format: .csv, columns: columns)
             text.withUnsafeBytes { input.feed($0) }
@@ -138,7 +142,10 @@ private func reference(_ text: [UInt8]) -> (rows: [[String?]], bad: Int) {
 
     @Test func `what is written is read again, in every format`() throws {
         let table = DataTable(columns: [
-            Column(name: "it's, \"a\" name", values: .string(StringValues(["x,'y'\\\n\"z\"", "", nil, "tab\there", "é"]))),
+            Column(
+                name: "it's, \"a\" name",
+                values: .string(StringValues(["x,'y'\\\n\"z\"", "", nil, "tab\there", "é"]))
+            ),
             Column(name: "n", values: .int32(FixedValues([1, -2, 3, 4, 5], filler: 0))),
             Column(name: "d", values: .double(FixedValues([0.5, 1e300, -1e-9, 2, 7.25], filler: .nan))),
             Column(name: "b", values: .boolean(FixedValues([true, false, true, true, false], filler: false))),
@@ -195,7 +202,9 @@ private func reference(_ text: [UInt8]) -> (rows: [[String?]], bad: Int) {
     func `endings mean formats`(_ name: String) throws {
         let file = try #require(TableFile(fileName: name))
         #expect(file.isGzip == name.hasSuffix(".gz"))
-        for other in ["csv", "x.csv.zip", "model.ilearner", "gz", ".gz", ""] { #expect(TableFile(fileName: other) == nil) }
+        for other in ["csv", "x.csv.zip", "model.ilearner", "gz", ".gz", ""] {
+            #expect(TableFile(fileName: other) == nil)
+        }
     }
 }
 

@@ -54,7 +54,8 @@ enum WorkQueueConformance {
         }
         #expect(try await queue.get("old-0") == nil)
         #expect(
-            try await queue.list(WorkQuery(kind: "many", subject: "s", limit: 5000)).count <= WorkQueueLimits.keptPerSubject + 1
+            try await queue.list(WorkQuery(kind: "many", subject: "s", limit: 5000)).count <= WorkQueueLimits
+                .keptPerSubject + 1
         )
     }
 
@@ -64,7 +65,12 @@ enum WorkQueueConformance {
         return item
     }
 
-    private static func claim(_ queue: any WorkQueue, _ kind: String, most: Int = 40, at time: Double = 10) async throws -> WorkItem? {
+    private static func claim(
+        _ queue: any WorkQueue,
+        _ kind: String,
+        most: Int = 40,
+        at time: Double = 10
+    ) async throws -> WorkItem? {
         try await queue.claim(kind: kind, owner: "o", perSubject: most, until: time + 30, at: time)
     }
 
@@ -119,7 +125,9 @@ enum WorkQueueConformance {
         try await queue.enqueue(item("unstarted", "abort", "s", created: true))
         #expect(try await queue.forget(kind: "abort", before: 19, limit: 9).map(\.id) == ["over", "unstarted"])
         await #expect(throws: StoreError.overloaded) {
-            for number in 0...3 { try await queue.enqueue(item("w\(number)", "abort", "s"), keeping: nil, waitingMax: 3) }
+            for number in 0...3 {
+                try await queue.enqueue(item("w\(number)", "abort", "s"), keeping: nil, waitingMax: 3)
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ import Glibc
 package final class BackgroundThreads: Sendable {
     /// Of 19; for kernels where the class below is not to be had.
     private static let niceness: Int32 = 15
-    /// Linux's class for work that runs where a core has nothing else to do (`SCHED_IDLE`); Swift does not import its name. Under
-    /// it a thread that the data path wakes takes the core at once, which niceness alone does not give.
+    /// Linux's class for work that runs where a core has nothing else to do, whose name Swift does not import: `SCHED_IDLE`.
+    ///
+    /// Under it a thread that the data path wakes takes the core at once, which niceness alone does not give.
     private static let idleClass: Int32 = 5
 
     private let pool: NIOThreadPool
@@ -39,7 +40,9 @@ package final class BackgroundThreads: Sendable {
         try await submit(work).value
     }
 
-    /// Puts the calling thread behind all others; 0 means it alone on Linux. Calls that change nothing cost less than remembering.
+    /// Puts the calling thread behind all others; 0 means it alone on Linux.
+    ///
+    /// Calls that change nothing cost less than remembering which threads were put there.
     private static func yieldToOthers() {
         _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
         var parameters = sched_param()

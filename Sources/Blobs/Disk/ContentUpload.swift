@@ -112,7 +112,9 @@ final class ContentUpload: Sendable {
     /// Makes everything durable; the index may name it afterwards.
     func finish() async throws(ContentFiles.Failure) -> Result {
         if draft.file != nil {
-            try await files.onDisk(inBackground: isBackground) { [self] () throws(ContentFiles.Failure) in try closeFile() }
+            try await files.onDisk(inBackground: isBackground) { [self] () throws(ContentFiles.Failure) in
+                try closeFile()
+            }
         }
         if !draft.small.isEmpty {
             var checksums = BlockChecksums()

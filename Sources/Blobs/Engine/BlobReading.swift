@@ -64,7 +64,9 @@ package final class BlobReading: Sendable {
                 let stop = min(end, place + size - offset % size)
                 let inside = Int(offset)..<Int(offset + stop - place)
                 let piece: ByteBuffer
-                do { piece = try await store.files.read(content, inside, inBackground: inBackground) } catch { throw store.failure(error) }
+                do { piece = try await store.files.read(content, inside, inBackground: inBackground) } catch {
+                    throw store.failure(error)
+                }
                 try await take(piece)
                 place = stop
             }

@@ -240,7 +240,7 @@ package struct BlobReferences: Sendable {
         }
     }
 
-    /// Makes all outputs appear: first those in other accounts, then those of our own store together with what `body` does, in
+    /// Makes all outputs appear, or removes what was written of them: first those in other accounts, then those of our own store together with what `body` does, in
     /// one transaction.
     ///
     /// - Parameter note: a word that a successor of the work finds at blobs in other accounts.
@@ -254,7 +254,10 @@ package struct BlobReferences: Sendable {
             switch output.kind {
             case .own(let place, let upload, let draft): own.append((place, upload, draft))
             case .remote(let upload):
-                do { try await upload.commit(note: note) } catch { throw Self.error(error) }
+                do { try await upload.commit(note: note) } catch {
+                    abort(outputs)
+                    throw Self.error(error)
+                }
             }
         }
         do { try await store.put(own, with: body) } catch let error as BlobError { throw Self.error(error) }
@@ -276,7 +279,7 @@ package struct BlobReferences: Sendable {
     /// Removes a blob of our own store; one that is not there is removed already.
     package func remove(_ target: Target) async throws {
         guard let place = target.ownPlace else { return }
-        do { try await store.deleteBlob(place, .include) } catch where error.status != 404 { throw Self.error(error) }
+        do { try await store.deleteBlob(place, .include) } catch  where error.status != 404 { throw Self.error(error) }
     }
 
     /// Removes the blobs of a container that were last changed before a time; those under a lease stay.
@@ -372,8 +375,9 @@ package final class BlobOutput {
         self.store = store
     }
 
-    /// What an earlier holder of the token noted when it committed the blob; nil where none did. Only other accounts' blobs can
-    /// be committed while the work is not ended.
+    /// What an earlier holder of the token noted when it committed the blob; nil where none did.
+    ///
+    /// Only other accounts' blobs can be committed while the work is not ended.
     package var committedNote: String? {
         guard case .remote(let upload) = kind, upload.isCommitted else { return nil }
         return upload.note ?? ""

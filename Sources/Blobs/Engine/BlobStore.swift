@@ -158,7 +158,9 @@ package final class BlobStore: Sendable {
         let abort = { for writing in writings { writing.upload.abort() } }
         var finished: [(place: BlobPlace, result: ContentUpload.Result, draft: BlobDraft)] = []
         do throws(ContentFiles.Failure) {
-            for writing in writings { finished.append((writing.place, try await writing.upload.finish(), writing.draft)) }
+            for writing in writings {
+                finished.append((writing.place, try await writing.upload.finish(), writing.draft))
+            }
         } catch {
             abort()
             throw failure(error)

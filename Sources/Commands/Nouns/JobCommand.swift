@@ -21,7 +21,8 @@ struct JobCommand: AsyncParsableCommand {
         @OptionGroup var options: ServerOptions
         @Option(help: "Only jobs of this web service: id or name.") var service: String?
         @Option(help: "Only jobs of this endpoint of the service.") var endpoint: String?
-        @Option(help: "Only jobs in this state: Created, Queued, Running, Finished, Failed or Cancelled.") var state: String?
+        @Option(help: "Only jobs in this state: Created, Queued, Running, Finished, Failed or Cancelled.") var state:
+            String?
         @Option(help: "How many (1 to 1000).") var top = 100
         @Option(help: "Only jobs older than this one: the last of the page before.") var before: String?
 
@@ -95,7 +96,8 @@ struct JobCommand: AsyncParsableCommand {
             let id = try await call(found, "/jobs", JSONValue.object(body).bytes, client).string ?? ""
             if !noStart { _ = try await call(found, "/jobs/\(id)/start", nil, client) }
             guard watch, !noStart else {
-                return options.json ? print(JSONValue.object(["JobId": .string(id)]).indented, terminator: "") : print(id)
+                return options.json
+                    ? print(JSONValue.object(["JobId": .string(id)]).indented, terminator: "") : print(id)
             }
             try JobCommand.show(try await JobCommand.watch(client, id, showsProgress: !options.json), options)
         }
@@ -107,7 +109,9 @@ struct JobCommand: AsyncParsableCommand {
         ) throws -> JSONObject {
             var object = JSONObject()
             for word in words {
-                guard let sign = word.firstIndex(of: "=") else { throw ValidationError("\(flag) \"\(word)\" must be NAME=VALUE.") }
+                guard let sign = word.firstIndex(of: "=") else {
+                    throw ValidationError("\(flag) \"\(word)\" must be NAME=VALUE.")
+                }
                 object[String(word[..<sign])] = value(String(word[word.index(after: sign)...]))
             }
             return object
@@ -159,7 +163,9 @@ struct JobCommand: AsyncParsableCommand {
         }
     }
 
-    static func path(_ client: ServerClient, _ id: String) -> String { client.studio("/jobs/\(ServerClient.escaped(id))") }
+    static func path(_ client: ServerClient, _ id: String) -> String {
+        client.studio("/jobs/\(ServerClient.escaped(id))")
+    }
 
     /// Waits for the end of a job that is started.
     static func watch(_ client: ServerClient, _ id: String, showsProgress: Bool) async throws -> JSONValue {
@@ -174,7 +180,7 @@ struct JobCommand: AsyncParsableCommand {
         return job
     }
 
-    /// `Running  42 %  1200000 rows  800000 rows/s  3 s left`
+    /// How far a job is, as in: Running  42 %  1200000 rows  800000 rows/s  3 s left.
     private static func line(_ job: JSONValue) -> String {
         let progress = job["Progress"]
         var parts = [job["State"]?.string ?? ""]

@@ -48,7 +48,11 @@ package enum DelimitedTable {
             let declarations = try cutter.next(bytesMax: .max >> 1, isLast: true) ?? []
             return try unique(
                 ARFFText.attributes(declarations).map { attribute in
-                    ColumnSchema(name: attribute.name, type: attribute.type ?? .string, isCategorical: attribute.isNominal)
+                    ColumnSchema(
+                        name: attribute.name,
+                        type: attribute.type ?? .string,
+                        isCategorical: attribute.isNominal
+                    )
                 }
             )
         }

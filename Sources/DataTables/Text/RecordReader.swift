@@ -265,7 +265,8 @@ struct RowsBuilder {
         let column = columns[place]
         let shown = String(decoding: text.prefix(Self.shownBytesMax), as: UTF8.self)
         let message =
-            String(validating: text, as: UTF8.self) == nil ? "The text is not UTF-8." : "\"\(shown)\" is no \(column.type.rawValue)."
+            String(validating: text, as: UTF8.self) == nil
+            ? "The text is not UTF-8." : "\"\(shown)\" is no \(column.type.rawValue)."
         return TableError(message, row: count + 1, column: column.name)
     }
 

@@ -111,11 +111,15 @@ package struct TableEncoder: Sendable {
                     let writer = CellWriter(separator: separator, texts: texts.bytes)
                     kind = .text(texts, writer)
                     let bytes =
-                        range.isEmpty ? 0 : texts.range(range.upperBound - 1).upperBound - texts.range(range.lowerBound).lowerBound
+                        range.isEmpty
+                        ? 0 : texts.range(range.upperBound - 1).upperBound - texts.range(range.lowerBound).lowerBound
                     bytesMax = separators + bytes * (writer.needsLook ? 2 : 1) + 2 * range.count
                 case .categorical(let values):
                     let longest = values.levels.reduce(0) { max($0, $1.utf8.count) }
-                    kind = .categorical(values, CellWriter(separator: separator, texts: Array(values.levels.joined().utf8)))
+                    kind = .categorical(
+                        values,
+                        CellWriter(separator: separator, texts: Array(values.levels.joined().utf8))
+                    )
                     bytesMax = separators + range.count * (2 * longest + 2)
                 default:
                     kind = .plain(column.values)
@@ -128,7 +132,8 @@ package struct TableEncoder: Sendable {
                     zeros.append(0x30)
                 }
                 kind = .sparse(block, zeros: zeros)
-                let pairs = range.isEmpty ? 0 : block.ends[range.upperBound - 1] - block.range(range.lowerBound).lowerBound
+                let pairs =
+                    range.isEmpty ? 0 : block.ends[range.upperBound - 1] - block.range(range.lowerBound).lowerBound
                 bytesMax = separators + range.count * zeros.count + pairs * Self.countBytesMax
             }
         }
@@ -204,7 +209,9 @@ private struct CellWriter {
     }
 
     private static func needsQuotes(_ text: UnsafeRawBufferPointer, _ separator: UInt8) -> Bool {
-        for byte in [separator, 0x22, 0x0A, 0x0D] where RecordCutter.find(byte, text, 0, text.count) != nil { return true }
+        for byte in [separator, 0x22, 0x0A, 0x0D] where RecordCutter.find(byte, text, 0, text.count) != nil {
+            return true
+        }
         return false
     }
 

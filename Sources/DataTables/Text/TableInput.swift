@@ -33,7 +33,8 @@ package struct TableInput: Sendable {
             return nil
         }
         if let reader { return TableChunk(bytes: bytes, start: 0, reader: reader) }
-        let (names, start) = format == .arff ? (try ARFFText.names(bytes), bytes.count) : try RecordReader.header(bytes, format)
+        let (names, start) =
+            format == .arff ? (try ARFFText.names(bytes), bytes.count) : try RecordReader.header(bytes, format)
         guard let names else { return try next(bytesMax: bytesMax, isLast: isLast) }
         let reader = RecordReader(format: format, columns: columns, order: try order(names))
         self.reader = reader

@@ -36,7 +36,8 @@ extension ScoringPlan {
             }
             // Two tables side by side cannot be cut at the same rows.
             if group.inputs.count > 1, wholeTableModule == nil {
-                wholeTableModule = group.steps.max().map { type(of: steps[$0].module).descriptor.name } ?? "Web service output"
+                wholeTableModule =
+                    group.steps.max().map { type(of: steps[$0].module).descriptor.name } ?? "Web service output"
             }
             return Part(
                 inputs: group.inputs.sorted(),

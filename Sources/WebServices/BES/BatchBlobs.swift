@@ -36,7 +36,10 @@ package struct BatchBlobs: Sendable {
             case nil, .null?: break
             case .string(let text)?: words[field] = text
             case let other?:
-                throw .badArgument("RequestBodyInvalid", "\"\(field)\" of a blob reference is \(other.kind), not a string.")
+                throw .badArgument(
+                    "RequestBodyInvalid",
+                    "\"\(field)\" of a blob reference is \(other.kind), not a string."
+                )
             }
         }
         guard let given = words["RelativeLocation"], !given.isEmpty else {
@@ -65,7 +68,9 @@ package struct BatchBlobs: Sendable {
         do throws(APIError) {
             var named = words
             if connection == nil { named["ConnectionString"] = nil }
-            if let relative = named["RelativeLocation"], connection == nil, words["BaseLocation"]?.hasSuffix("/") == true {
+            if let relative = named["RelativeLocation"], connection == nil,
+                words["BaseLocation"]?.hasSuffix("/") == true
+            {
                 named["RelativeLocation"] = String(relative.drop { $0 == "/" })
             }
             target = try find(named)
@@ -78,7 +83,8 @@ package struct BatchBlobs: Sendable {
             )
         }
         if let place = target.ownPlace { return .init(place: place, sealed: nil, shown: shown, file: file) }
-        let text = JSONValue.object(JSONObject(words.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })).text
+        let text = JSONValue.object(JSONObject(words.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+            .text
         guard let sealed = try? box.seal(text, context: Self.sealContext) else {
             throw .internalError("The job could not be kept.")
         }

@@ -112,7 +112,9 @@ package struct BatchJobs: Sendable {
     }
 
     /// Ends a job that has not ended; one that has stays as it is, and so do its results.
-    func cancel(_ endpoint: ScoringEndpoint, _ id: String) async throws { try await cancel(try await item(endpoint, id)) }
+    func cancel(_ endpoint: ScoringEndpoint, _ id: String) async throws {
+        try await cancel(try await item(endpoint, id))
+    }
 
     private func cancel(_ item: WorkItem) async throws {
         // The claim is void with this, so that nothing of the job can appear any more.

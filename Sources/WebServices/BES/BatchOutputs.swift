@@ -23,6 +23,7 @@ final class BatchOutputs {
     private let token: String
     private var outputs: [BlobOutput] = []
     private var errors: BlobOutput?
+    private var isHandedOver = false
     /// Bytes of each output that are not handed on yet: a way to the disk serves some chunks together.
     private var waiting: [[ByteBuffer]] = []
     private static let waitingBytesMax = 512 << 10
@@ -94,9 +95,14 @@ final class BatchOutputs {
         with body: @Sendable @escaping (any BlobTransaction) throws -> Void
     ) async throws {
         for output in outputs.indices { try await flush(output) }
+        isHandedOver = true
         // What was set aside comes first: whoever finds the outputs of an earlier try need not ask for it.
         try await blobs.references.commit((errors.map { [$0] } ?? []) + outputs, note: note, with: body)
     }
 
-    func abort() { blobs.references.abort(outputs + (errors.map { [$0] } ?? [])) }
+    /// Removes what was written, unless it was handed over: then whether it is committed is not ours to say.
+    func abort() {
+        guard !isHandedOver else { return }
+        blobs.references.abort(outputs + (errors.map { [$0] } ?? []))
+    }
 }

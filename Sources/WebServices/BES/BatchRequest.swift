@@ -41,12 +41,18 @@ struct BatchRequest {
         let single = try object(request, "Input")
         let many = try object(request, "Inputs")
         guard single == nil || many == nil else {
-            throw .badArgument("DuplicateInputInBatchCall", "The request has both \"Input\" and \"Inputs\"; give one of them.")
+            throw .badArgument(
+                "DuplicateInputInBatchCall",
+                "The request has both \"Input\" and \"Inputs\"; give one of them."
+            )
         }
         var given: [(name: String, value: JSONValue)] = []
         if let single {
             guard let first = names.first else {
-                throw .badArgument("BatchJobInputsTooManySpecified", "The service takes no input, but \"Input\" was given.")
+                throw .badArgument(
+                    "BatchJobInputsTooManySpecified",
+                    "The service takes no input, but \"Input\" was given."
+                )
             }
             given = [(first, .object(single))]
         } else if let many {
@@ -54,7 +60,10 @@ struct BatchRequest {
             guard unknown.isEmpty else {
                 let list = unknown.prefix(20).map { String($0.prefix(64)) }.joined(separator: ", ")
                 if names.isEmpty {
-                    throw .badArgument("BatchJobInputsTooManySpecified", "The service takes no input, but \(list) was given.")
+                    throw .badArgument(
+                        "BatchJobInputsTooManySpecified",
+                        "The service takes no input, but \(list) was given."
+                    )
                 }
                 throw .badArgument(
                     "InvalidInputNames",

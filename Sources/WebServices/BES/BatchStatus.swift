@@ -26,7 +26,8 @@ struct BatchStatus {
         ]
         let report = item.state == .running ? progress?.report ?? item.report : item.report
         document["Progress"] = report
-        if item.state == .finished, let skipped = report["RowsSkipped"]?.int, skipped > 0, let first = job.outputs.first,
+        if item.state == .finished, let skipped = report["RowsSkipped"]?.int, skipped > 0,
+            let first = job.outputs.first,
             let target = try? blobs.target(first.blob)
         {
             document["Errors"] = reference(target.sibling(suffix: BatchOutputs.errorsSuffix), now)

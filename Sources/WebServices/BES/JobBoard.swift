@@ -60,7 +60,9 @@ final class JobProgress: Sendable {
 
     /// - Parameter total: the length of an input, or nil where nobody knows it.
     func add(total: Int64?) {
-        guard let total, totalBytes.load(ordering: .relaxed) >= 0 else { return totalBytes.store(-1, ordering: .relaxed) }
+        guard let total, totalBytes.load(ordering: .relaxed) >= 0 else {
+            return totalBytes.store(-1, ordering: .relaxed)
+        }
         totalBytes.add(Int(total), ordering: .relaxed)
     }
 
@@ -76,7 +78,8 @@ final class JobProgress: Sendable {
             "Seconds": .double((seconds * 1000).rounded() / 1000),
         ]
         report["SecondsLeft"] =
-            total > 0 && read > 0 ? .int(Int((Double(max(0, total - read)) * seconds / Double(read)).rounded(.up))) : .null
+            total > 0 && read > 0
+            ? .int(Int((Double(max(0, total - read)) * seconds / Double(read)).rounded(.up))) : .null
         return .object(report)
     }
 }

@@ -14,7 +14,8 @@ struct TargetParts {
         let text = String(buffer: target)
         let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let segments = halves[0].split(separator: "/", omittingEmptySubsequences: true)
-        guard (5...7).contains(segments.count), segments[0].lowercased() == "workspaces", segments[2].lowercased() == "services"
+        guard (5...7).contains(segments.count), segments[0].lowercased() == "workspaces",
+            segments[2].lowercased() == "services"
         else {
             throw .notFound("WebServiceNotFound", "The path is not one of a web service.")
         }

@@ -107,7 +107,9 @@ struct ServeSettings: Sendable {
             (\.tableBytesMax, "batch-table-bytes-max", 1024...(64 << 30)), (\.jobDays, "batch-job-days", 1...36_500),
             (\.outputDays, "batch-output-days", 0...36_500),
         ]
-        for (field, key, range) in bounds { batch[keyPath: field] = try number(nil, key, range) ?? batch[keyPath: field] }
+        for (field, key, range) in bounds {
+            batch[keyPath: field] = try number(nil, key, range) ?? batch[keyPath: field]
+        }
     }
 
     private mutating func readPublicURL(_ item: String) throws {

@@ -51,7 +51,17 @@ struct Server {
         let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
-        let listeners = try await listen(group, workers, opened, slot, publisher.registry, batch, storage, addresses, logger)
+        let listeners = try await listen(
+            group,
+            workers,
+            opened,
+            slot,
+            publisher.registry,
+            batch,
+            storage,
+            addresses,
+            logger
+        )
         let portal = PortalDoor(
             opened: opened,
             publisher: publisher,
