@@ -240,8 +240,9 @@ package struct BlobReferences: Sendable {
         }
     }
 
-    /// Makes all outputs appear, or removes what was written of them: first those in other accounts, then those of our own store together with what `body` does, in
-    /// one transaction.
+    /// Makes all outputs appear, or removes what was written of them.
+    ///
+    /// Those in other accounts come first, then those of our own store together with what `body` does, in one transaction.
     ///
     /// - Parameter note: a word that a successor of the work finds at blobs in other accounts.
     package func commit(
