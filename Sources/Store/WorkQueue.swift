@@ -16,7 +16,7 @@ package protocol WorkQueue: Sendable {
     /// Puts a created item at the end of the queue.
     ///
     /// - Returns: the state before, so that who started it is known to be the first; nil for an unknown id.
-    func start(_ id: String, at time: Double) async throws -> WorkState?
+    func start(_ id: String) async throws -> WorkState?
 
     /// Takes an item: of the subject with the fewest running ones its first, of equal subjects that which waits longest.
     ///

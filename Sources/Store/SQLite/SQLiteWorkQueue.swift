@@ -91,7 +91,7 @@ package final class SQLiteWorkQueue: WorkQueue {
         }
     }
 
-    package func start(_ id: String, at time: Double) async throws -> WorkState? {
+    package func start(_ id: String) async throws -> WorkState? {
         try await file.write { db in
             let before = try SQLiteWorkQueue.state(db, id)
             if before == .created {

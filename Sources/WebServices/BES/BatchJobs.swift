@@ -91,7 +91,7 @@ package struct BatchJobs: Sendable {
                 )
             }
         }
-        let before = try await queue.start(id, at: now)
+        let before = try await queue.start(id)
         guard before == .created else { throw Self.cannotStart(before ?? .cancelled) }
         wake()
     }
