@@ -31,6 +31,41 @@ import Testing
     }
 }
 
+@Suite struct NumberTests {
+    private func double(_ text: String) -> Double? { CellText.double(Array(text.utf8)[...]) }
+    private func integer(_ text: String) -> Int64? { CellText.integer(Array(text.utf8)[...]) }
+
+    @Test func `decimals are read as the library reads them`() {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20_000 {
+            let digits = String(Int.random(in: 0..<1_000_000_000_000_000_000, using: &generator)).suffix(
+                .random(in: 1...18)
+            )
+            var text = String(digits)
+            text.insert(".", at: text.index(text.startIndex, offsetBy: .random(in: 0..<text.count)))
+            if Bool.random() { text = "-" + text }
+            #expect(double(text) == Double(text), "\(text)")
+        }
+        #expect(double("-0")?.sign == .minus)
+        #expect(
+            double("1.") == 1 && double(".5") == 0.5 && double("+2.5") == 2.5 && double(" 3 ") == 3
+                && double("1e3") == 1000
+        )
+        for text in ["", "-", ".", "1.2.3", "1-2", "--1", "0x10", "1,5", "e5"] {
+            #expect(double(text) == nil, "\(text)")
+        }
+    }
+
+    @Test(arguments: [
+        ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min), ("+7", 7), (" 12 ", 12), ("00042", 42),
+        ("9223372036854775808", nil), ("-9223372036854775809", nil), ("99999999999999999999", nil), ("1.0", nil),
+        ("-", nil), ("", nil),
+    ])
+    func `integers are read within their range`(_ text: String, _ value: Int64?) {
+        #expect(integer(text) == value)
+    }
+}
+
 @Suite struct DelimitedTests {
     private func read(_ text: String, _ format: TableFormat = .csv) throws -> DataTable {
         try DelimitedTable.read(Array(text.utf8), format: format)

@@ -49,13 +49,16 @@ package enum CellText {
         let isSigned = first == 0x2D || first == 0x2B
         let digits = isSigned ? text.dropFirst() : text
         guard !digits.isEmpty, digits.count <= 19, digits.allSatisfy({ $0 &- 0x30 < 10 }) else { return nil }
-        return Int64(String(decoding: text, as: UTF8.self))
+        // Nineteen digits fit into 64 bits without a sign.
+        let size = digits.reduce(UInt64(0)) { $0 * 10 + UInt64($1 - 0x30) }
+        return first == 0x2D ? Int64(exactly: -Int128(size)) : Int64(exactly: size)
     }
 
     /// A decimal number; `NaN` and infinities by .NET's words.
     package static func double(_ text: ArraySlice<UInt8>) -> Double? {
         let text = trimmed(text)
         guard let first = text.first, text.count <= 400 else { return nil }
+        if let value = shortDecimal(text) { return value }
         let string = String(decoding: text, as: UTF8.self)
         switch string.lowercased() {
         case "nan": return .nan
@@ -69,6 +72,33 @@ package enum CellText {
         }
         return Double(string.last == "." ? String(string.dropLast()) : string)
     }
+
+    /// A decimal of at most 15 digits without exponent, exactly as the library reads it: digits and power of ten are both exact
+    /// in binary then, so that one division rounds once.
+    private static func shortDecimal(_ text: ArraySlice<UInt8>) -> Double? {
+        var digits = 0
+        var fraction: Int?
+        var count = 0
+        for (place, byte) in text.enumerated() {
+            if byte &- 0x30 < 10 {
+                digits = digits * 10 + Int(byte - 0x30)
+                count += 1
+                fraction = fraction.map { $0 + 1 }
+                guard count <= 15 else { return nil }
+            } else if byte == 0x2E, fraction == nil {
+                fraction = 0
+            } else if place > 0 || byte != 0x2D && byte != 0x2B {
+                return nil
+            }
+        }
+        guard count > 0 else { return nil }
+        let value = Double(digits) / powers[fraction ?? 0]
+        return text.first == 0x2D ? -value : value
+    }
+
+    private static let powers: [Double] = [
+        1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ]
 
     package static func boolean(_ text: ArraySlice<UInt8>) -> Bool? {
         switch String(decoding: trimmed(text), as: UTF8.self).lowercased() {

@@ -38,15 +38,15 @@ package struct TableEncoder: Sendable {
     /// Rows of a table.
     package func rows(_ table: DataTable, _ range: Range<Int>) -> [UInt8] {
         if format == .arff { return arffRows(table, range) }
-        let parts = table.elements.map { Part($0, range, format.separator) }
+        let parts = table.elements.filter { $0.width > 0 }.map { PartWriter.make($0, range, format.separator) }
         let bytes = parts.reduce(2 * range.count) { $0 + $1.bytesMax }
         return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
             guard var place = buffer.baseAddress else { return }
             let start = place
             for row in range {
-                for (number, part) in parts.enumerated() {
-                    if number > 0, !part.isEmpty { Self.put(format.separator, &place) }
-                    part.write(row, &place)
+                for number in parts.indices {
+                    if number > 0 { Self.put(format.separator, &place) }
+                    parts[number].write(row, &place)
                 }
                 Self.put(0x0D, &place)
                 Self.put(0x0A, &place)
@@ -81,118 +81,134 @@ package struct TableEncoder: Sendable {
         }
         return output
     }
+}
 
-    /// One element of a table, and how many bytes its rows can have.
-    private struct Part {
-        enum Kind {
-            case text(StringValues, CellWriter)
-            /// What is neither text nor in need of quotes.
-            case plain(ColumnValues)
-            case categorical(CategoricalValues, CellWriter)
-            case sparse(SparseBlock, zeros: [UInt8])
-        }
+/// Writes one element of a table, row by row; a class, since copying an element's arrays for each row costs as much as writing it.
+private class PartWriter {
+    /// Bytes that the rows have at most, each with a separator before it.
+    let bytesMax: Int
 
-        let kind: Kind
-        let bytesMax: Int
-        let isEmpty: Bool
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
 
-        /// Digits and signs of the longest number, date or truth.
-        private static let plainBytesMax = 32
-        /// What a count takes beyond its first digit.
-        private static let countBytesMax = 10
+    func write(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {}
 
-        init(_ element: DataTable.Element, _ range: Range<Int>, _ separator: UInt8) {
-            let separators = range.count
-            isEmpty = element.width == 0
-            switch element {
-            case .column(let column):
-                switch column.values {
-                case .string(let texts):
-                    let writer = CellWriter(separator: separator, texts: texts.bytes)
-                    kind = .text(texts, writer)
-                    let bytes =
-                        range.isEmpty
-                        ? 0 : texts.range(range.upperBound - 1).upperBound - texts.range(range.lowerBound).lowerBound
-                    bytesMax = separators + bytes * (writer.needsLook ? 2 : 1) + 2 * range.count
-                case .categorical(let values):
-                    let longest = values.levels.reduce(0) { max($0, $1.utf8.count) }
-                    kind = .categorical(
-                        values,
-                        CellWriter(separator: separator, texts: Array(values.levels.joined().utf8))
-                    )
-                    bytesMax = separators + range.count * (2 * longest + 2)
-                default:
-                    kind = .plain(column.values)
-                    bytesMax = separators + range.count * Self.plainBytesMax
-                }
-            case .sparse(let block):
-                var zeros: [UInt8] = []
-                for number in 0..<block.width {
-                    if number > 0 { zeros.append(separator) }
-                    zeros.append(0x30)
-                }
-                kind = .sparse(block, zeros: zeros)
-                let pairs =
-                    range.isEmpty ? 0 : block.ends[range.upperBound - 1] - block.range(range.lowerBound).lowerBound
-                bytesMax = separators + range.count * zeros.count + pairs * Self.countBytesMax
+    static func make(_ element: DataTable.Element, _ range: Range<Int>, _ separator: UInt8) -> PartWriter {
+        switch element {
+        case .sparse(let block): return SparseWriter(block, range, separator)
+        case .column(let column):
+            switch column.values {
+            case .string(let texts): return TextWriter(texts, range, separator)
+            case .categorical(let values): return CategoricalWriter(values, range, separator)
+            default: return PlainWriter(column.values, range)
             }
         }
+    }
 
-        @inline(__always)
-        func write(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {
-            switch kind {
-            case .text(let texts, let writer):
-                if !texts.missing.isEmpty, texts.missing[row] { return }
-                let range = texts.range(row)
-                texts.bytes.withUnsafeBytes { writer.write(UnsafeRawBufferPointer(rebasing: $0[range]), &place) }
-            case .plain(let values):
-                var cell: [UInt8] = []
-                guard values.writeText(row, to: &cell) else { return }
-                place.initialize(from: cell, count: cell.count)
-                place += cell.count
-            case .categorical(let values, let writer):
-                guard var level = values[row] else { return }
-                level.withUTF8 { writer.write(UnsafeRawBufferPointer($0), &place) }
-            case .sparse(let block, let zeros): write(block, zeros, row, &place)
-            }
+    static func put(_ bytes: [UInt8], _ place: inout UnsafeMutablePointer<UInt8>) {
+        place.initialize(from: bytes, count: bytes.count)
+        place += bytes.count
+    }
+}
+
+private final class TextWriter: PartWriter {
+    private let texts: StringValues
+    private let writer: CellWriter
+
+    init(_ texts: StringValues, _ range: Range<Int>, _ separator: UInt8) {
+        self.texts = texts
+        writer = CellWriter(separator: separator, texts: texts.bytes)
+        let bytes =
+            range.isEmpty
+            ? 0 : texts.range(range.upperBound - 1).upperBound - texts.range(range.lowerBound).lowerBound
+        super.init(bytesMax: range.count * 3 + bytes * (writer.needsLook ? 2 : 1))
+    }
+
+    override func write(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {
+        if !texts.missing.isEmpty, texts.missing[row] { return }
+        let range = texts.range(row)
+        texts.bytes.withUnsafeBytes { writer.write(UnsafeRawBufferPointer(rebasing: $0[range]), &place) }
+    }
+}
+
+private final class CategoricalWriter: PartWriter {
+    private let values: CategoricalValues
+    private let writer: CellWriter
+
+    init(_ values: CategoricalValues, _ range: Range<Int>, _ separator: UInt8) {
+        self.values = values
+        writer = CellWriter(separator: separator, texts: Array(values.levels.joined().utf8))
+        let longest = values.levels.reduce(0) { max($0, $1.utf8.count) }
+        super.init(bytesMax: range.count * (2 * longest + 3))
+    }
+
+    override func write(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {
+        guard var level = values[row] else { return }
+        level.withUTF8 { writer.write(UnsafeRawBufferPointer($0), &place) }
+    }
+}
+
+/// Writes what is neither text nor in need of quotes.
+private final class PlainWriter: PartWriter {
+    /// Digits and signs of the longest number, date or truth, and a separator.
+    private static let cellBytesMax = 33
+
+    private let values: ColumnValues
+    private var cell: [UInt8] = []
+
+    init(_ values: ColumnValues, _ range: Range<Int>) {
+        self.values = values
+        super.init(bytesMax: range.count * Self.cellBytesMax)
+    }
+
+    override func write(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {
+        cell.removeAll(keepingCapacity: true)
+        if values.writeText(row, to: &cell) { Self.put(cell, &place) }
+    }
+}
+
+private final class SparseWriter: PartWriter {
+    /// What a count takes beyond its first digit.
+    private static let countBytesMax = 10
+
+    private let block: SparseBlock
+    private let separator: UInt8
+    private let zeros: [UInt8]
+    private var cell: [UInt8] = []
+
+    init(_ block: SparseBlock, _ range: Range<Int>, _ separator: UInt8) {
+        self.block = block
+        self.separator = separator
+        var zeros: [UInt8] = []
+        for number in 0..<block.width {
+            if number > 0 { zeros.append(separator) }
+            zeros.append(0x30)
         }
+        self.zeros = zeros
+        let pairs = range.isEmpty ? 0 : block.ends[range.upperBound - 1] - block.range(range.lowerBound).lowerBound
+        super.init(bytesMax: range.count * (zeros.count + 1) + pairs * Self.countBytesMax)
+    }
 
-        /// Zeros for all columns, then the counts that are not; where all have one digit nothing has to move.
-        @inline(__always)
-        private func write(
-            _ block: SparseBlock,
-            _ zeros: [UInt8],
-            _ row: Int,
-            _ place: inout UnsafeMutablePointer<UInt8>
-        ) {
-            let pairs = block.range(row)
-            var areDigits = block.kept.count == 1
-            for pair in pairs where UInt32(bitPattern: block.counts[pair]) > 9 { areDigits = false }
-            guard areDigits, let first = block.kept.first?.lowerBound else {
-                var isFirst = true
-                block.forEachCount(row) { count in
-                    if !isFirst { place = Self.separated(zeros, place) }
-                    isFirst = false
-                    var cell: [UInt8] = []
-                    CellText.write(Int64(count), to: &cell)
-                    place.initialize(from: cell, count: cell.count)
-                    place += cell.count
-                }
-                return
-            }
-            place.initialize(from: zeros, count: zeros.count)
-            for pair in pairs {
-                place[(Int(block.numbers[pair]) - first) * 2] = 0x30 + UInt8(truncatingIfNeeded: block.counts[pair])
-            }
-            place += zeros.count
+    /// Zeros for all columns, then the counts that are not; where all have one digit nothing has to move.
+    override func write(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {
+        let pairs = block.range(row)
+        var areDigits = block.kept.count == 1
+        for pair in pairs where UInt32(bitPattern: block.counts[pair]) > 9 { areDigits = false }
+        guard areDigits, let first = block.kept.first?.lowerBound else { return writeLong(row, &place) }
+        place.initialize(from: zeros, count: zeros.count)
+        for pair in pairs {
+            place[(Int(block.numbers[pair]) - first) * 2] = 0x30 + UInt8(truncatingIfNeeded: block.counts[pair])
         }
+        place += zeros.count
+    }
 
-        private static func separated(
-            _ zeros: [UInt8],
-            _ place: UnsafeMutablePointer<UInt8>
-        ) -> UnsafeMutablePointer<UInt8> {
-            place.initialize(to: zeros[1])
-            return place + 1
+    private func writeLong(_ row: Int, _ place: inout UnsafeMutablePointer<UInt8>) {
+        var isFirst = true
+        block.forEachCount(row) { count in
+            if !isFirst { TableEncoder.put(separator, &place) }
+            isFirst = false
+            cell.removeAll(keepingCapacity: true)
+            CellText.write(Int64(count), to: &cell)
+            Self.put(cell, &place)
         }
     }
 }
