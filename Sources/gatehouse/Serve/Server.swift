@@ -48,6 +48,7 @@ struct Server {
         )
         try await publisher.loadAll()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
+        for loop in group.makeIterator() { try await loop.submit { CallerLoad.watchCallingThread() }.get() }
         let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
