@@ -20,7 +20,7 @@ package final class BackgroundPace: Sendable {
     /// Each step that was not kept waiting shortens the rest by this part, since others come back within milliseconds.
     private static let decay: Int64 = 8
     /// The rest between two steps beside a busy data path: several times a step, so that cores are mostly free.
-    private static let restBesideCallers: Int64 = 5_000_000
+    private static let restBesideCallers: Int64 = 1_000_000
 
     /// How long to rest next, shared by all threads, in nanoseconds.
     private static let rest = Atomic<Int64>(0)
@@ -96,6 +96,8 @@ package enum CallerLoad {
         guard pthread_getcpuclockid(pthread_self(), &clock) == 0 else { return }
         state.withLock { $0.clocks.append(clock) }
     }
+
+    package static var isBusy: Bool { isBusy(at: BackgroundPace.time(CLOCK_MONOTONIC)) }
 
     fileprivate static func isBusy(at now: Int64) -> Bool {
         let due = nextLook.load(ordering: .relaxed)

@@ -83,8 +83,10 @@ private final class ChunkSource: Sendable {
     func chunks() throws(TableError) -> [TableChunk] {
         try input.withLock { state throws(TableError) in
             var chunks: [TableChunk] = []
+            // Beside callers the steps of a chunk are short, so that nobody who waits for a core waits long.
+            let bytesMax = CallerLoad.isBusy ? min(chunkBytes, BatchLimits.chunkBytesBesideCallers) : chunkBytes
             while chunks.count < Self.chunksMax,
-                let chunk = try state.input.next(bytesMax: chunkBytes, isLast: state.isLast)
+                let chunk = try state.input.next(bytesMax: bytesMax, isLast: state.isLast)
             {
                 chunks.append(chunk)
             }

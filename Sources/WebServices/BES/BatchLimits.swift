@@ -19,6 +19,8 @@ package struct BatchLimits: Sendable, Equatable {
     package static let requestBytesMax = 1 << 20
     /// Bytes of input that are scored in one go: a millisecond of work, in steps short enough for who waits for the core.
     static let chunkBytes = 128 << 10
+    /// The same while the data path is busy: steps of some fifty microseconds.
+    static let chunkBytesBesideCallers = 16 << 10
     /// Bytes of output that one chunk may become, by its width: a chunk is cut shorter for wide tables.
     static let outputBytes = 16 << 20
     /// Columns that a file may have: one row of them is two mebibytes at least.
