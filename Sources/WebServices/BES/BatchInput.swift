@@ -25,6 +25,7 @@ struct BatchInput {
             begin: { progress.add(total: $0) },
             take: { piece in
                 if progress.isStopped { throw CancellationError() }
+                progress.add(bytes: piece.readableBytes)
                 if let gunzip {
                     let bytes = Array(piece.readableBytesView)
                     var place = 0
@@ -37,7 +38,6 @@ struct BatchInput {
                 } else {
                     try await forward(source, { piece.withUnsafeReadableBytes(source.feed) }, take)
                 }
-                progress.add(bytes: piece.readableBytes)
             }
         )
         try gunzip?.finish()
