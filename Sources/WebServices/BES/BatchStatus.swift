@@ -24,7 +24,9 @@ struct BatchStatus {
             "StartTime": item.startedAt.map { .string(Self.time($0)) } ?? .null,
             "EndTime": item.endedAt.map { .string(Self.time($0)) } ?? .null,
         ]
-        let report = item.state == .running ? progress?.report ?? item.report : item.report
+        // Between its claim and its first row a job has no numbers of its own.
+        let kept = item.report.isNull && item.state == .running ? JobProgress().report : item.report
+        let report = item.state == .running ? progress?.report ?? kept : kept
         document["Progress"] = report
         if item.state == .finished, let skipped = report["RowsSkipped"]?.int, skipped > 0,
             let first = job.outputs.first,
