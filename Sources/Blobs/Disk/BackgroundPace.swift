@@ -76,7 +76,7 @@ package enum CallerLoad {
     /// Between two looks: long enough that a single call does not count as a burst of them.
     private static let interval: Int64 = 50_000_000
     /// Of one core, over all threads of the data path, as some thousand calls a second take; below it nobody waits for anybody.
-    private static let busyPart = 0.05
+    private static let busyPart = 0.12
     /// A pause between two bursts counts as busy.
     private static let lingering: Int64 = 200_000_000
 
