@@ -80,20 +80,22 @@ def memory_peak(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())[1]) / 1024
 
 
-def upload(guide, path, name):
+def reviews(guide, folder, options):
+    """Makes the CSV and uploads it; gives its path and rows."""
+    path = pathlib.Path(folder) / "reviews.csv"
+    rows = make_csv(path, options.megabytes)
     container = BlobServiceClient.from_connection_string(guide["storage"]["connectionString"]).get_container_client("guide")
     with open(path, "rb") as source:
-        container.upload_blob(name, source, overwrite=True, max_concurrency=2)
+        container.upload_blob(path.name, source, overwrite=True, max_concurrency=2)
+    return path, rows
 
 
 def throughput(server, guide, folder, options):
-    path = pathlib.Path(folder) / "reviews.csv"
-    rows = make_csv(path, options.megabytes)
+    path, rows = reviews(guide, folder, options)
     size = path.stat().st_size
     sample = pathlib.Path(folder) / "sample.csv"
     with open(path, "rb") as source, open(sample, "wb") as target:
         target.write(source.read(min(size, 100_000_000)).rsplit(b"\n", 1)[0] + b"\n")
-    upload(guide, path, "reviews.csv")
     jobs, pid = Jobs(server, guide), server.process.pid
     pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
     before, began = cpu_microseconds(pid), time.monotonic()
@@ -119,30 +121,33 @@ def throughput(server, guide, folder, options):
     print(f"{size / 1e6:.0f} MB, {rows} rows: {wall:.1f} s, {rows / wall:,.0f} rows/s, {cpu:.1f} s of CPU, peak of memory {peak:.0f} MiB")
     print(f"status answers while it runs: median {statistics.median(answers) * 1e3:.1f} ms, most {max(answers) * 1e3:.1f} ms")
     print(f"rows per second of CPU: Gatehouse {ours:,.0f}, pandas and scikit-learn {theirs:,.0f}: {ours / theirs:.1f} times")
-    return path
 
 
 def neighbours(server, guide, folder, options):
-    """p99 of scored calls through the gateway, alone and beside a job, in turns."""
-    load = Load(folder, 32, options.seconds)
+    """p99 of scored calls through the gateway, alone and beside a job, in turns, by how many connections there are."""
     jobs = Jobs(server, guide)
     url = server.urls["gateway"] + "/azureml-demo" + rrs_path(guide)
     headers = {"Ocp-Apim-Subscription-Key": guide["subscriptionKey"], "Authorization": "Bearer " + guide["apiKey"],
                "Content-Type": "application/json"}
-    load.wrk(url, headers, 1)
-    ratios = []
-    for _ in range(options.rounds):
-        alone = load.wrk(url, headers, options.seconds)
-        job = jobs.run("reviews.csv", "beside.csv")
-        time.sleep(0.3)
-        beside = load.wrk(url, headers, options.seconds)
-        running = jobs.call("GET", f"/{job}")["StatusCode"]
-        jobs.call("DELETE", f"/{job}")
-        ratios.append(beside["p99"] / alone["p99"])
-        print(f"gateway alone: {alone['rps'] if 'rps' in alone else alone['requests'] / alone['us'] * 1e6:,.0f} req/s, p99 {alone['p99']} µs; "
-              f"beside a job ({running}): {beside['requests'] / beside['us'] * 1e6:,.0f} req/s, p99 {beside['p99']} µs: {ratios[-1]:.2f}")
-        assert alone["errors"] == beside["errors"] == 0
-    print(f"p99 beside a job: {statistics.median(ratios):.2f} of alone (median)")
+    for connections in options.connections:
+        load = Load(folder, connections, options.seconds)
+        load.wrk(url, headers, 1)
+        ratios = []
+        for _ in range(options.rounds):
+            alone = load.wrk(url, headers, options.seconds)
+            job = jobs.run("reviews.csv", "beside.csv")
+            time.sleep(0.3)
+            begun = jobs.call("GET", f"/{job}")["Progress"]["Rows"]
+            beside = load.wrk(url, headers, options.seconds)
+            status = jobs.call("GET", f"/{job}")
+            jobs.call("DELETE", f"/{job}")
+            assert alone["errors"] == beside["errors"] == 0
+            ratios.append(beside["p99"] / alone["p99"])
+            rows = (status["Progress"]["Rows"] - begun) / options.seconds
+            print(f"{connections} connections alone: {alone['requests'] / alone['us'] * 1e6:,.0f} req/s, p99 {alone['p99']} µs; "
+                  f"beside a job ({status['StatusCode']}, {rows:,.0f} rows/s): {beside['requests'] / beside['us'] * 1e6:,.0f} req/s, "
+                  f"p99 {beside['p99']} µs: {ratios[-1]:.2f}")
+        print(f"{connections} connections: p99 beside a job {statistics.median(ratios):.2f} of alone (median of {len(ratios)})")
 
 
 def watch(server_url, base, headers, started, answers, stop):
@@ -210,6 +215,7 @@ def main():
     parse.add_argument("--megabytes", type=int, default=2000)
     parse.add_argument("--jobs", type=int, default=2000)
     parse.add_argument("--rounds", type=int, default=5, help="of the comparison of the gateway alone and beside a job")
+    parse.add_argument("--connections", type=int, nargs="+", default=[1, 4, 32], help="of that comparison, one after another")
     parse.add_argument("--seconds", type=int, default=3)
     parse.add_argument("--only", choices=["throughput", "neighbours", "many"], help="only this part")
     options = parse.parse_args()
@@ -217,11 +223,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="gatehouse-bes-") as folder:
         server = Server(folder).start()
         guide = server.demo()
-        if options.only != "many":
+        if options.only in (None, "throughput"):
             throughput(server, guide, folder, options)
-            if options.only != "throughput":
-                neighbours(server, guide, folder, options)
-        if options.only != "throughput":
+        if options.only == "neighbours":
+            reviews(guide, folder, options)
+        if options.only in (None, "neighbours"):
+            neighbours(server, guide, folder, options)
+        if options.only in (None, "many"):
             many(server, guide, options)
         assert server.stop() == 0
 

@@ -50,8 +50,11 @@ package final class BackgroundPace: Sendable {
         mark()
     }
 
-    /// Waits before work that is mostly waiting itself, where others were found to want the core.
-    static func wait() { sleep(rest.load(ordering: .relaxed)) }
+    /// Waits before or between steps that mostly wait for the disk, whose time says nothing about who wants the core.
+    static func wait() {
+        let found = rest.load(ordering: .relaxed)
+        sleep(CallerLoad.isBusy ? max(found, restBesideCallers) : found)
+    }
 
     private static func sleep(_ nanoseconds: Int64) {
         guard nanoseconds > 0 else { return }

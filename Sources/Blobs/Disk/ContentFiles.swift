@@ -25,6 +25,9 @@ package final class ContentFiles: Sendable {
     private static let threadCount = 64
     /// The same for bytes that only a job waits for: a few reads and writes go on at once.
     private static let backgroundThreadCount = 8
+    /// Bytes that a background thread reads or writes in one go: the kernel may not be interrupted while it copies them, and who
+    /// wants the core waits so long.
+    static let backgroundStepBytes = 64 << 10
 
     private let folder: String
     let files: any FileLayer
@@ -146,10 +149,12 @@ package final class ContentFiles: Sendable {
         _ range: Range<Int>,
         inBackground: Bool = false
     ) async throws(Failure) -> ByteBuffer {
-        try await onDisk(inBackground: inBackground) { () throws(Failure) in try self.readNow(content, range) }
+        try await onDisk(inBackground: inBackground) { () throws(Failure) in
+            try self.readNow(content, range, stepBytes: inBackground ? Self.backgroundStepBytes : .max)
+        }
     }
 
-    private func readNow(_ content: ContentRecord, _ range: Range<Int>) throws(Failure) -> ByteBuffer {
+    private func readNow(_ content: ContentRecord, _ range: Range<Int>, stepBytes: Int) throws(Failure) -> ByteBuffer {
         let size = BlockChecksums.blockBytes
         let first = range.lowerBound / size
         let start = first * size
@@ -165,10 +170,16 @@ package final class ContentFiles: Sendable {
                 defer { file.close() }
                 var count = 0
                 try buffer.withUnsafeMutableWritableBytes { raw throws(FileLayerError) in
-                    count = try file.read(
-                        into: UnsafeMutableRawBufferPointer(rebasing: raw[..<(end - start)]),
-                        at: start
-                    )
+                    while count < end - start {
+                        if count > 0 { BackgroundPace.wait() }
+                        let step = count..<(count + min(stepBytes, end - start - count))
+                        let read = try file.read(
+                            into: UnsafeMutableRawBufferPointer(rebasing: raw[step]),
+                            at: start + count
+                        )
+                        count += read
+                        if read < step.count { break }
+                    }
                 }
                 buffer.moveWriterIndex(forwardBy: count)
             } catch {

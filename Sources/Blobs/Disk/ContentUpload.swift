@@ -86,12 +86,14 @@ final class ContentUpload: Sendable {
                 draft.id = files.makeID()
                 draft.file = try files.create(draft.id)
             }
-            let room = Int(min(Int64(rest.count), ContentFiles.contentBytesMax - draft.length))
+            let step = isBackground ? min(rest.count, ContentFiles.backgroundStepBytes) : rest.count
+            let room = Int(min(Int64(step), ContentFiles.contentBytesMax - draft.length))
             let part = UnsafeRawBufferPointer(rebasing: rest.prefix(room))
             do throws(FileLayerError) { try draft.file?.append(part) } catch { throw .file(error) }
             draft.checksums.add(part)
             draft.length += Int64(room)
             rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(room))
+            if isBackground { BackgroundPace.wait() }
         }
     }
 
