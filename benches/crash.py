@@ -79,8 +79,6 @@ def main():
             for thread in threads:
                 thread.join()
             server.start()
-            lost = orphans(server.data)
-            assert not any(lost), f"round {turn}: orphans {lost}"
             guide = server.demo()
             jobs.verify(server, guide, turn, fetch)
             for client in clients:
@@ -100,8 +98,9 @@ def main():
                     time.sleep(0.02)
             total += len(acknowledged)
             ended += len(runs)
+            # Only now: jobs that were resumed have files that nothing names until they end, and what a kill left would still be there.
             lost = orphans(server.data)
-            assert not any(lost), f"round {turn}: orphans {lost} after the jobs"
+            assert not any(lost), f"round {turn}: orphans {lost}"
             blocks, unfinished = left_over(server.data)
             assert not [name for name in blocks if not name.startswith("client-")] and not unfinished, f"round {turn}: {blocks} {unfinished}"
         assert server.stop() == 0
