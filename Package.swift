@@ -40,12 +40,16 @@ let package = Package(
         .target(name: "DataTables", dependencies: ["CZlib"]),
         // CRC-32C and MD5 by instructions of the processor that Swift cannot name.
         .target(name: "CChecksum"),
+        // The language of policy expressions: syntax, binding, program. Knows no policies and no HTTP: `context` is handed in.
+        .target(name: "Expressions"),
         // Log handler that redacts secrets. Knows no store.
         .target(name: "Telemetry", dependencies: [logging]),
 
         // Workshops.
         // Strict HTTP/1.1 codec, connections and upstream pools of the data path. Knows no products and no policies.
         .target(name: "HTTPWire", dependencies: [nioCore, nioPosix]),
+        // Policy documents: reading, compiling, running. Knows no sockets and no store: effects are a protocol.
+        .target(name: "Policies", dependencies: ["Expressions"]),
         // The only room with SQL, and the secret box. Returns values, never rows.
         .target(
             name: "Store",
@@ -170,6 +174,8 @@ let package = Package(
             name: "WebServicesTests",
             dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]
         ),
+        .testTarget(name: "ExpressionsTests", dependencies: ["Expressions"]),
+        .testTarget(name: "PoliciesTests", dependencies: ["Policies", "Expressions"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "Store", "ResourceModel", crypto, logging, nioCore]),
         .testTarget(name: "BlobClientTests", dependencies: ["BlobClient", "ResourceModel"]),

@@ -1,0 +1,53 @@
+/// `forward-request`: sends the call to its backend.
+struct ForwardRequestPolicy: PolicyStep {
+    static let definition = PolicyDefinition("forward-request", sections: [.backend]) {
+        element, compiler, steps throws(PolicyDiagnostic) in
+        try compiler.only(
+            element,
+            attributes: [
+                "timeout", "follow-redirects", "buffer-request-body", "buffer-response", "fail-on-error-status-code",
+            ]
+        )
+        for name in ["follow-redirects", "buffer-request-body"] {
+            guard try !compiler.flag(element, name, default: false) else {
+                throw compiler.problem(
+                    "\"\(name)\" is not supported yet.",
+                    at: compiler.attribute(element, name)?.offset ?? element.offset
+                )
+            }
+        }
+        // Answers always go on as they come, whichever way it is set: nothing that a client can see depends on it.
+        _ = try compiler.flag(element, "buffer-response", default: true)
+        let timeout = try compiler.value(element, "timeout")
+        if case .constant = timeout { _ = try compiler.needNumber(element, "timeout", 1...86_400) }
+        let failsOnError = try compiler.flag(element, "fail-on-error-status-code", default: false)
+        steps.add(ForwardRequestPolicy(timeout: timeout, failsOnError: failsOnError))
+        if failsOnError { steps.add(StatusCheck()) }
+    }
+
+    /// Seconds.
+    let timeout: CompiledValue?
+    let failsOnError: Bool
+
+    /// Whether it does nothing but forward, by all defaults.
+    var isPlain: Bool { timeout == nil && !failsOnError }
+
+    func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
+        var options = ForwardOptions()
+        if let timeout {
+            let seconds = try timeout.int(call)
+            guard (1...86_400).contains(seconds) else { throw .evaluation("The timeout must be 1 to 86400 seconds.") }
+            options.timeout = Int64(seconds)
+        }
+        call.effects.forward(call, options)
+        return .wait
+    }
+
+    /// Makes an error of an answer of 400 to 599.
+    private struct StatusCheck: PolicyStep {
+        func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
+            guard let status = call.response?.status, (400..<600).contains(status) else { return .next }
+            throw .inside("BackendStatusFailure", "The backend answered with status \(status).")
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/// All policies, by their element names.
+package enum PolicyCatalogue {
+    private static let definitions: [String: PolicyDefinition] = Dictionary(
+        uniqueKeysWithValues: [
+            AuthenticationBasicPolicy.definition, CheckHeaderPolicy.definition, ChoosePolicy.definition,
+            ForwardRequestPolicy.definition, IPFilterPolicy.definition, IncludeFragmentPolicy.definition,
+            LimitConcurrencyPolicy.definition, RateLimitPolicy.definition, RateLimitByKeyPolicy.definition,
+            RetryPolicy.definition, ReturnResponsePolicy.definition, RewriteURIPolicy.definition,
+            SetBackendServicePolicy.definition, SetBodyPolicy.definition, SetHeaderPolicy.definition,
+            SetMethodPolicy.definition, SetQueryParameterPolicy.definition, SetStatusPolicy.definition,
+            SetVariablePolicy.definition,
+        ].map { ($0.name, $0) }
+    )
+
+    static func definition(_ name: String) -> PolicyDefinition? { definitions[name] }
+
+    /// The names of the policies that documents may use.
+    package static var names: [String] { definitions.keys.sorted() }
+
+    /// Known policies that are refused by name (contracts/api-management.md 3.2).
+    static let refused: Set<String> = [
+        "authentication-certificate", "authentication-managed-identity", "cache-lookup", "cache-lookup-value",
+        "cache-remove-value", "cache-store", "cache-store-value", "cors", "cross-domain", "emit-metric",
+        "find-and-replace", "get-authorization-context", "invoke-dapr-binding", "json-to-xml", "jsonp",
+        "log-to-eventhub", "mock-response", "proxy", "publish-to-dapr", "quota", "quota-by-key",
+        "redirect-content-urls", "send-one-way-request", "send-request", "trace", "validate-azure-ad-token",
+        "validate-client-certificate", "validate-content", "validate-headers", "validate-jwt",
+        "validate-odata-request", "validate-graphql-request", "validate-parameters", "validate-status-code", "wait",
+        "xml-to-json", "xsl-transform",
+    ]
+}

@@ -1,0 +1,101 @@
+/// A policy document that was read and compiled; immutable.
+package final class PolicyDocument: Sendable {
+    enum Part: Sendable {
+        case steps([PolicyInstruction])
+        /// `<base/>`: the parent scope's same section.
+        case base
+    }
+
+    package let scope: PolicyScope
+    /// A section that is not written is its parent's, as if it held `<base/>` alone; one that is empty is empty.
+    private let sections: [PolicySection: [Part]]
+
+    /// Reads and compiles a document.
+    ///
+    /// - Parameters:
+    ///   - isRaw: whether expressions stand as they are (`rawxml`), and not escaped (`xml`).
+    ///   - surroundings: the named values and fragments that the document may name.
+    /// - Throws: `PolicyDiagnostic` with the first thing that is wrong.
+    package init(
+        _ text: String,
+        isRaw: Bool,
+        scope: PolicyScope,
+        surroundings: PolicySurroundings
+    ) throws(PolicyDiagnostic) {
+        self.scope = scope
+        let source = try PolicyText(text) { surroundings.namedValue($0) }
+        let root = try PolicyParser.parse(source, isRaw: isRaw, root: "policies")
+        if let attribute = root.attributes.first {
+            throw source.diagnostic("<policies> has no attributes.", at: attribute.offset)
+        }
+        var sections: [PolicySection: [Part]] = [:]
+        for element in root.children {
+            guard let section = PolicySection(rawValue: element.name) else {
+                throw source.diagnostic(
+                    "<policies> may hold inbound, backend, outbound and on-error; policies stand inside them.",
+                    at: element.offset
+                )
+            }
+            guard sections[section] == nil else {
+                throw source.diagnostic("The section <\(section.rawValue)> stands twice.", at: element.offset)
+            }
+            var compiler = PolicyCompiler(source: source, scope: scope, section: section, surroundings: surroundings)
+            sections[section] = try compiler.section(element)
+        }
+        self.sections = sections
+    }
+
+    func instructions(_ section: PolicySection, base: [PolicyInstruction]) -> [PolicyInstruction] {
+        guard let parts = sections[section] else { return base }
+        var result: [PolicyInstruction] = []
+        for part in parts {
+            switch part {
+            case .steps(let steps): result += steps
+            case .base: result += base
+            }
+        }
+        return result
+    }
+
+    /// Checks a fragment by itself; policies that the section of its user does not allow are found there.
+    package static func checkFragment(
+        _ text: String,
+        isRaw: Bool,
+        surroundings: PolicySurroundings
+    ) throws(PolicyDiagnostic) {
+        let source = try PolicyText(text) { surroundings.namedValue($0) }
+        let root = try PolicyParser.parse(source, isRaw: isRaw, root: "fragment")
+        var compiler = PolicyCompiler(source: source, scope: .operation, section: nil, surroundings: surroundings)
+        _ = try compiler.policies(root.children, below: "")
+    }
+
+    /// The display names of the named values that a text refers to, each once.
+    package static func namedValues(in text: String) -> [String] { PolicyText.namedValues(in: text) }
+}
+
+/// What a document may refer to.
+package struct PolicySurroundings: Sendable {
+    /// A fragment's text, with its format.
+    package struct Fragment: Sendable {
+        package let text: String
+        package let isRaw: Bool
+
+        package init(text: String, isRaw: Bool) {
+            self.text = text
+            self.isRaw = isRaw
+        }
+    }
+
+    /// By display name.
+    private let namedValues: [String: String]
+    /// By id in lower case.
+    private let fragments: [String: Fragment]
+
+    package init(namedValues: [String: String] = [:], fragments: [String: Fragment] = [:]) {
+        self.namedValues = namedValues
+        self.fragments = fragments
+    }
+
+    func namedValue(_ name: String) -> String? { namedValues[name] }
+    func fragment(_ id: String) -> Fragment? { fragments[id.lowercased()] }
+}

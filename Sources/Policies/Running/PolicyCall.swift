@@ -1,0 +1,210 @@
+import Expressions
+
+/// One call on its way through a program: the state that its steps read and change; used on one event loop.
+package final class PolicyCall {
+    /// Steps of one call, jumps of `retry` included: a program that goes in circles ends.
+    private static let stepsMax = 100_000
+
+    package let facts: PolicyFacts
+    package var request: PolicyRequest
+    package var response: PolicyResponse?
+    package private(set) var lastError: LastError?
+    /// Names the call in logs and answers.
+    package let requestID: String
+    /// What comes of the backend's answer goes here, once, when the program has ended.
+    private let completion: (PolicyCall) -> Void
+    let effects: any PolicyEffects
+    var variables: [String: ExpressionValue] = [:]
+    /// Keys of `limit-concurrency` that this call holds.
+    var permits: [String] = []
+    /// Fields that go out with whatever answer the call gets.
+    var answerFields: [(name: String, value: String)] = []
+    /// What is counted once the answer is known.
+    var afterAnswer: [(PolicyCall) -> Void] = []
+    /// Attempts of each `retry`, by its place.
+    var attempts: [Int: Int] = [:]
+
+    private let program: PolicyProgram
+    private var section = PolicySection.inbound
+    private var place = 0
+    private var steps = 0
+    private var isRunning = false
+    private var isEnded = false
+    /// What a wait came back with before its step had returned.
+    private var isResumed = false
+
+    package init(
+        program: PolicyProgram,
+        facts: PolicyFacts,
+        source: any RequestSource,
+        requestID: String,
+        effects: any PolicyEffects,
+        completion: @escaping (PolicyCall) -> Void
+    ) {
+        self.program = program
+        self.facts = facts
+        self.requestID = requestID
+        self.effects = effects
+        self.completion = completion
+        request = PolicyRequest(source: source)
+    }
+
+    /// Where the running step stands in its section; names `retry` loops.
+    var currentPlace: Int { place }
+
+    package func start() { run() }
+
+    /// Runs on-error for a call that was refused before its policies began, as by its key.
+    package func fail(_ failure: PolicyFailure) {
+        take(failure, nil)
+        run()
+    }
+
+    /// Goes on after a wait.
+    package func resume() {
+        guard !isEnded else { return }
+        guard !isRunning else {
+            isResumed = true
+            return
+        }
+        place += 1
+        run()
+    }
+
+    /// The backend answered, or did not.
+    package func forwarded(_ result: Result<PolicyResponse, PolicyFailure>) {
+        guard !isEnded else { return }
+        switch result {
+        case .success(let response):
+            self.response = response
+            resume()
+        case .failure(let failure):
+            let instruction = program.steps(section)[place]
+            take(failure, instruction)
+            if !isRunning { run() } else { isResumed = true }
+        }
+    }
+
+    /// The caller has gone: nothing more happens.
+    package func cancel() {
+        isEnded = true
+        releasePermits()
+    }
+
+    // MARK: - Inside
+
+    private func run() {
+        guard !isRunning, !isEnded else { return }
+        isRunning = true
+        defer { isRunning = false }
+        while true {
+            let steps = program.steps(section)
+            guard place < steps.count else {
+                guard advance() else { return end() }
+                continue
+            }
+            let instruction = steps[place]
+            self.steps += 1
+            do throws(PolicyFailure) {
+                guard self.steps <= PolicyCall.stepsMax else {
+                    throw .inside("PolicyLimitExceeded", "The policies take more than \(PolicyCall.stepsMax) steps.")
+                }
+                let sectionBefore = section
+                isResumed = false
+                switch try instruction.step.run(self) {
+                case .next: place += 1
+                case .jump(let count): place += count
+                case .finish: return end()
+                case .wait:
+                    guard isResumed else { return }
+                    // A failure moved the call to on-error meanwhile.
+                    if section == sectionBefore { place += 1 }
+                }
+            } catch {
+                take(error, instruction)
+            }
+        }
+    }
+
+    /// The next section; false after the last one.
+    private func advance() -> Bool {
+        place = 0
+        switch section {
+        case .inbound: section = .backend
+        case .backend:
+            section = .outbound
+            // Nothing was forwarded: an empty answer goes out.
+            if response == nil { response = PolicyResponse(status: 200) }
+        case .outbound, .onError: return false
+        }
+        return true
+    }
+
+    private func take(_ failure: PolicyFailure, _ instruction: PolicyInstruction?) {
+        releasePermits()
+        lastError = LastError(
+            source: failure.source ?? instruction?.policy ?? "gateway",
+            reason: failure.reason,
+            message: failure.detail,
+            scope: instruction?.scope.rawValue,
+            section: instruction == nil ? nil : section.rawValue,
+            path: instruction?.path,
+            policyID: instruction?.policyID
+        )
+        var answer = PolicyResponse(
+            status: failure.status,
+            body: .bytes(Array(FailureText.body(failure, requestID: requestID).utf8))
+        )
+        answer.headers.set("Content-Type", ["application/json"])
+        for field in failure.fields { answer.headers.set(field.name, [field.value]) }
+        response = answer
+        guard section != .onError else {
+            // An error in on-error ends the call with the answer of that error.
+            place = Int.max / 2
+            return
+        }
+        section = .onError
+        place = 0
+    }
+
+    private func end() {
+        guard !isEnded else { return }
+        isEnded = true
+        releasePermits()
+        for field in answerFields { response?.headers.set(field.name, [field.value]) }
+        for count in afterAnswer { count(self) }
+        completion(self)
+    }
+
+    private func releasePermits() {
+        for key in permits { effects.release(key) }
+        permits = []
+    }
+}
+
+/// The contract's bodies, to the letter (contracts/api-management.md 2.1).
+enum FailureText {
+    static func body(_ failure: PolicyFailure, requestID: String) -> String {
+        let head = "{ \"statusCode\": \(failure.status), \"message\": \"\(escaped(failure.message))\""
+        guard failure.status == 500, failure.message == "Internal server error" else { return head + " }" }
+        return head + ", \"activityId\": \"\(requestID)\" }"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,63 @@
+/// A sliding window of calls.
+package struct RateWindow: Sendable {
+    /// Names the counter; counters of different policies have different names.
+    package let key: String
+    package let calls: Int
+    /// Seconds.
+    package let period: Int
+
+    package init(key: String, calls: Int, period: Int) {
+        self.key = key
+        self.calls = calls
+        self.period = period
+    }
+}
+
+/// What a window said to a call.
+package struct RateVerdict: Sendable {
+    package let isAllowed: Bool
+    /// Calls that are left in the window after this one.
+    package let remaining: Int
+    /// Whole seconds until the window has room again; 0 where it has.
+    package let retryAfter: Int
+
+    package init(isAllowed: Bool, remaining: Int, retryAfter: Int) {
+        self.isAllowed = isAllowed
+        self.remaining = remaining
+        self.retryAfter = retryAfter
+    }
+}
+
+/// What a backend is asked for by `forward-request`.
+package struct ForwardOptions: Sendable {
+    /// Seconds without an answer.
+    package var timeout: Int64?
+
+    package init() {}
+}
+
+/// What policies do to the world, given by the gateway; one instance an event loop, called on it only.
+package protocol PolicyEffects: AnyObject {
+    /// The name of the service that this installation is.
+    var serviceName: String { get }
+
+    /// The usual word of a status.
+    func reason(_ status: Int) -> String
+
+    /// Counts a call in a window if there is room.
+    ///
+    /// - Parameter increment: 0 asks without counting.
+    func take(_ window: RateWindow, increment: Int) -> RateVerdict
+
+    /// Takes one of the places of a key.
+    ///
+    /// - Returns: whether there was one; it must be given back by `release`.
+    func acquire(_ key: String, max: Int) -> Bool
+    func release(_ key: String)
+
+    /// Sends the call's request on; `PolicyCall.forwarded` is called once, perhaps before this returns.
+    func forward(_ call: PolicyCall, _ options: ForwardOptions)
+
+    /// Goes on with the call after some milliseconds, by `PolicyCall.resume`.
+    func wait(_ milliseconds: Int64, _ call: PolicyCall)
+}

@@ -1,0 +1,110 @@
+/// Where the fields of a message that came over the wire stand; read only when a policy asks.
+package protocol HeaderSource: AnyObject {
+    /// All values of a name in lower case, in their order.
+    func values(_ lowercasedName: String) -> [String]
+}
+
+/// A request as it came, read only when a policy asks.
+package protocol RequestSource: HeaderSource {
+    var method: String { get }
+    var scheme: String { get }
+    /// What the caller wrote as host, without port.
+    var host: String { get }
+    var port: Int { get }
+    /// From its first slash on, not decoded.
+    var path: String { get }
+    /// What follows the API's own path, from its slash on, not decoded.
+    var operationPath: String { get }
+    /// Without the question mark, not decoded; empty where there is none.
+    var query: String { get }
+    /// The address of the peer.
+    var clientAddress: String { get }
+    /// What the operation's template matched, by name.
+    var matchedParameters: [(name: String, value: String)] { get }
+    /// The names of query parameters that the operation's template names, in lower case.
+    var templateQueryNames: Set<String> { get }
+    /// The key that the caller presented.
+    var subscriptionKey: String? { get }
+}
+
+/// The edits of a message's fields: names with what stands for them; everything else goes on as it came.
+package struct HeaderEdits {
+    package struct Edit {
+        /// As the policy wrote it.
+        package let name: String
+        package let lowercasedName: String
+        /// None where the field is taken out.
+        package let values: [String]
+    }
+
+    package private(set) var edits: [Edit] = []
+
+    package init() {}
+
+    package func edit(_ lowercasedName: String) -> Edit? { edits.first { $0.lowercasedName == lowercasedName } }
+
+    package mutating func set(_ name: String, _ values: [String]) {
+        let lowercased = name.lowercased()
+        edits.removeAll { $0.lowercasedName == lowercased }
+        edits.append(Edit(name: name, lowercasedName: lowercased, values: values))
+    }
+}
+
+/// The request on its way to the backend.
+package struct PolicyRequest {
+    package enum Body {
+        case original
+        case replaced([UInt8])
+    }
+
+    package let source: any RequestSource
+    package var headers = HeaderEdits()
+    /// nil while it is the caller's.
+    package var method: String?
+    /// What follows the backend's own path; nil while it is the caller's.
+    package var path: String?
+    /// Without the question mark; nil while it is the caller's.
+    package var query: String?
+    /// An absolute URL in the place of the API's service URL.
+    package var backendURL: String?
+    package var body = Body.original
+
+    package init(source: any RequestSource) { self.source = source }
+
+    package var currentPath: String { path ?? source.operationPath }
+    package var currentQuery: String { query ?? source.query }
+
+    package func values(_ name: String) -> [String] {
+        let lowercased = name.lowercased()
+        return headers.edit(lowercased)?.values ?? source.values(lowercased)
+    }
+}
+
+/// The answer on its way to the caller: a backend's, or one that a policy made.
+package struct PolicyResponse {
+    package enum Body {
+        /// The backend's, as it comes.
+        case streamed
+        case bytes([UInt8])
+    }
+
+    package var status: Int
+    /// nil for the usual word of the status.
+    package var reason: String?
+    /// The backend's fields; nil where a policy made the answer.
+    package let source: (any HeaderSource)?
+    package var headers = HeaderEdits()
+    package var body: Body
+
+    package init(status: Int, reason: String? = nil, source: (any HeaderSource)? = nil, body: Body = .bytes([])) {
+        self.status = status
+        self.reason = reason
+        self.source = source
+        self.body = body
+    }
+
+    package func values(_ name: String) -> [String] {
+        let lowercased = name.lowercased()
+        return headers.edit(lowercased)?.values ?? source?.values(lowercased) ?? []
+    }
+}

@@ -1,0 +1,73 @@
+/// The four parts of a policy document.
+package enum PolicySection: String, Sendable, CaseIterable {
+    case inbound, backend, outbound
+    case onError = "on-error"
+}
+
+/// Where a document stands.
+package enum PolicyScope: String, Sendable, CaseIterable {
+    case global, product, api, operation
+}
+
+/// What a step does next.
+enum PolicyFlow {
+    case next
+    /// Goes on so many steps further, or back; 1 is the next one.
+    case jump(Int)
+    /// The call goes on later.
+    case wait
+    /// The answer is made: the rest of all sections is skipped.
+    case finish
+}
+
+/// One step of a program; immutable, shared by all calls.
+protocol PolicyStep: Sendable {
+    func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow
+}
+
+/// A step with what errors and traces say of it.
+struct PolicyInstruction: Sendable {
+    let step: any PolicyStep
+    /// The policy's element name.
+    let policy: String
+    let policyID: String?
+    let scope: PolicyScope
+    /// As `choose[1]/when[2]/set-header[1]`.
+    let path: String
+}
+
+/// The policies of an operation, all scopes put together: steps one after another.
+package final class PolicyProgram: Sendable {
+    private let inbound: [PolicyInstruction]
+    private let backend: [PolicyInstruction]
+    private let outbound: [PolicyInstruction]
+    private let onError: [PolicyInstruction]
+
+    /// Puts documents together from the widest scope to the narrowest; a scope without a document passes its parent on.
+    package init(_ documents: [PolicyDocument]) {
+        func steps(_ section: PolicySection) -> [PolicyInstruction] {
+            var result: [PolicyInstruction] = []
+            for document in documents { result = document.instructions(section, base: result) }
+            return result
+        }
+        inbound = steps(.inbound)
+        backend = steps(.backend)
+        outbound = steps(.outbound)
+        onError = steps(.onError)
+    }
+
+    /// Whether a call may be forwarded as it came, as if there were no policy at all.
+    package var onlyForwards: Bool {
+        inbound.isEmpty && outbound.isEmpty && onError.isEmpty && backend.count == 1
+            && (backend[0].step as? ForwardRequestPolicy)?.isPlain == true
+    }
+
+    func steps(_ section: PolicySection) -> [PolicyInstruction] {
+        switch section {
+        case .inbound: inbound
+        case .backend: backend
+        case .outbound: outbound
+        case .onError: onError
+        }
+    }
+}

@@ -1,0 +1,78 @@
+/// The parameters of a query in their order, each with the text that it was written as.
+struct QueryList {
+    struct Item {
+        let name: String
+        let value: String
+        /// As it stands in the query, encoded.
+        let text: String
+    }
+
+    private(set) var items: [Item]
+
+    init(_ query: String) {
+        items = query.split(separator: "&", omittingEmptySubsequences: true).map { piece in
+            let parts = piece.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return Item(
+                name: PercentText.decoded(String(parts[0]), plusIsBlank: true),
+                value: parts.count > 1 ? PercentText.decoded(String(parts[1]), plusIsBlank: true) : "",
+                text: String(piece)
+            )
+        }
+    }
+
+    func values(_ name: String) -> [String] {
+        let wanted = name.lowercased()
+        return items.filter { $0.name.lowercased() == wanted }.map(\.value)
+    }
+
+    mutating func remove(_ name: String) {
+        let wanted = name.lowercased()
+        items.removeAll { $0.name.lowercased() == wanted }
+    }
+
+    mutating func append(_ name: String, _ value: String) {
+        let text = "\(PercentText.encoded(name))=\(PercentText.encoded(value))"
+        items.append(Item(name: name, value: value, text: text))
+    }
+
+    var text: String { items.map(\.text).joined(separator: "&") }
+}
+
+/// Percent encoding of single words of a URL.
+package enum PercentText {
+    /// Bytes that are not UTF-8 become replacement characters.
+    package static func decoded(_ text: String, plusIsBlank: Bool = false) -> String {
+        guard text.utf8.contains(where: { $0 == 0x25 || $0 == 0x2B }) else { return text }
+        let bytes = Array(text.utf8)
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var place = 0
+        while place < bytes.count {
+            if bytes[place] == 0x25, place + 2 < bytes.count,
+                let byte = UInt8(String(decoding: bytes[(place + 1)...(place + 2)], as: UTF8.self), radix: 16)
+            {
+                result.append(byte)
+                place += 3
+            } else {
+                result.append(bytes[place] == 0x2B && plusIsBlank ? 0x20 : bytes[place])
+                place += 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// All but RFC 3986's unreserved characters is escaped.
+    package static func encoded(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += digits.count == 1 ? "%0" + digits : "%" + digits
+            }
+        }
+        return result
+    }
+}
