@@ -88,10 +88,13 @@ let package = Package(
         // Control plane of the gateway: declared resource types over one generic resource service.
         .target(
             name: "Management",
-            dependencies: ["ResourceModel", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto]
+            dependencies: ["ResourceModel", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto]
         ),
         // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.
-        .target(name: "Gateway", dependencies: ["ResourceModel", "HTTPWire", nioCore, nioPosix, crypto, logging]),
+        .target(
+            name: "Gateway",
+            dependencies: ["ResourceModel", "HTTPWire", "Policies", nioCore, nioPosix, crypto, logging]
+        ),
         // Workspaces, datasets, experiments, runs, publishing. Knows no requests being scored: it enqueues.
         .target(
             name: "Studio",
@@ -127,7 +130,7 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "ResourceModel", "Telemetry", "HTTPWire", "Store", "BlobClient", "HTTPServing", "StudioModules",
+                "ResourceModel", "Telemetry", "HTTPWire", "Policies", "Store", "BlobClient", "HTTPServing", "StudioModules",
                 "Blobs",
                 "Management",
                 "Gateway", "Studio", "WebServices", "Commands", nioCore, nioPosix, hummingbird, httpTypes, logging,
@@ -169,7 +172,7 @@ let package = Package(
         .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "ResourceModel"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Policies", "ResourceModel"]),
         .testTarget(
             name: "WebServicesTests",
             dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]

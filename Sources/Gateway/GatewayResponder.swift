@@ -1,26 +1,31 @@
 package import HTTPWire
 package import Logging
 package import NIOCore
+import Policies
 
-/// Answers requests of the gateway door on one event loop: route, key, then the local service or the upstream.
+/// Answers requests of the gateway door on one event loop: route, key, policies, then the local service or the upstream.
 package final class GatewayResponder: WireResponder {
     private let slot: SnapshotSlot
     private let local: any LocalBackend
     private let pool: UpstreamPool
     private let answers: GatewayAnswers
+    private let surroundings: ExchangeSurroundings
     /// The keyed hash of a raw key.
     private let hashKey: (UnsafeRawBufferPointer) -> [UInt8]
-    private let logger: Logger
     private var snapshot = GatewaySnapshot.empty
     private var generation = 0
     private var verified = VerifiedKeys()
     /// Request lines that were routed under this snapshot.
     private var matched = VerifiedKeys()
+    /// What runs on error where no API was found, under this snapshot.
+    private var unmatchedProgram: PolicyProgram?
 
     package init(
         wire: WireLoop,
         slot: SnapshotSlot,
         local: any LocalBackend,
+        counters: LimitCounters,
+        serviceName: String,
         publicURL: @escaping () -> String,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8],
         logger: Logger
@@ -28,28 +33,40 @@ package final class GatewayResponder: WireResponder {
         self.slot = slot
         self.local = local
         self.hashKey = hashKey
-        self.logger = logger
         pool = UpstreamPool(wire: wire)
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
+        surroundings = ExchangeSurroundings(
+            wire: wire,
+            pool: pool,
+            local: local,
+            answers: answers,
+            counters: counters,
+            serviceName: serviceName,
+            logger: logger
+        )
     }
 
+    /// What a request line means under a snapshot.
     private final class RouteMatch {
         let api: APIRoute
+        let entry: OperationTable.Entry
         /// How much of the path is the API's.
         let offset: Int
+        /// By the product that a call came in by; empty for none. Made when first asked for.
+        var programs: [String: PolicyProgram?] = [:]
 
-        init(api: APIRoute, offset: Int) {
+        init(api: APIRoute, entry: OperationTable.Entry, offset: Int) {
             self.api = api
+            self.entry = entry
             self.offset = offset
         }
     }
 
     private enum Decision {
         case notFound
-        case missingKey(APIRoute)
-        case invalidKey(APIRoute)
-        /// - Parameter offset: where in the target the operation's path begins.
-        case call(APIRoute, offset: Int)
+        case unauthorized(RouteMatch, isKeyMissing: Bool)
+        /// - Parameter product: by which the call came in.
+        case call(RouteMatch, SubscriptionEntry?, product: String?)
     }
 
     // MARK: - WireResponder
@@ -58,21 +75,32 @@ package final class GatewayResponder: WireResponder {
         if slot.refresh(&snapshot, &generation) {
             verified.removeAll()
             matched.removeAll()
+            unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
         }
         switch decide(connection) {
-        case .notFound: return answer(answers.notFound(connection), connection)
-        case .missingKey(let api):
-            return answer(answers.unauthorized(api, isKeyMissing: true, connection), connection)
-        case .invalidKey(let api):
-            return answer(answers.unauthorized(api, isKeyMissing: false, connection), connection)
-        case .call(let api, let offset):
+        case .notFound: return refuseUnmatched(connection)
+        case .unauthorized(let match, let isKeyMissing):
+            if let program = program(match, nil), program.hasErrorPolicies {
+                let setup = setup(match, nil, nil, connection)
+                return exchange(connection).refuse(
+                    answers.unauthorizedFailure(match.api, isKeyMissing: isKeyMissing),
+                    program,
+                    setup,
+                    connection
+                )
+            }
+            return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
+        case .call(let match, let subscription, let product):
             let exchange = exchange(connection)
-            switch api.backend {
+            if let program = program(match, product) {
+                return exchange.begin(program, setup(match, subscription, product, connection), connection)
+            }
+            switch match.api.backend {
             case .local(let prefix):
-                exchange.beginLocal(local, connection, api: api, prefix: prefix, targetOffset: offset)
+                exchange.beginLocal(connection, api: match.api, prefix: prefix, targetOffset: match.offset)
                 return .collect(bytesMax: local.bodyBytesMax)
             case .http(let address, let prefix):
-                exchange.beginForward(address, connection, prefix: prefix, targetOffset: offset)
+                exchange.beginForward(address, connection, prefix: prefix, targetOffset: match.offset)
                 return .stream
             case .unsupported(let reason):
                 exchange.refuse(connection, reason: reason)
@@ -108,55 +136,121 @@ package final class GatewayResponder: WireResponder {
     private func exchange(_ connection: DownstreamConnection) -> GatewayExchange {
         // Only this method sets it; a checked cast costs as much as the route.
         if let exchange = connection.exchange { return unsafeDowncast(exchange, to: GatewayExchange.self) }
-        let exchange = GatewayExchange(pool: pool, answers: answers, logger: logger)
+        let exchange = GatewayExchange(surroundings)
         connection.exchange = exchange
         return exchange
     }
+
+    // MARK: - Policies
+
+    private func program(_ match: RouteMatch, _ product: String?) -> PolicyProgram? {
+        if let known = match.programs[product ?? ""] { return known }
+        let program = snapshot.policies.program(api: match.api.id, operation: match.entry.id, product: product)
+        match.programs[product ?? ""] = .some(program)
+        return program
+    }
+
+    private func setup(
+        _ match: RouteMatch,
+        _ subscription: SubscriptionEntry?,
+        _ product: String?,
+        _ connection: DownstreamConnection
+    ) -> PolicySetup {
+        PolicySetup(
+            api: match.api,
+            offset: match.offset,
+            facts: PolicyFacts(
+                api: match.api.facts,
+                operation: match.entry.facts,
+                product: product.flatMap { snapshot.products[$0] },
+                subscription: subscription?.facts,
+                user: subscription?.owner.flatMap { snapshot.users[$0] }
+            ),
+            source: WireRequestSource(
+                connection,
+                entry: match.entry,
+                offset: match.offset,
+                subscriptionKey: subscription == nil ? nil : key(match.api, connection)
+            )
+        )
+    }
+
+    private func key(_ api: APIRoute, _ connection: DownstreamConnection) -> String? {
+        connection.head.withUnsafeReadableBytes { head in
+            keyBytes(api, connection.parser, head).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    private func refuseUnmatched(_ connection: DownstreamConnection) -> BodyPlan {
+        guard let unmatchedProgram, unmatchedProgram.hasErrorPolicies else {
+            return answer(answers.notFound(connection), connection)
+        }
+        let nothing = PolicyFacts.API(id: "", name: "", path: "")
+        let setup = PolicySetup(
+            api: nil,
+            offset: 0,
+            facts: PolicyFacts(api: nothing, operation: nil, product: nil, subscription: nil, user: nil),
+            source: WireRequestSource(connection, entry: nil, offset: 0, subscriptionKey: nil)
+        )
+        return exchange(connection).refuse(answers.notFoundFailure, unmatchedProgram, setup, connection)
+    }
+
+    // MARK: - Route and key
 
     private func decide(_ connection: DownstreamConnection) -> Decision {
         connection.head.withUnsafeReadableBytes { head in
             let parser = connection.parser
             // Method and target stand side by side, so that one look-up finds the operation of a known request line.
             let line = UnsafeRawBufferPointer(rebasing: head[..<parser.target.upperBound])
-            let queryStart = min(parser.pathEnd + 1, parser.target.upperBound)
-            let query = UnsafeRawBufferPointer(rebasing: head[queryStart..<parser.target.upperBound])
             if let known = matched.find(line) {
-                let known = unsafeDowncast(known, to: RouteMatch.self)
-                return authorize(known.api, parser, head, query, offset: known.offset)
+                return authorize(unsafeDowncast(known, to: RouteMatch.self), parser, head)
             }
             let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
             let method = UnsafeRawBufferPointer(rebasing: head[parser.method])
             guard let (api, length) = snapshot.routes.find(path), api.takesHTTP else { return .notFound }
             let rest = UnsafeRawBufferPointer(rebasing: path[length...])
-            guard api.operations.match(method: method, path: rest, query: query) != nil else { return .notFound }
-            matched.insert(line, RouteMatch(api: api, offset: length))
-            return authorize(api, parser, head, query, offset: length)
+            guard let entry = api.operations.match(method: method, path: rest, query: query(parser, head)) else {
+                return .notFound
+            }
+            let match = RouteMatch(api: api, entry: entry, offset: length)
+            matched.insert(line, match)
+            return authorize(match, parser, head)
         }
     }
 
-    /// The decision table of contracts/api-management.md 1.7: the field first, the query only where there is no field.
-    private func authorize(
+    private func query(_ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        let start = min(parser.pathEnd + 1, parser.target.upperBound)
+        return UnsafeRawBufferPointer(rebasing: head[start..<parser.target.upperBound])
+    }
+
+    /// The key that a call presents: the field first, the query only where there is no field.
+    private func keyBytes(
         _ api: APIRoute,
         _ parser: HeadParser,
-        _ head: UnsafeRawBufferPointer,
-        _ query: UnsafeRawBufferPointer,
-        offset: Int
-    ) -> Decision {
-        var key = parser.value(lowercased: api.keyHeader, in: head)
-        if key == nil {
-            QueryText.forEach(query) { name, value in
-                if key == nil, name.elementsEqual(api.keyQuery) { key = value }
-            }
+        _ head: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        if let key = parser.value(lowercased: api.keyHeader, in: head) { return key }
+        var key: UnsafeRawBufferPointer?
+        QueryText.forEach(query(parser, head)) { name, value in
+            if key == nil, name.elementsEqual(api.keyQuery) { key = value }
         }
-        guard let key, !key.isEmpty else {
-            if snapshot.openAPIs.contains(api.id) || !api.requiresKey { return .call(api, offset: offset) }
-            return .missingKey(api)
+        return key
+    }
+
+    /// The decision table of contracts/api-management.md 1.7.
+    private func authorize(_ match: RouteMatch, _ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> Decision {
+        let api = match.api
+        guard let key = keyBytes(api, parser, head), !key.isEmpty else {
+            if let product = snapshot.openAPIs[api.id] { return .call(match, nil, product: product) }
+            return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : .call(match, nil, product: nil)
         }
         guard let subscription = subscription(key), subscription.isActive, snapshot.covers(subscription, api: api.id)
         else {
-            return .invalidKey(api)
+            return .unauthorized(match, isKeyMissing: false)
         }
-        return .call(api, offset: offset)
+        // Policies of a product are those of calls that came in by it.
+        if case .product(let product) = subscription.scope { return .call(match, subscription, product: product) }
+        return .call(match, subscription, product: nil)
     }
 
     private func subscription(_ key: UnsafeRawBufferPointer) -> SubscriptionEntry? {

@@ -1,3 +1,5 @@
+package import Policies
+
 /// All that the gateway decides by: immutable, read as a whole, made of parts that generations share.
 package final class GatewaySnapshot: Sendable {
     /// The place in the order of changes that this snapshot reflects.
@@ -6,21 +8,32 @@ package final class GatewaySnapshot: Sendable {
     let keys: KeyShards
     /// The APIs of each product, in lower case.
     let productAPIs: [String: Set<String>]
-    /// APIs that stand in a product that needs no subscription.
-    let openAPIs: Set<String>
+    /// APIs that stand in a product that needs no subscription, with that product; the first by id where there are several.
+    let openAPIs: [String: String]
+    package let policies: PolicyBook
+    let products: [String: PolicyFacts.Product]
+    let users: [String: PolicyFacts.User]
 
     package init(
         sequence: Int64,
         routes: RouteTree,
         keys: KeyShards,
         productAPIs: [String: Set<String>],
-        openProducts: Set<String>
+        openProducts: Set<String>,
+        policies: PolicyBook = PolicyBook(),
+        products: [String: PolicyFacts.Product] = [:],
+        users: [String: PolicyFacts.User] = [:]
     ) {
         self.sequence = sequence
         self.routes = routes
         self.keys = keys
         self.productAPIs = productAPIs
-        openAPIs = openProducts.reduce(into: []) { $0.formUnion(productAPIs[$1] ?? []) }
+        self.policies = policies
+        self.products = products
+        self.users = users
+        openAPIs = openProducts.sorted().reduce(into: [:]) { open, product in
+            for api in productAPIs[product] ?? [] where open[api] == nil { open[api] = product }
+        }
     }
 
     /// Whether the subscription's scope covers the API.

@@ -1,4 +1,5 @@
 import HTTPWire
+import Policies
 import ResourceModel
 import Testing
 
@@ -14,8 +15,12 @@ import Testing
             requiresKey: true,
             keyHeader: "Ocp-Apim-Subscription-Key",
             keyQuery: "subscription-key",
+            facts: PolicyFacts.API(id: id, name: id, path: path),
             operations: try operations.enumerated().map { place, item in
-                ("\(place)", item.0, try URLTemplate(item.1))
+                APIOperation(
+                    facts: PolicyFacts.Operation(id: "\(place)", name: "", method: item.0, urlTemplate: item.1),
+                    template: try URLTemplate(item.1)
+                )
             }
         )
     }
@@ -62,6 +67,15 @@ import Testing
             }
         }
         #expect(found == expected)
+    }
+
+    @Test func `parameters of a template are taken out, decoded`() throws {
+        let table = try api("x", "x", [("GET", "/a/{one}/v{two}.json/{*rest}?q={three}")]).operations
+        let found = Array("/a/x%2Fy/v2.json/b/c%20d".utf8).withUnsafeBytes { path in
+            Array("z=1&Q=a+b%21".utf8).withUnsafeBytes { query in table.entries[0].parameters(path: path, query: query) }
+        }
+        #expect(found.map(\.name) == ["one", "two", "rest", "three"])
+        #expect(found.map(\.value) == ["x/y", "2", "b/c d", "a b!"])
     }
 
     @Test func `scopes cover what they say`() {

@@ -1,63 +1,69 @@
 import HTTPWire
 import Logging
 import NIOCore
+import Policies
 import ResourceModel
 
-/// One managed call in progress, from the head of its request to the end of the answer.
-///
-/// Kept for a client connection and used again for its next request.
+/// What the exchanges of one event loop share.
+struct ExchangeSurroundings {
+    let wire: WireLoop
+    let pool: UpstreamPool
+    let local: any LocalBackend
+    let answers: GatewayAnswers
+    let counters: LimitCounters
+    let serviceName: String
+    let logger: Logger
+}
+
+/// One call on its way through the gateway; kept with its connection and used again for its next request.
 final class GatewayExchange: UpstreamReceiver {
     /// Bytes of a request kept while its upstream connection is made.
     private static let connectBufferMax = 64 << 10
 
-    private enum State {
+    enum State {
         case idle
+        /// Policies have not said yet where the call goes.
+        case waiting
         case local(target: ByteBuffer)
         case scoring
         case connecting
         case forwarding(UpstreamConnection)
     }
 
-    private let pool: UpstreamPool
-    private let answers: GatewayAnswers
-    private let logger: Logger
-    private var state = State.idle
-    private var connection: DownstreamConnection?
-    private var backend: (any LocalBackend)?
-    private var call: (any LocalCall)?
+    let surroundings: ExchangeSurroundings
+    var state = State.idle
+    var connection: DownstreamConnection?
+    private var localCall: (any LocalCall)?
     private var address: UpstreamAddress?
+    /// What policies do with the call; nil for one without any.
+    var policies: PolicyRun?
     /// Bytes for the upstream that are not sent yet: the head until the body's first piece comes, all while connecting.
-    private var outgoing = ByteBuffer()
-    private var isRequestWhole = false
+    var outgoing = ByteBuffer()
+    var isRequestWhole = false
     /// The whole request, where it may be sent again on a fresh connection.
     private var replay: ByteBuffer?
     private var isIdempotent = false
     private var isHEAD = false
-    private var incoming: ByteBuffer?
-    private var hasSentHead = false
-    private var closesAfterAnswer = false
+    var incoming: ByteBuffer?
+    var hasSentHead = false
+    var closesAfterAnswer = false
     /// Tells answers of an abandoned call from those of the current one.
-    private var turn = 0
+    var turn = 0
 
-    init(pool: UpstreamPool, answers: GatewayAnswers, logger: Logger) {
-        self.pool = pool
-        self.answers = answers
-        self.logger = logger
-    }
+    init(_ surroundings: ExchangeSurroundings) { self.surroundings = surroundings }
+
+    private var pool: UpstreamPool { surroundings.pool }
 
     // MARK: - Local services
 
     /// The key's query parameter ends here: it is the gateway's own, and a service of this installation knows none of that
     /// name.
-    func beginLocal(
-        _ backend: any LocalBackend,
-        _ connection: DownstreamConnection,
-        api: APIRoute,
-        prefix: String,
-        targetOffset: Int
-    ) {
+    func beginLocal(_ connection: DownstreamConnection, api: APIRoute, prefix: String, targetOffset: Int) {
         reset(connection)
-        self.backend = backend
+        goLocal(connection, api: api, prefix: prefix, targetOffset: targetOffset)
+    }
+
+    func goLocal(_ connection: DownstreamConnection, api: APIRoute, prefix: String, targetOffset: Int) {
         let range = connection.parser.target
         let pathEnd = connection.parser.pathEnd
         let start = range.lowerBound + targetOffset
@@ -87,18 +93,19 @@ final class GatewayExchange: UpstreamReceiver {
         state = .local(target: target)
     }
 
-    private func score(_ target: ByteBuffer, _ body: ByteBuffer, _ connection: DownstreamConnection) {
+    func score(_ target: ByteBuffer, _ body: ByteBuffer, _ connection: DownstreamConnection) {
         state = .scoring
         let current = turn
-        call = backend?.respond(to: target, connection, body: body) { [self] answer in
+        localCall = surroundings.local.respond(to: target, connection, body: body) { [self] answer in
             guard current == turn, case .scoring = state else { return }
+            localCall = nil
+            if policies != nil { return localAnswer(answer) }
             state = .idle
-            call = nil
             self.connection = nil
             connection.send(answer)
             connection.finish()
         }
-        if case .idle = state { call = nil }
+        if case .scoring = state {} else { localCall = nil }
     }
 
     // MARK: - Upstreams
@@ -110,6 +117,18 @@ final class GatewayExchange: UpstreamReceiver {
         targetOffset: Int
     ) {
         reset(connection)
+        goForward(address, connection, prefix: prefix, targetOffset: targetOffset)
+        connect()
+    }
+
+    /// - Parameter host: in the place of the upstream's own Host.
+    func goForward(
+        _ address: UpstreamAddress,
+        _ connection: DownstreamConnection,
+        prefix: String,
+        targetOffset: Int,
+        host: String? = nil
+    ) {
         self.address = address
         let parser = connection.parser
         connection.head.withUnsafeReadableBytes { head in
@@ -121,13 +140,18 @@ final class GatewayExchange: UpstreamReceiver {
             outgoing = RequestHead.forwarded(
                 head,
                 parser,
-                address: address,
+                host: host ?? address.authority,
                 prefix: prefix,
                 targetOffset: targetOffset,
                 clientAddress: connection.clientAddress
             )
         }
         state = .connecting
+    }
+
+    /// Takes a connection for the request whose head is ready.
+    func connect() {
+        guard let address else { return }
         let current = turn
         pool.connect(address) { [self] result in connected(result, current) }
     }
@@ -143,7 +167,7 @@ final class GatewayExchange: UpstreamReceiver {
             fail(connection, reason: "BackendConnectionFailure: \(String(describing: type(of: error)))")
         case .success(let upstream):
             state = .forwarding(upstream)
-            upstream.begin(self, isHEAD: isHEAD)
+            upstream.begin(self, isHEAD: isHEAD, timeout: policies?.timeout)
             if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
             connection.setReading(true)
         }
@@ -158,7 +182,10 @@ final class GatewayExchange: UpstreamReceiver {
 
     func receiveBody(_ body: ByteBuffer, isLast: Bool, _ connection: DownstreamConnection) {
         switch state {
-        case .local(let target): score(target, body, connection)
+        case .local(let target): score(target, policies?.replacedBody ?? body, connection)
+        case .waiting: keep(body, isLast, connection)
+        // What policies put in its place is on its way already.
+        case _ where policies?.replacedBody != nil: break
         case .scoring, .idle: break
         case .connecting:
             append(body, isLast)
@@ -170,7 +197,7 @@ final class GatewayExchange: UpstreamReceiver {
         }
     }
 
-    private func append(_ body: ByteBuffer, _ isLast: Bool) {
+    func append(_ body: ByteBuffer, _ isLast: Bool) {
         let isFirst = !isRequestWhole && replay == nil && outgoing.readableBytes > 0
         var body = body
         outgoing.writeBuffer(&body)
@@ -180,12 +207,13 @@ final class GatewayExchange: UpstreamReceiver {
 
     // MARK: - UpstreamReceiver
 
-    var takesUpstreamBytes: Bool { connection?.isWritable ?? true }
+    var takesUpstreamBytes: Bool { !(policies?.holdsAnswer ?? false) && connection?.isWritable ?? true }
 
     func upstreamHead(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
         guard let connection else { return }
         replay = nil
         closesAfterAnswer = upstream.parser.framing == .untilClose
+        if policies != nil { return upstreamAnswer(head, upstream) }
         var bytes = ByteBuffer()
         bytes.reserveCapacity(head.readableBytes + 512)
         head.withUnsafeReadableBytes { raw in
@@ -198,6 +226,11 @@ final class GatewayExchange: UpstreamReceiver {
 
     func upstreamBody(_ body: ByteBuffer, _ upstream: UpstreamConnection) {
         guard let connection else { return }
+        if let policies, policies.holdsAnswer {
+            var body = body
+            policies.heldBody.writeBuffer(&body)
+            return
+        }
         if var head = incoming {
             incoming = nil
             var body = body
@@ -212,6 +245,10 @@ final class GatewayExchange: UpstreamReceiver {
     func upstreamPause(_ upstream: UpstreamConnection) { flushHead() }
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
+        if let policies, policies.holdsAnswer {
+            policies.isAnswerWhole = true
+            return
+        }
         flushHead()
         guard let connection else { return }
         // An answer that came before the request was whole leaves the upstream in the middle of it.
@@ -219,6 +256,7 @@ final class GatewayExchange: UpstreamReceiver {
         let closes = closesAfterAnswer
         state = .idle
         self.connection = nil
+        policies = nil
         if isClean { pool.release(upstream) } else { upstream.close() }
         connection.setReading(true)
         connection.finish(close: closes)
@@ -239,7 +277,7 @@ final class GatewayExchange: UpstreamReceiver {
 
     func upstreamResume(_ upstream: UpstreamConnection) { connection?.setReading(true) }
 
-    private func flushHead() {
+    func flushHead() {
         guard let head = incoming, let connection else { return }
         incoming = nil
         hasSentHead = true
@@ -266,32 +304,43 @@ final class GatewayExchange: UpstreamReceiver {
 
     /// Answers 500, or cuts an answer that has begun.
     func fail(_ connection: DownstreamConnection, reason: String) {
-        let activityID = Identifier.guid()
-        logger.warning("backend failed", metadata: ["request.id": "\(activityID)", "error.code": "\(reason)"])
+        if let policies, !hasSentHead, !policies.holdsAnswer {
+            return policies.call.forwarded(.failure(.inside(String(reason.prefix { $0 != ":" }), reason)))
+        }
+        let activityID = policies?.call.requestID ?? Identifier.guid()
+        surroundings.logger.warning(
+            "backend failed",
+            metadata: ["request.id": "\(activityID)", "error.code": "\(reason)"]
+        )
+        policies?.call.cancel()
+        policies = nil
         state = .idle
         turn += 1
         self.connection = nil
         incoming = nil
         if hasSentHead { return connection.cut() }
-        connection.send(answers.internalError(activityID: activityID, connection))
+        connection.send(surroundings.answers.internalError(activityID: activityID, connection))
         connection.finish()
     }
 
     /// The client has gone.
     func cancel() {
         turn += 1
+        policies?.call.cancel()
+        policies = nil
         if case .forwarding(let upstream) = state { upstream.close() }
-        call?.cancel()
-        call = nil
+        localCall?.cancel()
+        localCall = nil
         state = .idle
         connection = nil
         incoming = nil
         outgoing = ByteBuffer()
     }
 
-    private func reset(_ connection: DownstreamConnection) {
+    func reset(_ connection: DownstreamConnection) {
         turn += 1
         self.connection = connection
+        policies = nil
         isRequestWhole = false
         replay = nil
         incoming = nil

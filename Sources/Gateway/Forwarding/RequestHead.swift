@@ -5,13 +5,13 @@ import NIOCore
 enum RequestHead {
     private static let forwardedFor: StaticString = "x-forwarded-for"
 
-    /// The head for the upstream: its own Host, no fields of this hop, the client's address added.
+    /// The head for the upstream: a Host of its own, no fields of this hop, the client's address added.
     ///
     /// - Parameter targetOffset: how much of the target is the API's path.
     static func forwarded(
         _ head: UnsafeRawBufferPointer,
         _ parser: HeadParser,
-        address: UpstreamAddress,
+        host: String,
         prefix: String,
         targetOffset: Int,
         clientAddress: [UInt8]
@@ -28,7 +28,7 @@ enum RequestHead {
         output.writeBytes(target)
         // An old client cannot read chunks, so its upstream must not send them.
         output.writeStaticString(parser.isHTTP10 ? " HTTP/1.0\r\nHost: " : " HTTP/1.1\r\nHost: ")
-        output.writeString(address.authority)
+        output.writeString(host)
         output.writeStaticString("\r\n")
         copyFields(head, parser, from: parser.statusLineEnd, to: &output)
         output.writeStaticString("X-Forwarded-For: ")

@@ -1,5 +1,17 @@
 package import HTTPWire
+package import Policies
 package import ResourceModel
+
+/// One operation as the gateway needs it.
+package struct APIOperation: Sendable {
+    package let facts: PolicyFacts.Operation
+    package let template: URLTemplate
+
+    package init(facts: PolicyFacts.Operation, template: URLTemplate) {
+        self.facts = facts
+        self.template = template
+    }
+}
 
 /// One API as the gateway needs it: immutable, shared by every snapshot that holds it.
 package final class APIRoute: Sendable {
@@ -22,8 +34,8 @@ package final class APIRoute: Sendable {
     let keyHeaderName: String
     let keyQuery: [UInt8]
     let operations: OperationTable
+    let facts: PolicyFacts.API
 
-    /// - Parameter operations: id, method and template of each.
     package init(
         id: String,
         path: String,
@@ -32,7 +44,8 @@ package final class APIRoute: Sendable {
         requiresKey: Bool,
         keyHeader: String,
         keyQuery: String,
-        operations: [(id: String, method: String, template: URLTemplate)]
+        facts: PolicyFacts.API,
+        operations: [APIOperation]
     ) {
         self.id = id
         self.path = path.split(separator: "/").map { $0.lowercased() }
@@ -42,6 +55,7 @@ package final class APIRoute: Sendable {
         keyHeaderName = keyHeader
         self.keyHeader = Array(keyHeader.lowercased().utf8)
         self.keyQuery = Array(keyQuery.utf8)
+        self.facts = facts
         self.operations = OperationTable(operations)
     }
 

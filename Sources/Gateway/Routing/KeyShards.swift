@@ -1,3 +1,5 @@
+package import Policies
+
 /// A subscription as the gateway needs it.
 package final class SubscriptionEntry: Sendable {
     package enum Scope: Sendable, Equatable {
@@ -11,11 +13,16 @@ package final class SubscriptionEntry: Sendable {
     package let id: String
     package let scope: Scope
     package let isActive: Bool
+    package let facts: PolicyFacts.Subscription
+    /// The owner's id in lower case.
+    package let owner: String?
 
-    package init(id: String, scope: Scope, isActive: Bool) {
+    package init(id: String, scope: Scope, isActive: Bool, name: String = "", owner: String? = nil) {
         self.id = id
         self.scope = scope
         self.isActive = isActive
+        self.owner = owner
+        facts = PolicyFacts.Subscription(id: id, name: name)
     }
 }
 

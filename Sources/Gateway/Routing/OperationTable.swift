@@ -1,3 +1,4 @@
+import Policies
 import ResourceModel
 
 /// The operations of one API, in the order in which they are tried.
@@ -5,18 +6,45 @@ import ResourceModel
 /// The published rules leave precedence open: literals come before parameters, parameters before wildcards, and of equal
 /// paths the one that asks for more of the query is tried first.
 struct OperationTable: Sendable {
-    struct Entry: Sendable {
+    final class Entry: Sendable {
         let id: String
+        let facts: PolicyFacts.Operation
         let method: [UInt8]
         let segments: [Part]
         let query: [QueryPart]
+
+        init(_ operation: APIOperation) {
+            id = operation.facts.id
+            facts = operation.facts
+            method = Array(operation.facts.method.utf8)
+            segments = operation.template.segments.map { segment in
+                switch segment {
+                case .literal(let text): .literal(Array(text.lowercased().utf8))
+                case .parameter(let name, let prefix, let suffix):
+                    .parameter(
+                        name: name,
+                        prefix: Array(prefix.lowercased().utf8),
+                        suffix: Array(suffix.lowercased().utf8)
+                    )
+                case .wildcard(let name): .wildcard(name: name)
+                }
+            }
+            query = operation.template.query.map { item in
+                switch item.value {
+                case .literal(let text):
+                    QueryPart(name: Array(item.name.lowercased().utf8), value: Array(text.lowercased().utf8), parameter: nil)
+                case .parameter(let name):
+                    QueryPart(name: Array(item.name.lowercased().utf8), value: nil, parameter: name)
+                }
+            }
+        }
     }
 
     enum Part: Sendable {
         /// Lower case.
         case literal([UInt8])
-        case parameter(prefix: [UInt8], suffix: [UInt8])
-        case wildcard
+        case parameter(name: String, prefix: [UInt8], suffix: [UInt8])
+        case wildcard(name: String?)
     }
 
     struct QueryPart: Sendable {
@@ -24,33 +52,17 @@ struct OperationTable: Sendable {
         let name: [UInt8]
         /// Lower case; nil for any value.
         let value: [UInt8]?
+        /// What the value is called where it may be any.
+        let parameter: String?
     }
 
     let entries: [Entry]
 
-    init(_ operations: [(id: String, method: String, template: URLTemplate)]) {
+    init(_ operations: [APIOperation]) {
         let sorted = operations.sorted { left, right in
             OperationTable.rank(left.template).lexicographicallyPrecedes(OperationTable.rank(right.template))
         }
-        entries = sorted.map { operation in
-            Entry(
-                id: operation.id,
-                method: Array(operation.method.utf8),
-                segments: operation.template.segments.map { segment in
-                    switch segment {
-                    case .literal(let text): .literal(Array(text.lowercased().utf8))
-                    case .parameter(_, let prefix, let suffix):
-                        .parameter(prefix: Array(prefix.lowercased().utf8), suffix: Array(suffix.lowercased().utf8))
-                    case .wildcard: .wildcard
-                    }
-                },
-                query: operation.template.query.map { item in
-                    let value: [UInt8]? =
-                        if case .literal(let text) = item.value { Array(text.lowercased().utf8) } else { nil }
-                    return QueryPart(name: Array(item.name.lowercased().utf8), value: value)
-                }
-            )
-        }
+        entries = sorted.map(Entry.init)
     }
 
     /// Lower is tried earlier.
@@ -94,7 +106,7 @@ struct OperationTable: Sendable {
             switch part {
             case .literal(let text):
                 guard PathText.equal(segment, text) else { return false }
-            case .parameter(let prefix, let suffix):
+            case .parameter(_, let prefix, let suffix):
                 guard prefix.isEmpty && suffix.isEmpty || PathText.hasAffixes(segment, prefix, suffix) else {
                     return false
                 }
@@ -113,5 +125,38 @@ struct OperationTable: Sendable {
             found = part.value.map { PathText.equal(value, $0) } ?? true
         }
         return found
+    }
+}
+
+extension OperationTable.Entry {
+    /// What the template's parameters are in a request that it matched, decoded.
+    func parameters(path: UnsafeRawBufferPointer, query: UnsafeRawBufferPointer) -> [(name: String, value: String)] {
+        var found: [(name: String, value: String)] = []
+        var place = 0
+        for part in segments {
+            while place < path.count, path[place] == 0x2F { place += 1 }
+            let start = place
+            if case .wildcard(let name) = part {
+                if let name { found.append((name, text(path[start...]))) }
+                break
+            }
+            while place < path.count, path[place] != 0x2F { place += 1 }
+            if case .parameter(let name, let prefix, let suffix) = part, start + prefix.count + suffix.count <= place {
+                found.append((name, text(path[(start + prefix.count)..<(place - suffix.count)])))
+            }
+        }
+        for part in self.query {
+            guard let name = part.parameter else { continue }
+            var value: String?
+            QueryText.forEach(query) { given, bytes in
+                if value == nil, PathText.equal(given, part.name) { value = text(bytes[...], plusIsBlank: true) }
+            }
+            found.append((name, value ?? ""))
+        }
+        return found
+    }
+
+    private func text(_ bytes: Slice<UnsafeRawBufferPointer>, plusIsBlank: Bool = false) -> String {
+        PercentText.decoded(String(decoding: bytes, as: UTF8.self), plusIsBlank: plusIsBlank)
     }
 }

@@ -103,6 +103,17 @@ package struct HeadParser: Sendable {
         return nil
     }
 
+    /// All values of the fields of that lower-case name, as text.
+    package func values(_ lowercasedName: String, in bytes: UnsafeRawBufferPointer) -> [String] {
+        let name = Array(lowercasedName.utf8)
+        var found: [String] = []
+        for field in fields where Int(field.nameEnd - field.nameStart) == name.count {
+            guard Octets.equal(slice(bytes, field.nameStart, field.nameEnd), lowercased: name) else { continue }
+            found.append(String(decoding: slice(bytes, field.valueStart, field.valueEnd), as: UTF8.self))
+        }
+        return found
+    }
+
     @inline(__always)
     private func slice(_ bytes: UnsafeRawBufferPointer, _ start: Int32, _ end: Int32) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: bytes[Int(start)..<Int(end)])

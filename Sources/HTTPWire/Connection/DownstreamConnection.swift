@@ -95,6 +95,17 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
+    /// Puts a head in the place of the one that came, for whatever the request goes on to.
+    ///
+    /// What is still to be read of the request does not change by it.
+    /// - Returns: false where it is not a head that could have come.
+    package func replaceHead(_ bytes: ByteBuffer) -> Bool {
+        let outcome = try? bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
+        guard outcome == .complete else { return false }
+        head = bytes
+        return true
+    }
+
     /// Whether more of the body is wanted now (back pressure of an upstream).
     package func setReading(_ isReading: Bool) {
         wantsPause = !isReading

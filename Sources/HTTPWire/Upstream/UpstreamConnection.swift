@@ -43,6 +43,7 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     private var readIsHeld = false
     private var isBroken = false
     private var lastByte: NIODeadline
+    private var timeout = TimeAmount.zero
 
     init(address: UpstreamAddress, wire: WireLoop) {
         self.address = address
@@ -55,7 +56,10 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     package var isWritable: Bool { context?.channel.isWritable ?? false }
 
     /// Begins a request.
-    package func begin(_ receiver: any UpstreamReceiver, isHEAD: Bool) {
+    ///
+    /// - Parameter timeout: without a byte of the answer; nil for the usual one.
+    package func begin(_ receiver: any UpstreamReceiver, isHEAD: Bool, timeout: TimeAmount? = nil) {
+        self.timeout = timeout ?? limits.upstreamTimeout
         self.receiver = receiver
         isAnswerToHEAD = isHEAD
         hasAnswered = false
@@ -75,7 +79,7 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     /// Whether the upstream has been silent for too long.
-    package func isLate(_ now: NIODeadline) -> Bool { now > lastByte + limits.upstreamTimeout }
+    package func isLate(_ now: NIODeadline) -> Bool { now > lastByte + timeout }
 
     package func resumeReading() {
         guard readIsHeld else { return }

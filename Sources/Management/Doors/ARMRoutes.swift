@@ -2,6 +2,7 @@ import Foundation
 package import HTTPServing
 import HTTPTypes
 package import Hummingbird
+import Policies
 import ResourceModel
 import Store
 
@@ -163,7 +164,7 @@ package struct ARMRoutes: Sendable {
         switch request.method {
         case .get:
             let resource = try await service.get(id)
-            return .json(try await json(resource, type), etag: resource.etag)
+            return .json(try await json(resource, type, format: try format(request)), etag: resource.etag)
         case .head:
             let resource = try await service.get(id)
             return .empty(status: type.path == ResourceType.productAPI.path ? 204 : 200, etag: resource.etag)
@@ -194,8 +195,26 @@ package struct ARMRoutes: Sendable {
         return .empty(status: type.path == ResourceType.api.path ? 204 : 200)
     }
 
+    /// In which of its formats a policy document is asked for.
+    private func format(_ request: Request) throws(APIError) -> String? {
+        guard let format = request.query("format") else { return nil }
+        guard ["xml", "rawxml"].contains(format) else {
+            throw .validation("format", "The format must be xml or rawxml.")
+        }
+        return format
+    }
+
     private func action(_ request: Request, _ id: ResourceID, _ word: String) async throws -> Response {
         let type = try type(of: id)
+        if type.path == ResourceType.namedValue.path, word.lowercased() == "listvalue" {
+            let resource = try await service.get(id)
+            let secret = try await service.secret(id, "value")
+            let isSecret = resource.properties["secret"]?.bool ?? false
+            return .json(
+                ["value": JSONValue(isSecret ? secret : resource.properties["value"]?.string)],
+                etag: resource.etag
+            )
+        }
         guard type.path == ResourceType.subscription.path else { throw APIError.notFound("The path is not known.") }
         let resource = try await service.get(id)
         switch word.lowercased() {
@@ -272,8 +291,16 @@ package struct ARMRoutes: Sendable {
         return object
     }
 
-    private func json(_ resource: Resource, _ type: ResourceType) async throws -> JSONValue {
+    /// - Parameter format: of a policy document; nil for that of escaped XML.
+    private func json(_ resource: Resource, _ type: ResourceType, format: String? = nil) async throws -> JSONValue {
         var properties = resource.properties
+        if let text = properties["value"]?.string, let stored = properties["format"]?.string {
+            let wanted = format ?? "xml"
+            if wanted != stored {
+                properties["value"] = .string(wanted == "xml" ? PolicyFormat.escaped(text) : PolicyFormat.raw(text))
+            }
+            properties["format"] = .string(wanted)
+        }
         if type.path == ResourceType.productAPI.path {
             // The place of an API in a product is shown as the API.
             properties = ResourceType.api.present(

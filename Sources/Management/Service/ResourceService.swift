@@ -146,7 +146,8 @@ package struct ResourceService: Sendable {
         let context = RuleContext(
             store: store,
             servicesURL: servicesURL(),
-            now: Date().formatted(.iso8601)
+            now: Date().formatted(.iso8601),
+            secret: { try await secret($0, $1) }
         )
         try await type.rules(&draft, context)
         if id.segments.count > 2 { draft.requirements.append(.exists(id.parent)) }

@@ -67,6 +67,8 @@ package struct RuleContext: Sendable {
     package let servicesURL: String
     /// ISO 8601 now.
     package let now: String
+    /// The plain text of a resource's secret slot.
+    package let secret: @Sendable (ResourceID, String) async throws -> String?
 }
 
 /// What the presentation of a document depends on.
@@ -103,6 +105,8 @@ package enum NameRule: Sendable {
     case api
     /// 1 to 256 characters but `*#&+:<>?`.
     case free
+    /// The one name that a scope's policy document has.
+    case policy
 
     package func check(_ name: String) throws(APIError) {
         let isValid: Bool
@@ -113,6 +117,7 @@ package enum NameRule: Sendable {
             let bare = name.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
             isValid =
                 (1...256).contains(name.count) && !bare.isEmpty && !bare.utf8.contains { "*#&+:<>?".utf8.contains($0) }
+        case .policy: isValid = name.lowercased() == "policy"
         case .free:
             isValid = (1...256).contains(name.count) && !name.utf8.contains { "*#&+:<>?".utf8.contains($0) }
         }

@@ -30,13 +30,14 @@ extension ResourceType {
             .init("license", .any),
             .init("termsOfServiceUrl", .text(0...2000)),
         ],
-        // 0 path, 1 upstream, 2 protocols, 3 flags, 4 key names; the path is kept for uniqueness and for the routes.
+        // 0 path, 1 upstream, 2 protocols, 3 whether a key is needed, and the display name, 4 key names; the path is kept for uniqueness and for the routes.
         index: { properties in
             let names = properties["subscriptionKeyParameterNames"]
             let protocols = (properties["protocols"]?.array ?? []).compactMap(\.string).joined(separator: ",")
             return [
                 (properties["path"]?.string ?? "").lowercased(), properties["serviceUrl"]?.string, protocols,
-                properties["subscriptionRequired"]?.bool == false ? "open" : "key",
+                (properties["subscriptionRequired"]?.bool == false ? "open " : "key ")
+                    + (properties["displayName"]?.string ?? ""),
                 names?["header"]?.string, names?["query"]?.string,
             ]
         },

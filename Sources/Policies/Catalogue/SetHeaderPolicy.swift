@@ -61,8 +61,11 @@ struct SetHeaderPolicy: PolicyStep {
             try apply(&response.headers, call) { before.values($0) }
             call.response = response
         } else {
+            // Worked on apart: the values' expressions read the request meanwhile.
             let before = call.request
-            try apply(&call.request.headers, call) { before.values($0) }
+            var headers = before.headers
+            try apply(&headers, call) { before.values($0) }
+            call.request.headers = headers
         }
         return .next
     }

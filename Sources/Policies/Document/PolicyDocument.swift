@@ -69,6 +69,17 @@ package final class PolicyDocument: Sendable {
         _ = try compiler.policies(root.children, below: "")
     }
 
+    /// The ids of the fragments that a text may include, each once; one inside a comment counts as well.
+    package static func fragments(in text: String) -> [String] {
+        var found: [String] = []
+        for piece in text.split(separator: "fragment-id").dropFirst() {
+            let value = piece.drop { $0 != "\"" && $0 != "'" }.dropFirst()
+            let id = String(value.prefix { $0 != "\"" && $0 != "'" })
+            if !id.isEmpty, id.utf8.count <= 256, !found.contains(id) { found.append(id) }
+        }
+        return found
+    }
+
     /// The display names of the named values that a text refers to, each once.
     package static func namedValues(in text: String) -> [String] { PolicyText.namedValues(in: text) }
 }

@@ -153,6 +153,7 @@ package final class PolicyCall {
         )
         var answer = PolicyResponse(
             status: failure.status,
+            reason: failure.statusReason,
             body: .bytes(Array(FailureText.body(failure, requestID: requestID).utf8))
         )
         answer.headers.set("Content-Type", ["application/json"])

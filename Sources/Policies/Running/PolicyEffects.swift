@@ -36,7 +36,7 @@ package struct ForwardOptions: Sendable {
     package init() {}
 }
 
-/// What policies do to the world, given by the gateway; one instance an event loop, called on it only.
+/// What policies do to the world, given by the gateway; called on the call's event loop only.
 package protocol PolicyEffects: AnyObject {
     /// The name of the service that this installation is.
     var serviceName: String { get }

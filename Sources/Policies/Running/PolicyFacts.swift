@@ -1,52 +1,84 @@
-/// What a call's policies may know of the managed things that it met; made once a snapshot, shared by its calls.
-package final class PolicyFacts: Sendable {
-    package struct API: Sendable {
-        package var id = ""
-        package var name = ""
-        package var path = ""
-        package var revision = "1"
-        package var version: String?
-        package var isCurrentRevision = true
+/// What a call's policies may know of the managed things that it met: objects of the snapshot, shared by all calls.
+package struct PolicyFacts {
+    package final class API: Sendable {
+        package let id: String
+        package let name: String
+        package let path: String
+        package let revision: String
+        package let version: String?
+        package let isCurrentRevision: Bool
 
-        package init() {}
+        package init(
+            id: String,
+            name: String,
+            path: String,
+            revision: String = "1",
+            version: String? = nil,
+            isCurrentRevision: Bool = true
+        ) {
+            self.id = id
+            self.name = name
+            self.path = path
+            self.revision = revision
+            self.version = version
+            self.isCurrentRevision = isCurrentRevision
+        }
     }
 
-    package struct Operation: Sendable {
-        package var id = ""
-        package var name = ""
-        package var method = ""
-        package var urlTemplate = ""
+    package final class Operation: Sendable {
+        package let id: String
+        package let name: String
+        package let method: String
+        package let urlTemplate: String
 
-        package init() {}
+        package init(id: String, name: String, method: String, urlTemplate: String) {
+            self.id = id
+            self.name = name
+            self.method = method
+            self.urlTemplate = urlTemplate
+        }
     }
 
-    package struct Product: Sendable {
-        package var id = ""
-        package var name = ""
-        package var isPublished = false
-        package var requiresApproval = false
-        package var requiresSubscription = true
+    package final class Product: Sendable {
+        package let id: String
+        package let name: String
+        package let isPublished: Bool
+        package let requiresApproval: Bool
+        package let requiresSubscription: Bool
 
-        package init() {}
+        package init(id: String, name: String, isPublished: Bool, requiresApproval: Bool, requiresSubscription: Bool) {
+            self.id = id
+            self.name = name
+            self.isPublished = isPublished
+            self.requiresApproval = requiresApproval
+            self.requiresSubscription = requiresSubscription
+        }
     }
 
-    package struct Subscription: Sendable {
-        package var id = ""
-        package var name = ""
-        /// Where fixed windows of quotas are counted from, in seconds since 1970.
-        package var startSeconds: Int64 = 0
+    package final class Subscription: Sendable {
+        package let id: String
+        package let name: String
 
-        package init() {}
+        package init(id: String, name: String) {
+            self.id = id
+            self.name = name
+        }
     }
 
-    package struct User: Sendable {
-        package var id = ""
-        package var email = ""
-        package var firstName = ""
-        package var lastName = ""
-        package var note = ""
+    package final class User: Sendable {
+        package let id: String
+        package let email: String
+        package let firstName: String
+        package let lastName: String
+        package let note: String
 
-        package init() {}
+        package init(id: String, email: String, firstName: String, lastName: String, note: String) {
+            self.id = id
+            self.email = email
+            self.firstName = firstName
+            self.lastName = lastName
+            self.note = note
+        }
     }
 
     package let api: API

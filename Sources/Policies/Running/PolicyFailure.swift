@@ -11,6 +11,8 @@ package struct PolicyFailure: Error, Sendable {
     package let source: String?
     /// Further fields of the answer.
     package let fields: [(name: String, value: String)]
+    /// The word of the status line, where it is not the usual one.
+    package let statusReason: String?
 
     package init(
         status: Int,
@@ -18,7 +20,8 @@ package struct PolicyFailure: Error, Sendable {
         reason: String,
         detail: String? = nil,
         source: String? = nil,
-        fields: [(name: String, value: String)] = []
+        fields: [(name: String, value: String)] = [],
+        statusReason: String? = nil
     ) {
         self.status = status
         self.message = message
@@ -26,6 +29,7 @@ package struct PolicyFailure: Error, Sendable {
         self.detail = detail ?? message
         self.source = source
         self.fields = fields
+        self.statusReason = statusReason
     }
 
     /// A failure inside the gateway or its policies: the caller is told nothing but an id.

@@ -62,6 +62,9 @@ package final class PolicyProgram: Sendable {
             && (backend[0].step as? ForwardRequestPolicy)?.isPlain == true
     }
 
+    /// Whether an error goes anywhere but out.
+    package var hasErrorPolicies: Bool { !onError.isEmpty }
+
     func steps(_ section: PolicySection) -> [PolicyInstruction] {
         switch section {
         case .inbound: inbound

@@ -38,7 +38,15 @@ struct Server {
         let addresses = DoorAddresses(settings: settings)
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
         let slot = SnapshotSlot()
-        let builder = SnapshotBuilder(store: opened.resources, slot: slot, logger: logger)
+        let (resources, box) = (opened.resources, opened.box)
+        let builder = SnapshotBuilder(
+            store: resources,
+            slot: slot,
+            secret: { id, slot in
+                try await resources.secrets(id)[slot].map { try box.open($0, key: id.key, slot: slot) }
+            },
+            logger: logger
+        )
         try await builder.start()
         let publisher = ServicePublisher(
             store: opened.resources,
@@ -163,11 +171,15 @@ struct Server {
             listeners.append(listener)
         }
         try await open(.services) { wire in ServicesResponder(calls: makeCalls(wire)) }
+        let counters = LimitCounters()
+        let serviceName = opened.installation.serviceName
         try await open(.gateway) { wire in
             GatewayResponder(
                 wire: wire,
                 slot: slot,
                 local: LocalServices(calls: makeCalls(wire)),
+                counters: counters,
+                serviceName: serviceName,
                 publicURL: { addresses.url(.gateway) },
                 hashKey: { box.hash($0) },
                 logger: logger

@@ -2,6 +2,7 @@ import Gateway
 import HTTPWire
 import Logging
 import Management
+import Policies
 import ResourceModel
 import Store
 
@@ -9,6 +10,8 @@ import Store
 actor SnapshotBuilder {
     /// Changes taken in one turn.
     private static let changesMax = 10_000
+    /// Owners of subscriptions whose names policies may ask for.
+    private static let usersMax = 100_000
 
     private let store: any ResourceStore
     private let slot: SnapshotSlot
@@ -21,12 +24,22 @@ actor SnapshotBuilder {
     private var digests: [String: [KeyDigest]] = [:]
     private var productAPIs: [String: Set<String>] = [:]
     private var openProducts: Set<String> = []
+    private var products: [String: PolicyFacts.Product] = [:]
+    private var users: [String: PolicyFacts.User] = [:]
+    private var policies: PolicyDocuments
     private var update: Task<Void, Never>?
 
-    init(store: any ResourceStore, slot: SnapshotSlot, logger: Logger) {
+    /// - Parameter secret: the plain text of a resource's secret slot.
+    init(
+        store: any ResourceStore,
+        slot: SnapshotSlot,
+        secret: @Sendable @escaping (ResourceID, String) async throws -> String?,
+        logger: Logger
+    ) {
         self.store = store
         self.slot = slot
         self.logger = logger
+        policies = PolicyDocuments(store: store, secret: secret, logger: logger)
     }
 
     /// Builds everything from the flat columns.
@@ -45,9 +58,11 @@ actor SnapshotBuilder {
             apis[name] = route(entry, operations[name] ?? [])
         }
         routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
-        for entry in try await store.index(type: "products") where entry.columns[1] == "open" {
-            openProducts.insert(entry.id.name.lowercased())
+        for entry in try await store.index(type: "products") { try await take(product: entry.id) }
+        for user in try await store.list(ResourceQuery(parent: .service, type: "users", limit: Self.usersMax)) {
+            users[user.id.name.lowercased()] = Self.user(user)
         }
+        policies = try await policies.reloaded()
         for entry in try await store.index(type: "products/apis") {
             productAPIs[entry.id.segments[1].lowercased(), default: []].insert(entry.id.name.lowercased())
         }
@@ -82,7 +97,8 @@ actor SnapshotBuilder {
             var touched: [String: ResourceID] = [:]
             for change in changes { touched[partKey(change.id)] = partID(change.id) }
             for id in touched.values { try await rebuild(id) }
-            if touched.values.contains(where: { $0.segments.first?.lowercased() == "apis" }) {
+            policies = try await policies.updated(Array(touched.values))
+            if touched.values.contains(where: { $0.type.lowercased() == "apis" }) {
                 routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
             }
             sequence = last.sequence
@@ -96,7 +112,8 @@ actor SnapshotBuilder {
 
     /// The part of the snapshot that a change touches: an operation touches its API.
     private func partID(_ id: ResourceID) -> ResourceID {
-        id.segments.first?.lowercased() == "apis" ? ResourceID(Array(id.segments.prefix(2))) : id
+        id.segments.first?.lowercased() == "apis" && !id.type.lowercased().hasSuffix("/policies")
+            ? ResourceID(Array(id.segments.prefix(2))) : id
     }
 
     private func partKey(_ id: ResourceID) -> String { partID(id).key }
@@ -107,6 +124,7 @@ actor SnapshotBuilder {
             let name = id.name.lowercased()
             guard let entry = try await store.indexEntry(id) else {
                 apis[name] = nil
+                policies.forget(api: name, keeping: nil)
                 return
             }
             var operations: [IndexEntry] = []
@@ -115,10 +133,10 @@ actor SnapshotBuilder {
                 operations.append(operation)
             }
             apis[name] = route(entry, operations)
-        case "products":
-            let name = id.name.lowercased()
-            let entry = try await store.indexEntry(id)
-            if entry?.columns[1] == "open" { openProducts.insert(name) } else { openProducts.remove(name) }
+            policies.forget(api: name, keeping: Set(operations.map { $0.id.name.lowercased() }))
+        case "products": try await take(product: id)
+        case "users":
+            users[id.name.lowercased()] = try await store.get(id).map(Self.user)
         case "products/apis":
             let isThere = try await store.indexEntry(id) != nil
             let product = id.segments[1].lowercased()
@@ -136,6 +154,36 @@ actor SnapshotBuilder {
         }
     }
 
+    private func take(product id: ResourceID) async throws {
+        let name = id.name.lowercased()
+        guard let properties = try await store.get(id)?.properties else {
+            openProducts.remove(name)
+            products[name] = nil
+            policies.forget(product: name)
+            return
+        }
+        let requiresSubscription = properties["subscriptionRequired"]?.bool ?? true
+        if requiresSubscription { openProducts.remove(name) } else { openProducts.insert(name) }
+        products[name] = PolicyFacts.Product(
+            id: id.name,
+            name: properties["displayName"]?.string ?? "",
+            isPublished: properties["state"]?.string == "published",
+            requiresApproval: properties["approvalRequired"]?.bool ?? false,
+            requiresSubscription: requiresSubscription
+        )
+    }
+
+    private static func user(_ user: Resource) -> PolicyFacts.User {
+        func text(_ name: String) -> String { user.properties[name]?.string ?? "" }
+        return PolicyFacts.User(
+            id: user.id.name,
+            email: text("email"),
+            firstName: text("firstName"),
+            lastName: text("lastName"),
+            note: text("note")
+        )
+    }
+
     private func add(_ hash: KeyHashEntry, _ subscription: SubscriptionEntry) {
         guard let digest = KeyDigest(hash.hash) else { return }
         keys[digest] = subscription
@@ -149,7 +197,10 @@ actor SnapshotBuilder {
                 routes: routes,
                 keys: keys,
                 productAPIs: productAPIs,
-                openProducts: openProducts
+                openProducts: openProducts,
+                policies: policies.book(),
+                products: products,
+                users: users
             )
         )
     }
@@ -163,42 +214,58 @@ actor SnapshotBuilder {
             case ("apis", 1): .allAPIs
             default: .service
             }
-        return SubscriptionEntry(id: entry.id.name, scope: kind, isActive: entry.columns[2] == "active")
+        let owner = entry.columns[3].map { ResourceID($0) }
+        return SubscriptionEntry(
+            id: entry.id.name,
+            scope: kind,
+            isActive: entry.columns[2] == "active",
+            name: entry.columns[0] ?? "",
+            owner: owner?.name.lowercased()
+        )
     }
 
     /// An API from its flat columns and those of its operations.
     private func route(_ entry: IndexEntry, _ operations: [IndexEntry]) -> APIRoute {
-        var parsed: [(id: String, method: String, template: URLTemplate)] = []
+        var parsed: [APIOperation] = []
         for operation in operations {
             // Templates were checked when they were written.
             guard let method = operation.columns[1], let text = operation.columns[2],
                 let template = try? URLTemplate(text)
             else { continue }
-            parsed.append((operation.id.name, method, template))
+            parsed.append(
+                APIOperation(
+                    facts: PolicyFacts.Operation(
+                        id: operation.id.name,
+                        name: operation.columns[0] ?? "",
+                        method: method,
+                        urlTemplate: text
+                    ),
+                    template: template
+                )
+            )
         }
         return APIRoute(
             id: entry.id.name.lowercased(),
             path: entry.columns[0] ?? "",
             backend: Self.backend(entry.columns[1] ?? ""),
             protocols: (entry.columns[2] ?? "").split(separator: ",").map(String.init),
-            requiresKey: entry.columns[3] != "open",
+            requiresKey: entry.columns[3]?.hasPrefix("open") != true,
             keyHeader: entry.columns[4] ?? "Ocp-Apim-Subscription-Key",
             keyQuery: entry.columns[5] ?? "subscription-key",
+            facts: PolicyFacts.API(
+                id: entry.id.name,
+                name: entry.columns[3].map { String($0.drop { $0 != " " }.dropFirst()) } ?? "",
+                path: entry.columns[0] ?? ""
+            ),
             operations: parsed
         )
     }
 
     private static func backend(_ url: String) -> APIRoute.Backend {
-        if url.hasPrefix(APIRules.localServices) {
-            return .local(pathPrefix: trimmed(String(url.dropFirst(APIRules.localServices.count))))
+        guard url.hasPrefix(APIRules.localServices) else {
+            return APIRoute.Backend(url: url) ?? .unsupported(reason: "The API has no service URL.")
         }
-        guard let parts = UpstreamURL(url) else { return .unsupported(reason: "The API has no service URL.") }
-        guard parts.scheme == "http" else {
-            return .unsupported(reason: "BackendConnectionFailure: \(parts.scheme) upstreams are not supported yet.")
-        }
-        let address = UpstreamAddress(host: parts.host, port: parts.port ?? 80)
-        return .http(address, pathPrefix: trimmed(parts.path))
+        let path = url.dropFirst(APIRules.localServices.count)
+        return .local(pathPrefix: path.hasSuffix("/") ? String(path.dropLast()) : String(path))
     }
-
-    private static func trimmed(_ path: String) -> String { path.hasSuffix("/") ? String(path.dropLast()) : path }
 }

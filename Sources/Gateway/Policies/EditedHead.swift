@@ -1,0 +1,113 @@
+import HTTPWire
+import NIOCore
+import Policies
+
+/// Heads with the edits of policies in them: what no policy touched is copied as it came.
+enum EditedHead {
+    /// The request's head with its edits; nil where there are none.
+    static func request(_ request: PolicyRequest, _ connection: DownstreamConnection) -> ByteBuffer? {
+        let edits = request.headers.edits.filter { $0.lowercasedName != "host" }
+        var body: [UInt8]?
+        if case .replaced(let bytes) = request.body { body = bytes }
+        let changesTarget = request.path != nil || request.query != nil
+        guard !edits.isEmpty || body != nil || changesTarget || request.method != nil else { return nil }
+        let parser = connection.parser
+        var output = ByteBuffer()
+        connection.head.withUnsafeReadableBytes { head in
+            output.reserveCapacity(head.count + 256)
+            if let method = request.method {
+                output.writeString(method)
+            } else {
+                output.writeBytes(UnsafeRawBufferPointer(rebasing: head[parser.method]))
+            }
+            output.writeStaticString(" ")
+            output.writeString(request.currentPath)
+            if !request.currentQuery.isEmpty {
+                output.writeStaticString("?")
+                output.writeString(request.currentQuery)
+            }
+            output.writeStaticString(parser.isHTTP10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
+            copy(head, parser, edits, dropsFraming: body != nil, dropsHop: false, &output)
+        }
+        write(edits, &output)
+        if let body {
+            output.writeStaticString("Content-Length: ")
+            ResponseBytes.writeDecimal(body.count, to: &output)
+            output.writeStaticString("\r\n")
+        }
+        output.writeStaticString("\r\n")
+        return output
+    }
+
+    /// The head of an answer that came from a backend, without its empty line.
+    static func response(_ response: PolicyResponse, _ source: WireResponseSource) -> ByteBuffer {
+        var output = ByteBuffer()
+        source.head.withUnsafeReadableBytes { head in
+            output.reserveCapacity(head.count + 256)
+            if response.status == source.parser.status, response.reason == nil {
+                output.writeBytes(UnsafeRawBufferPointer(rebasing: head[..<source.parser.statusLineEnd]))
+            } else {
+                writeStatus(response, &output)
+            }
+            copy(head, source.parser, response.headers.edits, dropsFraming: false, dropsHop: true, &output)
+        }
+        write(response.headers.edits, &output)
+        return output
+    }
+
+    /// The head of an answer whose body a policy made, without its empty line.
+    static func response(_ response: PolicyResponse, bodyCount: Int, _ wire: WireLoop) -> ByteBuffer {
+        var output = ByteBuffer()
+        writeStatus(response, &output)
+        if let source = response.source as? WireResponseSource {
+            source.head.withUnsafeReadableBytes { head in
+                copy(head, source.parser, response.headers.edits, dropsFraming: true, dropsHop: true, &output)
+            }
+        } else {
+            wire.writeDate(to: &output)
+        }
+        write(response.headers.edits, &output)
+        // These answers never have a body, and say nothing of one.
+        if response.status != 204, response.status != 304 {
+            output.writeStaticString("Content-Length: ")
+            ResponseBytes.writeDecimal(bodyCount, to: &output)
+            output.writeStaticString("\r\n")
+        }
+        return output
+    }
+
+    private static func writeStatus(_ response: PolicyResponse, _ output: inout ByteBuffer) {
+        let reason = response.reason ?? ResponseBytes.reason(response.status)
+        output.writeString("HTTP/1.1 \(response.status) \(reason)\r\n")
+    }
+
+    private static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
+        for edit in edits {
+            for value in edit.values { output.writeString("\(edit.name): \(value)\r\n") }
+        }
+    }
+
+    /// Copies the fields that no edit stands for.
+    ///
+    /// - Parameters:
+    ///   - dropsFraming: whether the body is another one, so that its length and encoding are not what they were.
+    ///   - dropsHop: whether fields of the hop stay behind.
+    private static func copy(
+        _ head: UnsafeRawBufferPointer,
+        _ parser: HeadParser,
+        _ edits: [HeaderEdits.Edit],
+        dropsFraming: Bool,
+        dropsHop: Bool,
+        _ output: inout ByteBuffer
+    ) {
+        for field in parser.fields where !(dropsHop && field.isHopByHop) {
+            let name = String(
+                decoding: head[Int(field.nameStart)..<Int(field.nameEnd)],
+                as: UTF8.self
+            ).lowercased()
+            if dropsFraming, ["content-length", "transfer-encoding", "content-encoding"].contains(name) { continue }
+            if edits.contains(where: { $0.lowercasedName == name }) { continue }
+            output.writeBytes(UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.lineEnd)]))
+        }
+    }
+}

@@ -1,0 +1,273 @@
+import HTTPWire
+import Logging
+import NIOCore
+import Policies
+import ResourceModel
+
+/// What a call with policies is made of.
+struct PolicySetup {
+    /// nil for a call that no API was found for.
+    let api: APIRoute?
+    /// How many bytes of the path are the API's.
+    let offset: Int
+    let facts: PolicyFacts
+    let source: WireRequestSource
+}
+
+/// The state of a call with policies, beside that of its exchange.
+final class PolicyRun {
+    /// Bytes of a request that are kept while its policies wait.
+    static let earlyBytesMax = 64 << 10
+
+    let call: PolicyCall
+    let setup: PolicySetup
+    /// Without a byte of the answer.
+    var timeout: TimeAmount?
+    /// What goes out in the place of the request's body.
+    var replacedBody: ByteBuffer?
+    /// What came of the request before the policies said where it goes, with its framing.
+    var early = ByteBuffer()
+    var isEarlyWhole = false
+    /// The whole request's body, where all of it is waited for.
+    var collected: ByteBuffer?
+    let collects: Bool
+    /// Whether the policies have the backend's answer and have not said yet what becomes of it.
+    var holdsAnswer = false
+    var heldBody = ByteBuffer()
+    var isAnswerWhole = false
+    /// The body of a local service's answer.
+    var localBody: ByteBuffer?
+
+    init(call: PolicyCall, setup: PolicySetup, collects: Bool) {
+        self.call = call
+        self.setup = setup
+        self.collects = collects
+    }
+}
+
+extension GatewayExchange {
+    /// Runs a call's policies, as far as they go without waiting.
+    func begin(_ program: PolicyProgram, _ setup: PolicySetup, _ connection: DownstreamConnection) -> BodyPlan {
+        prepare(program, setup, connection).start()
+        return plan(connection)
+    }
+
+    /// Answers a call that was refused, after its on-error policies.
+    func refuse(
+        _ failure: PolicyFailure,
+        _ program: PolicyProgram,
+        _ setup: PolicySetup,
+        _ connection: DownstreamConnection
+    ) -> BodyPlan {
+        prepare(program, setup, connection).fail(failure)
+        return plan(connection)
+    }
+
+    private func prepare(
+        _ program: PolicyProgram,
+        _ setup: PolicySetup,
+        _ connection: DownstreamConnection
+    ) -> PolicyCall {
+        reset(connection)
+        state = .waiting
+        let current = turn
+        let call = PolicyCall(
+            program: program,
+            facts: setup.facts,
+            source: setup.source,
+            requestID: Identifier.guid(),
+            effects: self
+        ) { [self] call in
+            guard current == turn else { return }
+            answer(call)
+        }
+        var collects = false
+        if case .local? = setup.api?.backend { collects = true }
+        policies = PolicyRun(call: call, setup: setup, collects: collects)
+        return call
+    }
+
+    /// How the body is wanted, by what the policies did so far.
+    private func plan(_ connection: DownstreamConnection) -> BodyPlan {
+        switch state {
+        case .idle: return .answered
+        case .local: return .collect(bytesMax: surroundings.local.bodyBytesMax)
+        case .waiting where policies?.collects == true: return .collect(bytesMax: surroundings.local.bodyBytesMax)
+        case .waiting, .scoring, .connecting, .forwarding: return .stream
+        }
+    }
+
+    /// Keeps what comes of a request while its policies wait.
+    func keep(_ body: ByteBuffer, _ isLast: Bool, _ connection: DownstreamConnection) {
+        guard let policies else { return }
+        if policies.collects {
+            policies.collected = body
+            return
+        }
+        var body = body
+        policies.early.writeBuffer(&body)
+        policies.isEarlyWhole = isLast
+        if policies.early.readableBytes > PolicyRun.earlyBytesMax { connection.setReading(false) }
+    }
+
+    // MARK: - Answers
+
+    /// A backend's head has come: the policies go on with it.
+    func upstreamAnswer(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
+        let source = WireResponseSource(head: head, parser: upstream.parser)
+        holdAnswer(source)
+    }
+
+    /// A local service's whole answer.
+    func localAnswer(_ answer: ByteBuffer) {
+        guard let policies, let connection else { return }
+        var parser = HeadParser(limits: surroundings.wire.limits)
+        let outcome = try? answer.withUnsafeReadableBytes { raw throws(HeadError) in
+            try parser.parseResponse(raw, isAnswerToHEAD: false)
+        }
+        guard outcome == .complete, let head = answer.getSlice(at: answer.readerIndex, length: parser.length) else {
+            return fail(connection, reason: "BackendConnectionFailure: the service's answer could not be read")
+        }
+        policies.localBody = answer.getSlice(
+            at: answer.readerIndex + parser.length,
+            length: answer.readableBytes - parser.length
+        )
+        holdAnswer(WireResponseSource(head: head, parser: parser))
+    }
+
+    private func holdAnswer(_ source: WireResponseSource) {
+        guard let policies else { return }
+        policies.holdsAnswer = true
+        policies.call.forwarded(
+            .success(PolicyResponse(status: source.parser.status, source: source, body: .streamed))
+        )
+    }
+
+    /// The policies have ended: their answer goes out.
+    private func answer(_ call: PolicyCall) {
+        guard let policies, let connection, let response = call.response else { return }
+        if let error = call.lastError, response.status == 500 {
+            surroundings.logger.warning(
+                "call failed",
+                metadata: ["request.id": "\(call.requestID)", "error.code": "\(error.source)/\(error.reason)"]
+            )
+        }
+        switch response.body {
+        case .bytes(let bytes): sendOwn(response, bytes, connection)
+        case .streamed:
+            guard let source = response.source as? WireResponseSource else { return }
+            var head = EditedHead.response(response, source)
+            if closesAfterAnswer || connection.willClose { head.writeStaticString("Connection: close\r\n") }
+            head.writeStaticString("\r\n")
+            policies.holdsAnswer = false
+            hasSentHead = true
+            if var body = policies.localBody {
+                head.writeBuffer(&body)
+                connection.send(head)
+                return end(connection)
+            }
+            head.writeBuffer(&policies.heldBody)
+            incoming = head
+            guard case .forwarding(let upstream) = state else { return }
+            if policies.isAnswerWhole { return upstreamEnd(upstream) }
+            upstream.resumeReading()
+        }
+    }
+
+    private func sendOwn(_ response: PolicyResponse, _ bytes: [UInt8], _ connection: DownstreamConnection) {
+        var head = EditedHead.response(response, bodyCount: bytes.count, surroundings.wire)
+        if connection.willClose { head.writeStaticString("Connection: close\r\n") }
+        head.writeStaticString("\r\n")
+        let isHEAD = policies?.setup.source.method == "HEAD"
+        if !isHEAD, response.status != 204, response.status != 304 { head.writeBytes(bytes) }
+        connection.send(head)
+        // The rest of what the backend says is not wanted.
+        if case .forwarding(let upstream) = state { upstream.close() }
+        end(connection)
+    }
+
+    private func end(_ connection: DownstreamConnection) {
+        state = .idle
+        turn += 1
+        policies = nil
+        self.connection = nil
+        incoming = nil
+        connection.setReading(true)
+        connection.finish()
+    }
+}
+
+// MARK: - What policies do
+
+extension GatewayExchange: PolicyEffects {
+    var serviceName: String { surroundings.serviceName }
+
+    func reason(_ status: Int) -> String { ResponseBytes.reason(status) }
+
+    func take(_ window: RateWindow, increment: Int) -> RateVerdict {
+        surroundings.counters.take(window, increment: increment)
+    }
+
+    func acquire(_ key: String, max: Int) -> Bool { surroundings.counters.acquire(key, max: max) }
+
+    func release(_ key: String) { surroundings.counters.release(key) }
+
+    func wait(_ milliseconds: Int64, _ call: PolicyCall) {
+        let current = turn
+        let bound = NIOLoopBound((exchange: self, call: call), eventLoop: surroundings.wire.loop)
+        surroundings.wire.loop.scheduleTask(in: .milliseconds(milliseconds)) {
+            guard bound.value.exchange.turn == current else { return }
+            bound.value.call.resume()
+        }
+    }
+
+    func forward(_ call: PolicyCall, _ options: ForwardOptions) {
+        guard let connection, let policies else { return }
+        guard case .waiting = state else {
+            return call.forwarded(.failure(.inside("BackendConnectionFailure", "A call can be forwarded once.")))
+        }
+        guard let backend = backend(call.request) else {
+            return call.forwarded(
+                .failure(.inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http."))
+            )
+        }
+        policies.timeout = options.timeout.map { .seconds($0) }
+        var offset = policies.setup.offset
+        // A body that was waited for as a whole lost its framing.
+        if let collected = policies.collected, case .http = backend, case .original = call.request.body {
+            call.request.body = .replaced(Array(collected.readableBytesView))
+        }
+        if let edited = EditedHead.request(call.request, connection) {
+            guard connection.replaceHead(edited) else {
+                return call.forwarded(
+                    .failure(.inside("BackendConnectionFailure", "The request that the policies made is not valid."))
+                )
+            }
+            offset = 0
+        }
+        if case .replaced(let bytes) = call.request.body { policies.replacedBody = ByteBuffer(bytes: bytes) }
+        switch backend {
+        case .unsupported(let reason): call.forwarded(.failure(.inside("BackendConnectionFailure", reason)))
+        case .local(let prefix):
+            guard let api = policies.setup.api else { return }
+            goLocal(connection, api: api, prefix: prefix, targetOffset: offset)
+            if let collected = policies.collected, case .local(let target) = state {
+                score(target, policies.replacedBody ?? collected, connection)
+            }
+        case .http(let address, let prefix):
+            let host = call.request.headers.edit("host")?.values.first
+            goForward(address, connection, prefix: prefix, targetOffset: offset, host: host)
+            if let body = policies.replacedBody {
+                append(body, true)
+            } else if policies.early.readableBytes > 0 || policies.isEarlyWhole {
+                append(policies.early, policies.isEarlyWhole)
+            }
+            connect()
+        }
+    }
+
+    private func backend(_ request: PolicyRequest) -> APIRoute.Backend? {
+        guard let text = request.backendURL else { return policies?.setup.api?.backend }
+        return APIRoute.Backend(url: text)
+    }
+}

@@ -1,0 +1,233 @@
+package import Policies
+package import ResourceModel
+package import Store
+
+extension ResourceType {
+    /// Policy documents at their four scopes (contracts/api-management.md 3.1, 4.1).
+    package static let policies: [ResourceType] = ["policies", "products/policies", "apis/policies", "apis/operations/policies"]
+        .map { path in
+            ResourceType(
+                path: path,
+                nameRule: .policy,
+                properties: PolicyRules.properties,
+                index: { properties in PolicyRules.references(properties) },
+                rules: { draft, context throws(APIError) in
+                    try PolicyRules.takeFormat(&draft)
+                    try await PolicyRules.compile(draft, context)
+                }
+            )
+        }
+
+    /// Fragments of policies that documents include by id.
+    package static let policyFragment = ResourceType(
+        path: "policyFragments",
+        properties: PolicyRules.properties + [.init("description", .text(0...1000))],
+        index: { properties in PolicyRules.references(properties) },
+        rules: { draft, context throws(APIError) in
+            try PolicyRules.takeFormat(&draft)
+            try await PolicyRules.compileFragment(draft, context)
+        },
+        deletionRules: { id, _, store in
+            let name = id.name.lowercased()
+            guard let user = try await PolicyRules.documents(store).first(where: { entry in
+                PolicyRules.words(entry.columns[1]).contains(name)
+            }) else { return }
+            throw APIError.validation("id", "The fragment is used by \(user.id).")
+        }
+    )
+
+    /// Named values: `{{name}}` in policy documents (contracts/api-management.md 1.8).
+    package static let namedValue = ResourceType(
+        path: "namedValues",
+        nameRule: .free,
+        properties: [
+            .init("displayName", .text(1...256), isRequired: true),
+            .init("value", .text(0...4096)),
+            .init("secret", .bool, default: false),
+            .init("tags", .list(.text(1...300))),
+        ],
+        secrets: [.init("value", isKey: false, bytesMax: 4 * 4096)],
+        index: { [$0["displayName"]?.string, $0["secret"]?.bool == true ? "secret" : "plain"] },
+        rules: { draft, context throws(APIError) in try await NamedValueRules.check(&draft, context) },
+        deletionRules: { id, _, store in
+            guard let name = try await store.get(id)?.properties["displayName"]?.string else { return }
+            guard let user = try await PolicyRules.documents(store).first(where: { entry in
+                PolicyRules.words(entry.columns[0]).contains(name)
+            }) else { return }
+            throw APIError.validation("id", "The named value is used by \(user.id).")
+        }
+    )
+}
+
+/// The rules of policy documents beyond single properties.
+package enum PolicyRules {
+    static let properties: [PropertyRule] = [
+        .init("value", .text(1...262_144), isRequired: true),
+        .init("format", .choice(["xml", "rawxml", "xml-link", "rawxml-link"]), default: "xml"),
+    ]
+
+    /// Named values and fragments at most: all of them are read when a document is compiled.
+    package static let referencesMax = 10_000
+
+    static func takeFormat(_ draft: inout ResourceDraft) throws(APIError) {
+        let format = draft.properties["format"]?.string ?? "xml"
+        guard !format.hasSuffix("-link") else {
+            throw .validation("format", "Documents by link are not supported yet; send the document itself.")
+        }
+    }
+
+    static func compile(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
+        let surroundings = try await surroundings(context.store, context.secret)
+        do throws(PolicyDiagnostic) { _ = try document(draft.id, draft.properties, surroundings) } catch {
+            throw .validation("value", error.description)
+        }
+    }
+
+    static func compileFragment(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
+        let surroundings = try await surroundings(
+            context.store,
+            context.secret,
+            replacing: (draft.id.name, PolicySurroundings.Fragment(draft.properties))
+        )
+        do throws(PolicyDiagnostic) {
+            try PolicyDocument.checkFragment(
+                draft.properties["value"]?.string ?? "",
+                isRaw: isRaw(draft.properties),
+                surroundings: surroundings
+            )
+        } catch { throw .validation("value", error.description) }
+    }
+
+    /// A stored document, compiled.
+    package static func document(
+        _ id: ResourceID,
+        _ properties: JSONObject,
+        _ surroundings: PolicySurroundings
+    ) throws(PolicyDiagnostic) -> PolicyDocument {
+        try PolicyDocument(
+            properties["value"]?.string ?? "",
+            isRaw: isRaw(properties),
+            scope: scope(id),
+            surroundings: surroundings
+        )
+    }
+
+    static func isRaw(_ properties: JSONObject) -> Bool { properties["format"]?.string == "rawxml" }
+
+    private static func scope(_ id: ResourceID) -> PolicyScope {
+        switch (id.segments.count, id.segments.first?.lowercased()) {
+        case (4, "products"): .product
+        case (4, _): .api
+        case (6, _): .operation
+        default: .global
+        }
+    }
+
+    /// What documents may name: all named values and fragments.
+    ///
+    /// - Parameters:
+    ///   - secret: the plain text of a resource's secret slot.
+    ///   - fragment: one that is about to take the place of what is stored.
+    package static func surroundings(
+        _ store: any ResourceStore,
+        _ secret: @Sendable (ResourceID, String) async throws -> String?,
+        replacing fragment: (id: String, fragment: PolicySurroundings.Fragment)? = nil
+    ) async throws(APIError) -> PolicySurroundings {
+        do {
+            var values: [String: String] = [:]
+            let query = ResourceQuery(parent: .service, type: "namedValues", limit: referencesMax)
+            for value in try await store.list(query) {
+                guard let name = value.properties["displayName"]?.string else { continue }
+                values[name] =
+                    value.properties["secret"]?.bool == true
+                    ? try await secret(value.id, "value") : value.properties["value"]?.string ?? ""
+            }
+            var fragments: [String: PolicySurroundings.Fragment] = [:]
+            for found in try await store.list(
+                ResourceQuery(parent: .service, type: "policyFragments", limit: referencesMax)
+            ) {
+                fragments[found.id.name.lowercased()] = PolicySurroundings.Fragment(found.properties)
+            }
+            if let fragment { fragments[fragment.id.lowercased()] = fragment.fragment }
+            return PolicySurroundings(namedValues: values, fragments: fragments)
+        } catch {
+            throw (error as? APIError)
+                ?? APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+        }
+    }
+
+    // MARK: - References
+
+    /// Flat columns: 0 display names of named values, 1 ids of fragments; one a line.
+    static func references(_ properties: JSONObject) -> [String?] {
+        let text = properties["value"]?.string ?? ""
+        return [
+            PolicyDocument.namedValues(in: text).joined(separator: "\n"),
+            PolicyDocument.fragments(in: text).map { $0.lowercased() }.joined(separator: "\n"),
+        ]
+    }
+
+    static func words(_ column: String??) -> [String] {
+        (column ?? nil)?.split(separator: "\n").map(String.init) ?? []
+    }
+
+    /// All documents and fragments.
+    static func documents(_ store: any ResourceStore) async throws -> [IndexEntry] {
+        var entries: [IndexEntry] = []
+        for type in ResourceType.policies.map(\.path) + [ResourceType.policyFragment.path] {
+            entries += try await store.index(type: type)
+        }
+        return entries
+    }
+}
+
+extension PolicySurroundings.Fragment {
+    init(_ properties: JSONObject) {
+        self.init(text: properties["value"]?.string ?? "", isRaw: PolicyRules.isRaw(properties))
+    }
+}
+
+enum NamedValueRules {
+    static func check(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
+        let name = draft.properties["displayName"]?.string ?? ""
+        guard
+            name.utf8.allSatisfy({ byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                default: false
+                }
+            })
+        else {
+            throw .validation("displayName", "The name may hold letters, digits, dots, dashes and underscores.")
+        }
+        draft.requirements.append(.unique(type: "namedValues", column: 0, value: name, field: "displayName"))
+        if let before = draft.before?.properties["displayName"]?.string, before != name {
+            try await checkUnused(before, context)
+        }
+        let isSecret = draft.properties["secret"]?.bool ?? false
+        let given = draft.properties["value"]?.string
+        if let given, given.contains("{{") {
+            throw .validation("value", "A named value may not hold another.")
+        }
+        if isSecret {
+            // A secret is never part of a document: it rests encrypted.
+            draft.properties["value"] = nil
+            guard given != nil || draft.before?.properties["secret"]?.bool == true else {
+                throw .validation("value", "A secret needs its value.")
+            }
+        } else {
+            draft.secrets["value"] = nil
+            guard given != nil else { throw .validation("value", "Value cannot be null.") }
+        }
+    }
+
+    private static func checkUnused(_ name: String, _ context: RuleContext) async throws(APIError) {
+        let documents: [IndexEntry]
+        do { documents = try await PolicyRules.documents(context.store) } catch {
+            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+        }
+        if let user = documents.first(where: { PolicyRules.words($0.columns[0]).contains(name) }) {
+            throw .validation("displayName", "The named value is used by \(user.id) under its present name.")
+        }
+    }
+}

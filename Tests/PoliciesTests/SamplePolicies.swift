@@ -1,0 +1,145 @@
+@testable import Policies
+
+/// A request that policies run on.
+final class SampleRequest: RequestSource {
+    var method = "GET"
+    var scheme: String { "http" }
+    var host = "gateway.test"
+    var port: Int { 8080 }
+    var path: String { "/guide" + operationPath }
+    var operationPath = "/reviews/7"
+    var query = "lang=en&details=true"
+    var clientAddress = "10.1.2.3"
+    var matchedParameters: [(name: String, value: String)] = [("id", "7"), ("lang", "en")]
+    var templateQueryNames: Set<String> { ["lang"] }
+    var subscriptionKey: String? { "k1" }
+    var headers: [(String, String)] = [("accept", "text/plain"), ("x-many", "a"), ("x-many", "b")]
+
+    func values(_ lowercasedName: String) -> [String] {
+        headers.filter { $0.0.lowercased() == lowercasedName }.map(\.1)
+    }
+}
+
+final class SampleAnswer: HeaderSource {
+    func values(_ lowercasedName: String) -> [String] { lowercasedName == "x-backend" ? ["yes"] : [] }
+}
+
+/// Effects that say what was asked of them.
+final class SampleEffects: PolicyEffects {
+    var log: [String] = []
+    var backend: [Result<Int, PolicyFailure>] = []
+    var counts: [String: Int] = [:]
+    var permits: [String: Int] = [:]
+    /// Calls that wait until somebody lets them go on.
+    var waiting: [PolicyCall] = []
+    var serviceName: String { "sample" }
+
+    func reason(_ status: Int) -> String { status == 200 ? "OK" : "Other" }
+
+    func take(_ window: RateWindow, increment: Int) -> RateVerdict {
+        log.append("take \(window.key) \(increment)")
+        let used = counts[window.key, default: 0]
+        guard used < window.calls else { return RateVerdict(isAllowed: false, remaining: 0, retryAfter: 57) }
+        counts[window.key] = used + increment
+        return RateVerdict(isAllowed: true, remaining: window.calls - used - increment, retryAfter: 0)
+    }
+
+    func acquire(_ key: String, max: Int) -> Bool {
+        guard permits[key, default: 0] < max else { return false }
+        permits[key, default: 0] += 1
+        return true
+    }
+
+    func release(_ key: String) { permits[key, default: 0] -= 1 }
+
+    func forward(_ call: PolicyCall, _ options: ForwardOptions) {
+        let request = call.request
+        log.append(
+            "\(request.method ?? request.source.method) \(request.backendURL ?? "")\(request.currentPath)?\(request.currentQuery)"
+                + (options.timeout.map { " within \($0)" } ?? "")
+        )
+        switch backend.isEmpty ? .success(200) : backend.removeFirst() {
+        case .success(let status):
+            call.forwarded(.success(PolicyResponse(status: status, source: SampleAnswer(), body: .streamed)))
+        case .failure(let failure): call.forwarded(.failure(failure))
+        }
+    }
+
+    func wait(_ milliseconds: Int64, _ call: PolicyCall) {
+        log.append("wait \(milliseconds)")
+        waiting.append(call)
+    }
+}
+
+/// Runs documents on a sample request.
+final class Sample {
+    let request = SampleRequest()
+    let effects = SampleEffects()
+    private(set) var call: PolicyCall?
+    private(set) var isEnded = false
+
+    static let global = "<policies><inbound/><backend><forward-request/></backend><outbound/></policies>"
+
+    /// - Parameter documents: texts from the widest scope on.
+    func run(
+        _ documents: [(PolicyScope, String)],
+        surroundings: PolicySurroundings = PolicySurroundings(),
+        subscription: String? = "sub"
+    ) throws {
+        let program = PolicyProgram(
+            try documents.map { try PolicyDocument($0.1, isRaw: true, scope: $0.0, surroundings: surroundings) }
+        )
+        isEnded = false
+        let made = PolicyCall(
+            program: program,
+            facts: PolicyFacts(
+                api: PolicyFacts.API(id: "guide", name: "Guide", path: "guide"),
+                operation: PolicyFacts.Operation(id: "read", name: "Read", method: "GET", urlTemplate: "/reviews/{id}"),
+                product: PolicyFacts.Product(
+                    id: "starter",
+                    name: "Starter",
+                    isPublished: true,
+                    requiresApproval: false,
+                    requiresSubscription: true
+                ),
+                subscription: subscription.map { PolicyFacts.Subscription(id: $0, name: "Sub") },
+                user: nil
+            ),
+            source: request,
+            requestID: "5c1f",
+            effects: effects
+        ) { [self] _ in isEnded = true }
+        call = made
+        made.start()
+    }
+
+    /// Runs an API's document below the usual global one, its policies given by section.
+    func run(
+        inbound: String = "<base/>",
+        backend: String = "<base/>",
+        outbound: String = "<base/>",
+        onError: String = "<base/>",
+        surroundings: PolicySurroundings = PolicySurroundings(),
+        subscription: String? = "sub"
+    ) throws {
+        try run(
+            [
+                (.global, Self.global),
+                (
+                    .api,
+                    "<policies><inbound>\(inbound)</inbound><backend>\(backend)</backend><outbound>\(outbound)</outbound>"
+                        + "<on-error>\(onError)</on-error></policies>"
+                ),
+            ],
+            surroundings: surroundings,
+            subscription: subscription
+        )
+    }
+
+    var response: PolicyResponse? { call?.response }
+    var status: Int? { response?.status }
+    var body: String? {
+        guard case .bytes(let bytes)? = response?.body else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
