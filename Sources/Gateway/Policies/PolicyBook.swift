@@ -2,14 +2,14 @@ package import Policies
 
 /// The policy documents of an instance and the programs that they make together; immutable, part of a snapshot.
 package final class PolicyBook: Sendable {
-    private let global: PolicyDocument?
+    private let global: PolicyDocument
     /// By id in lower case; operations by `api/operation`.
     private let products: [String: PolicyDocument]
     private let apis: [String: PolicyDocument]
     private let operations: [String: PolicyDocument]
 
     package init(
-        global: PolicyDocument? = nil,
+        global: PolicyDocument = .forwarding,
         products: [String: PolicyDocument] = [:],
         apis: [String: PolicyDocument] = [:],
         operations: [String: PolicyDocument] = [:]
@@ -26,14 +26,14 @@ package final class PolicyBook: Sendable {
     ///   - api: nil for a call that no API was found for, with the operation likewise.
     ///   - product: nil unless the call came in by a product (contracts/api-management.md 1.7).
     func program(api: String?, operation: String?, product: String?) -> PolicyProgram? {
-        var documents: [PolicyDocument] = []
-        if let global { documents.append(global) }
+        var documents = [global]
         if let product, let document = products[product] { documents.append(document) }
         if let api, let document = apis[api] { documents.append(document) }
         if let api, let operation, let document = operations["\(api)/\(operation.lowercased())"] {
             documents.append(document)
         }
-        guard !documents.isEmpty else { return nil }
+        // An instance without policies pays nothing for them.
+        if documents.count == 1, global === PolicyDocument.forwarding { return nil }
         let program = PolicyProgram(documents)
         return program.onlyForwards ? nil : program
     }

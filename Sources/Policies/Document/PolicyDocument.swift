@@ -45,6 +45,29 @@ package final class PolicyDocument: Sendable {
         self.sections = sections
     }
 
+    private init(scope: PolicyScope, sections: [PolicySection: [Part]]) {
+        self.scope = scope
+        self.sections = sections
+    }
+
+    /// What stands at the global scope of an instance where nobody put a document: calls are forwarded.
+    package static let forwarding = PolicyDocument(
+        scope: .global,
+        sections: [
+            .backend: [
+                .steps([
+                    PolicyInstruction(
+                        step: ForwardRequestPolicy(timeout: nil, failsOnError: false),
+                        policy: "forward-request",
+                        policyID: nil,
+                        scope: .global,
+                        path: "forward-request[1]"
+                    )
+                ])
+            ]
+        ]
+    )
+
     func instructions(_ section: PolicySection, base: [PolicyInstruction]) -> [PolicyInstruction] {
         guard let parts = sections[section] else { return base }
         var result: [PolicyInstruction] = []

@@ -237,7 +237,7 @@ package final class SQLiteResourceStore: ResourceStore {
             let found = try Int.fetchOne(
                 db,
                 sql: "SELECT 1 FROM resources WHERE type = ? AND ix\(column) = ? AND key <> ? LIMIT 1",
-                arguments: [type, value, id.key]
+                arguments: [type.lowercased(), value, id.key]
             )
             if found != nil { throw StoreError.notUnique(field: field, value: value) }
         case .noChildren(let words):

@@ -98,7 +98,7 @@ struct PolicyDocuments {
             }
         }
         let book = PolicyBook(
-            global: documents["/policies/policy"],
+            global: documents["/policies/policy"] ?? .forwarding,
             products: products,
             apis: apis,
             operations: operations

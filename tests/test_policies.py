@@ -1,0 +1,331 @@
+"""Policies: documents through Microsoft's own client, and what they do to calls."""
+import concurrent.futures
+import http.server
+import json
+import threading
+import time
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+from gatehouse import call, rrs_path, table
+from test_gateway import NOT_FOUND, Upstream
+from test_management import client  # noqa: F401
+
+GLOBAL = "<policies><inbound /><backend><forward-request /></backend><outbound /></policies>"
+
+
+def sections(inbound="<base />", backend="<base />", outbound="<base />", on_error="<base />"):
+    return (f"<policies><inbound>{inbound}</inbound><backend>{backend}</backend>"
+            f"<outbound>{outbound}</outbound><on-error>{on_error}</on-error></policies>")
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+class Managed:
+    """An API of a test's own in a product of its own, with a key for each scope."""
+
+    def __init__(self, live, upstream, name):
+        self.live, self.name = live, name
+        self.put(f"/apis/{name}", {"displayName": name, "path": name, "protocols": ["http"], "serviceUrl": upstream + "/base"})
+        for method in ("GET", "POST"):
+            self.put(f"/apis/{name}/operations/{method.lower()}", {
+                "displayName": method, "method": method, "urlTemplate": "/items/{id}?lang={lang}",
+                "templateParameters": [{"name": "id", "type": "string"}, {"name": "lang", "type": "string"}]})
+        self.put(f"/products/{name}", {"displayName": name, "subscriptionRequired": True, "state": "published"})
+        self.put(f"/products/{name}/apis/{name}", {})
+        self.keys = {}
+        for scope in (f"/products/{name}", f"/apis/{name}"):
+            kind = scope.split("/")[1]
+            self.put(f"/subscriptions/{name}-{kind}", {
+                "scope": scope, "displayName": f"{name} {kind}", "state": "active", "primaryKey": f"{name}-{kind}-key"})
+            self.keys[kind] = f"{name}-{kind}-key"
+
+    def put(self, path, properties):
+        done = self.live.management("PUT", path, {"properties": properties})
+        assert done.status in (200, 201), done.text
+
+    def policy(self, text, below=""):
+        """Stores a document at the scope of a path; the next call meets it."""
+        return self.live.management("PUT", f"{below}/policies/policy", {"properties": {"value": text, "format": "rawxml"}})
+
+    def set(self, text, below=None):
+        done = self.policy(text, f"/apis/{self.name}" if below is None else below)
+        assert done.status in (200, 201), done.text
+
+    def call(self, method="GET", path="/items/7?lang=en", body=None, key="products", **headers):
+        if key:
+            headers["Ocp-Apim-Subscription-Key"] = self.keys[key]
+        return call(self.live.urls["gateway"], method, f"/{self.name}{path}", body, headers)
+
+
+@pytest.fixture
+def managed(live, upstream, request):
+    name = "p" + request.node.name.replace("_", "-")[-40:].lower().strip("-[]")
+    made = Managed(live, upstream, name)
+    yield made
+    live.management("DELETE", f"/apis/{name}", headers={"If-Match": "*"})
+    live.management("DELETE", f"/products/{name}?deleteSubscriptions=true", headers={"If-Match": "*"})
+    live.management("DELETE", "/policies/policy", headers={"If-Match": "*"})
+
+
+def test_documents_through_the_sdk(client, managed):  # noqa: F811
+    sdk, at = client
+    name = managed.name
+    raw = sections('<base /><set-variable name="a" value="@("x" == "<y>" && 1 < 2)" />')
+    calls = [
+        (sdk.policy, (), GLOBAL.replace("<inbound />", "<inbound><set-variable name='g' value='1' /></inbound>")),
+        (sdk.product_policy, (name,), raw), (sdk.api_policy, (name,), raw), (sdk.api_operation_policy, (name, "get"), raw),
+    ]
+    for operations, ids, text in calls:
+        with pytest.raises(ResourceNotFoundError):
+            operations.get(*at, *ids, "policy")
+        made = operations.create_or_update(*at, *ids, "policy", {"value": text, "format": "rawxml"})
+        assert made.name == "policy" and made.type.endswith("/policies")
+        assert operations.get(*at, *ids, "policy", format="rawxml").value == text
+        escaped = operations.get(*at, *ids, "policy").value
+        assert ("&quot;x&quot; == &quot;&lt;y&gt;&quot; &amp;&amp;" in escaped) == (text == raw)
+        assert operations.create_or_update(*at, *ids, "policy", {"value": escaped, "format": "xml"}).value == escaped
+        assert operations.get(*at, *ids, "policy", format="rawxml").value == text
+        assert operations.get_entity_tag(*at, *ids, "policy")
+        found = list(operations.list_by_operation(*at, *ids).value) if hasattr(operations, "list_by_operation") else None
+        assert found is None or len(found) == 1
+        with pytest.raises(HttpResponseError) as stale:
+            operations.create_or_update(*at, *ids, "policy", {"value": text, "format": "rawxml"}, if_match='"AAAA"')
+        assert stale.value.status_code == 412
+        operations.delete(*at, *ids, "policy", "*")
+        with pytest.raises(ResourceNotFoundError):
+            operations.get(*at, *ids, "policy")
+
+
+def test_what_does_not_compile_is_refused_and_changes_nothing(managed):
+    managed.set(sections(outbound='<set-header name="X-Kept"><value>1</value></set-header>'))
+    for text, message in [
+        (sections("<set-heder />"), "There is no policy <set-heder>. (line 1, column 20)"),
+        (sections('<set-variable name="a" value="@(context.Nothing)" />'),
+         'The member "Nothing" of IProxyRequestContext is not supported in expressions yet. (line 1, column 60)'),
+        (sections("\n<validate-jwt />"), "The policy <validate-jwt> is not supported yet. (line 2, column 1)"),
+        (sections("{{nobody}}"), 'Cannot find a named value "nobody". (line 1, column 20)'),
+        (sections(backend="<rate-limit calls='1' renewal-period='1' />"), None),
+        ("x" * 300_000, "The length must be between 1 and 262144 characters."),
+    ]:
+        done = managed.policy(text, f"/apis/{managed.name}")
+        assert done.status == 400, done.text
+        detail = done.json()["error"]["details"][0]
+        assert detail["target"] == "value" and (message is None or detail["message"] == message), detail
+        assert managed.call().headers["X-Kept"] == "1"
+    for path in ("/policies/other", f"/apis/{managed.name}/policies/mine"):
+        assert managed.live.management("PUT", path, {"properties": {"value": GLOBAL}}).status == 400
+    assert managed.policy(GLOBAL, "/apis/none").status == 404
+    link = managed.live.management("PUT", f"/apis/{managed.name}/policies/policy",
+                                   {"properties": {"value": "http://127.0.0.1/x", "format": "xml-link"}})
+    assert link.status == 400 and link.json()["error"]["details"][0]["target"] == "format"
+
+
+def test_a_request_is_changed_on_its_way(managed):
+    managed.set(sections(
+        inbound="""<base />
+          <set-header name="X-Who" exists-action="override"><value>@($"{context.Subscription.Id} of {context.Product?.Name}")</value></set-header>
+          <set-header name="X-Drop" exists-action="delete" />
+          <set-header name="X-More" exists-action="append"><value>b</value></set-header>
+          <set-header name="Host"><value>inner.test</value></set-header>
+          <set-query-parameter name="extra"><value>a b</value></set-query-parameter>
+          <rewrite-uri template="/things/{id}/{lang}" />""",
+        outbound="""<base />
+          <set-header name="X-Upstream" exists-action="delete" />
+          <set-header name="X-Status"><value>@($"{context.Response.StatusCode} {context.Request.MatchedParameters["id"]}")</value></set-header>
+          <choose><when condition="@(context.Response.StatusCode == 200)"><set-status code="203" reason="Changed" /></when></choose>"""))
+    answer = managed.call(path="/items/a%2Fb?lang=en&subscription-key=q", **{"X-Drop": "1", "X-More": "a", "Accept": "text/plain"})
+    seen = answer.json()
+    names = {name.lower(): value for name, value in seen["headers"]}
+    assert seen["path"] == "/base/things/a%2Fb/en?subscription-key=q&extra=a%20b"
+    assert names["x-who"] == f"{managed.name}-products of {managed.name}" and names["x-more"] == "a,b"
+    assert "x-drop" not in names and names["host"] == "inner.test" and names["accept"] == "text/plain"
+    assert (answer.status, answer.reason) == (203, "Changed")
+    assert answer.headers["X-Status"] == "200 a/b" and answer.headers.get("X-Upstream") is None
+    # A body of another length takes the place of the caller's, which is dropped.
+    managed.set(sections(inbound='<base /><set-method>POST</set-method><set-body>@("for " + context.Request.Method)</set-body>'))
+    seen = managed.call("POST", body=b"x" * 300_000).json()
+    assert (seen["size"], seen["tail"], seen["method"]) == (8, "for POST", "POST")
+    seen = managed.call("GET").json()
+    assert (seen["size"], seen["method"]) == (8, "POST")
+    assert managed.call("POST", body=b"again").status == 200
+
+
+def test_an_answer_is_changed_on_its_way(managed):
+    managed.set(sections(outbound='<base /><set-body>{"a": 1}</set-body><set-header name="Content-Type"><value>application/json</value></set-header>'))
+    for path in ("/items/7?lang=en", "/items/chunked?lang=en", "/items/close?lang=en"):
+        for _ in range(3):
+            answer = managed.call(path=path)
+            assert (answer.status, answer.json(), answer.headers["Content-Length"]) == (200, {"a": 1}, "8")
+            assert answer.headers["X-Upstream"] == "yes" and answer.headers.get("Transfer-Encoding") is None
+    managed.set(sections(outbound='<base /><set-header name="X-More"><value>1</value></set-header>'))
+    for path in ("/items/7?lang=en", "/items/chunked?lang=en", "/items/close?lang=en"):
+        answer = managed.call("POST", path, body=b"z" * 200_000)
+        assert answer.json()["size"] == 200_000 and answer.headers["X-More"] == "1"
+
+
+def test_policies_answer_themselves(managed):
+    managed.set(sections(inbound="""
+        <choose><when condition="@(context.Request.Headers.GetValueOrDefault("X-Mock", "") == "yes")">
+          <return-response><set-status code="418" reason="Teapot" /><set-header name="X-A"><value>1</value></set-header>
+            <set-body>{ "mock": true }</set-body></return-response></when></choose><base />"""))
+    for _ in range(2):
+        answer = managed.call("POST", body=b"unread" * 50_000, **{"X-Mock": "yes"})
+        assert (answer.status, answer.reason, answer.text, answer.headers["X-A"]) == (418, "Teapot", '{ "mock": true }', "1")
+    assert managed.call().status == 200
+    managed.set(sections(backend=""))
+    answer = managed.call()
+    assert (answer.status, answer.text) == (200, "")
+    managed.set(sections(inbound='<check-header name="X-Must" failed-check-httpcode="401" failed-check-error-message="No" ignore-case="true" />'))
+    answer = managed.call()
+    assert (answer.status, answer.text) == (401, '{ "statusCode": 401, "message": "No" }')
+    managed.set(sections(inbound='<ip-filter action="forbid"><address>127.0.0.1</address></ip-filter>'))
+    answer = managed.call(**{"X-Forwarded-For": "8.8.8.8"})
+    assert (answer.status, answer.text) == (403, '{ "statusCode": 403, "message": "Forbidden" }')
+
+
+def test_scopes_and_products(managed):
+    mark = lambda name: f'<set-header name="X-Path" exists-action="append"><value>{name}</value></set-header>'  # noqa: E731
+    managed.set(f"<policies><inbound>{mark('global')}</inbound><backend><forward-request /></backend></policies>", "")
+    managed.set(sections(inbound=mark("product") + "<base />"), f"/products/{managed.name}")
+    managed.set(sections(inbound="<base />" + mark("api")))
+    managed.set(sections(inbound="<base />" + mark("operation")), f"/apis/{managed.name}/operations/get")
+    path = lambda answer: dict(answer.json()["headers"]).get("X-Path")  # noqa: E731
+    assert path(managed.call()) == "product,global,api,operation"
+    # The product's policies are those of calls that came in by it.
+    assert path(managed.call(key="apis")) == "global,api,operation"
+    assert path(managed.call("POST")) == "product,global,api"
+    managed.set(sections(inbound=mark("alone")), f"/apis/{managed.name}/operations/get")
+    assert path(managed.call()) == "alone"
+    # What goes takes its policies with it.
+    assert managed.live.management("DELETE", f"/apis/{managed.name}/operations/get", headers={"If-Match": "*"}).status == 200
+    managed.put(f"/apis/{managed.name}/operations/get", {"displayName": "G", "method": "GET", "urlTemplate": "/items/*"})
+    assert path(managed.call()) == "product,global,api"
+    assert managed.live.management("GET", f"/apis/{managed.name}/operations/get/policies/policy").status == 404
+    managed.live.management("DELETE", f"/products/{managed.name}/policies/policy", headers={"If-Match": "*"})
+    assert path(managed.call()) == "global,api"
+
+
+def test_rate_limits_on_the_wire(managed):
+    managed.set(sections(inbound='<rate-limit calls="3" renewal-period="2" remaining-calls-header-name="X-Left" total-calls-header-name="X-All" /><base />'),
+                f"/products/{managed.name}")
+    began = time.time()
+    for left in ("2", "1", "0"):
+        answer = managed.call()
+        assert (answer.status, answer.headers["X-Left"], answer.headers["X-All"]) == (200, left, "3")
+    answer = managed.call()
+    wait = answer.headers["Retry-After"]
+    assert (answer.status, answer.reason, answer.headers["X-Left"]) == (429, "Too Many Requests", "0") and wait in ("1", "2")
+    assert answer.text == f'{{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in {wait} seconds." }}'
+    assert answer.headers["Content-Type"] == "application/json"
+    # Other scopes' keys are not the product's.
+    assert managed.call(key="apis").status == 200
+    while managed.call().status == 429:
+        assert time.time() < began + 10
+        time.sleep(0.05)
+    assert time.time() >= began + 2
+    managed.set(sections(inbound='<rate-limit-by-key calls="5" renewal-period="60" counter-key="@(context.Request.Headers.GetValueOrDefault("X-Tenant", ""))" />'))
+    managed.live.management("DELETE", f"/products/{managed.name}/policies/policy", headers={"If-Match": "*"})
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: managed.call(**{"X-Tenant": f"t{number % 2}"}).status, range(40)))
+    assert (found.count(200), found.count(429)) == (10, 30)
+
+
+def test_errors_run_on_error_at_every_door(managed):
+    mark = """<set-header name="X-Error"><value>@($"{context.LastError.Source}/{context.LastError.Reason}")</value></set-header>"""
+    managed.set(f"<policies><inbound /><backend><forward-request /></backend><on-error>{mark}</on-error></policies>", "")
+    answer = managed.call(key=None)
+    assert (answer.status, answer.reason, answer.headers["X-Error"]) == (401, "Access Denied", "authorization/SubscriptionKeyNotFound")
+    assert answer.headers["WWW-Authenticate"].startswith("AzureApiManagementKey realm=")
+    answer = call(managed.live.urls["gateway"], "GET", "/nowhere", None, {})
+    assert (answer.status, answer.text, answer.headers["X-Error"]) == (404, NOT_FOUND, "configuration/OperationNotFound")
+    # The known way to a 405.
+    managed.set("""<policies><inbound /><backend><forward-request /></backend><on-error><choose>
+        <when condition="@(context.LastError.Source == "configuration")"><return-response><set-status code="405" /></return-response></when>
+        </choose></on-error></policies>""", "")
+    assert managed.call("DELETE").status == 405 or call(managed.live.urls["gateway"], "GET", "/nowhere", None, {}).status == 405
+    managed.set(sections(inbound='<set-backend-service base-url="http://127.0.0.1:1" />', on_error=mark))
+    answer = managed.call("POST", body=b"x" * 100_000)
+    assert (answer.status, answer.headers["X-Error"]) == (500, "forward-request/BackendConnectionFailure")
+    found = json.loads(answer.text)
+    assert found["message"] == "Internal server error" and len(found["activityId"]) == 36
+    managed.set(sections(inbound='<set-backend-service base-url="https://127.0.0.1:1" />', on_error=mark))
+    assert managed.call().status == 500
+    managed.set(sections(inbound='<set-variable name="a" value="@(context.Variables["none"])" />', on_error=mark))
+    answer = managed.call()
+    assert (answer.status, answer.headers["X-Error"]) == (500, "set-variable/ExpressionValueEvaluationFailure")
+
+
+def test_named_values_and_fragments(client, managed):  # noqa: F811
+    sdk, at = client
+    name = managed.name
+    made = sdk.named_value.begin_create_or_update(*at, f"{name}-v", {"display_name": "the-word", "value": "first"}).result()
+    assert (made.display_name, made.value, made.secret) == ("the-word", "first", False)
+    made = sdk.named_value.begin_create_or_update(*at, f"{name}-s", {"display_name": "the.secret", "value": "hush", "secret": True}).result()
+    assert made.value is None and sdk.named_value.get(*at, f"{name}-s").value is None
+    assert sdk.named_value.list_value(*at, f"{name}-s").value == "hush"
+    for body in ({"display_name": "a b", "value": "1"}, {"display_name": "the-word", "value": "1"}, {"display_name": "n"},
+                 {"display_name": "n", "value": "{{the-word}}"}):
+        with pytest.raises(HttpResponseError) as refused:
+            sdk.named_value.begin_create_or_update(*at, f"{name}-x", body).result()
+        assert refused.value.status_code == 400
+    fragment = '<fragment><set-header name="X-Word"><value>{{the-word}}</value></set-header></fragment>'
+    sdk.policy_fragment.begin_create_or_update(*at, f"{name}-f", {"value": fragment, "format": "rawxml", "description": "d"}).result()
+    with pytest.raises(HttpResponseError):
+        sdk.policy_fragment.begin_create_or_update(*at, f"{name}-g", {"value": "<fragment><nothing /></fragment>"}).result()
+    managed.set(sections(outbound=f'<include-fragment fragment-id="{name}-f" /><set-header name="X-S"><value>@("{{{{the.secret}}}}" + "!")</value></set-header>'))
+    answer = managed.call()
+    assert (answer.headers["X-Word"], answer.headers["X-S"]) == ("first", "hush!")
+    sdk.named_value.begin_update(*at, f"{name}-v", "*", {"value": "second"}).result()
+    sdk.named_value.begin_update(*at, f"{name}-s", "*", {"value": "hush2"}).result()
+    answer = managed.call()
+    assert (answer.headers["X-Word"], answer.headers["X-S"]) == ("second", "hush2!")
+    # A value that makes a document wrong leaves the last good one in force.
+    sdk.named_value.begin_update(*at, f"{name}-s", "*", {"value": '" + nothing("'}).result()
+    assert managed.call().headers["X-S"] == "hush2!"
+    for refuse in (lambda: sdk.named_value.delete(*at, f"{name}-s", "*"), lambda: sdk.named_value.delete(*at, f"{name}-v", "*"),
+                   lambda: sdk.policy_fragment.delete(*at, f"{name}-f", "*")):
+        with pytest.raises(HttpResponseError) as refused:
+            refuse()
+        assert refused.value.status_code == 400
+    managed.live.management("DELETE", f"/apis/{name}/policies/policy", headers={"If-Match": "*"})
+    sdk.policy_fragment.delete(*at, f"{name}-f", "*")
+    sdk.named_value.delete(*at, f"{name}-v", "*")
+    sdk.named_value.delete(*at, f"{name}-s", "*")
+    log = (managed.live.folder / "log").read_text()
+    assert "policy document could not be compiled" in log and "hush" not in log and "nothing(" not in log
+
+
+def test_policies_before_a_service_of_this_installation(live):
+    """A publisher gives the service's own key, so that subscribers need not know it."""
+    guide = live.guide
+    put = lambda text: live.management("PUT", "/apis/azureml-demo-api/policies/policy", {"properties": {"value": text, "format": "rawxml"}})  # noqa: E731
+    headers = {"Ocp-Apim-Subscription-Key": guide["subscriptionKey"]}
+    ask = lambda body=table([["a"]]): call(live.urls["gateway"], "POST", "/azureml-demo" + rrs_path(guide), body, headers)  # noqa: E731
+    assert ask().status == 401
+    try:
+        plain = call(live.urls["gateway"], "POST", "/azureml-demo" + rrs_path(guide), table([["a"]]),
+                     {**headers, "Authorization": "Bearer " + guide["apiKey"]})
+        assert put(sections(
+            inbound=f'<base /><set-header name="Authorization"><value>Bearer {guide["apiKey"]}</value></set-header>',
+            outbound='<base /><set-header name="X-Operation"><value>@(context.Operation.Id)</value></set-header>')).status == 201
+        answer = ask()
+        assert (answer.status, answer.text) == (200, plain.text) and answer.headers["X-Operation"]
+        rows = table([["text %d" % number] for number in range(5000)])
+        assert len(ask(rows).json()["Results"]["output1"]["value"]["Values"]) == 5000
+        assert put(sections(
+            inbound=f'<base /><set-header name="Authorization"><value>Bearer {guide["apiKey"]}</value></set-header>'
+                    f'<set-body>{json.dumps(table([["a"]]))}</set-body>',
+            outbound='<base /><set-status code="202" />')).status == 200
+        answer = ask(b"not json at all")
+        assert (answer.status, answer.text) == (202, plain.text)
+    finally:
+        live.management("DELETE", "/apis/azureml-demo-api/policies/policy", headers={"If-Match": "*"})
+    assert ask().status == 401
