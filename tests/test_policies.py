@@ -329,3 +329,75 @@ def test_policies_before_a_service_of_this_installation(live):
     finally:
         live.management("DELETE", "/apis/azureml-demo-api/policies/policy", headers={"If-Match": "*"})
     assert ask().status == 401
+
+
+def test_commands(managed, tmp_path):
+    run = managed.live.command
+    document = tmp_path / "policy.xml"
+    text = sections(inbound='<base /><set-header name="X-Who"><value>@("{{cli-word}}" + "<&>")</value></set-header>')
+    document.write_text(text)
+    refused = run("policy", "set", "--api", managed.name, str(document), check=False)
+    assert refused.returncode != 0 and "value: Cannot find a named value \"cli-word\". (line 1, column" in refused.stderr
+    word = tmp_path / "word"
+    word.write_text("ada\n")
+    assert run("named-value", "create", "cli", "--name", "cli-word", "--secret", "true", "--value-file", str(word)).returncode == 0
+    assert run("named-value", "value", "cli").stdout == "ada\n"
+    assert "cli-word" in run("named-value", "list").stdout and "ada" not in run("named-value", "list", "--json").stdout
+    assert run("policy", "set", "--api", managed.name, str(document)).stdout == f"policy /apis/{managed.name}/policies/policy\n"
+    assert dict(managed.call().json()["headers"])["X-Who"] == "ada<&>"
+    assert run("policy", "show", "--api", managed.name).stdout == text + "\n"
+    assert json.loads(run("policy", "show", "--api", managed.name, "--json").stdout)["properties"]["format"] == "rawxml"
+    assert run("policy", "delete", "--api", managed.name).returncode == 0
+    assert run("policy", "show", "--api", managed.name, check=False).returncode != 0
+    assert run("policy", "show", "--product", "a", "--api", "b", check=False).returncode != 0
+    fragment = tmp_path / "fragment.xml"
+    fragment.write_text("<fragment><set-method>PUT</set-method></fragment>")
+    assert run("policy-fragment", "set", "cli-part", str(fragment), "--description", "verbs").returncode == 0
+    assert "verbs" in run("policy-fragment", "list").stdout
+    assert run("policy-fragment", "show", "cli-part").stdout == fragment.read_text() + "\n"
+    assert run("policy-fragment", "delete", "cli-part").returncode == 0
+    assert run("named-value", "delete", "cli").returncode == 0
+
+
+def test_cors(managed):
+    def ask(origin="http://app.test", method="GET", headers="X-A, Content-Type", **others):
+        others = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers, **others}
+        return call(managed.live.urls["gateway"], "OPTIONS", f"/{managed.name}/items/7?lang=en", None,
+                    {name: value for name, value in others.items() if value})
+    allowed = lambda answer: {name.lower()[len("access-control-"):]: value for name, value in answer.headers.items()  # noqa: E731
+                              if name.lower().startswith("access-control-")}
+    assert (ask().status, ask().text) == (404, NOT_FOUND)
+    cors = """<cors {attributes}><allowed-origins><origin>http://app.test</origin><origin>http://two.test:81</origin></allowed-origins>
+        <allowed-methods preflight-result-max-age="300"><method>GET</method><method>PUT</method></allowed-methods>
+        <allowed-headers><header>x-a</header><header>content-type</header></allowed-headers>
+        <expose-headers><header>X-Upstream</header></expose-headers></cors>"""
+    managed.set(sections(inbound=cors.format(attributes='allow-credentials="true"') + "<base />"))
+    answer = ask()
+    assert (answer.status, answer.text, answer.headers["Vary"]) == (200, "", "Origin")
+    assert allowed(answer) == {"allow-origin": "http://app.test", "allow-credentials": "true", "allow-methods": "GET,PUT",
+                               "allow-headers": "x-a,content-type", "max-age": "300"}
+    assert allowed(ask(headers=None))["allow-origin"] == "http://app.test"
+    for answer in (ask(origin="http://app.test:81"), ask(method="POST"), ask(headers="X-Other")):
+        assert (answer.status, allowed(answer), answer.text) == (200, {}, "")
+    assert ask(method="DELETE").status == 404 and ask(origin=None).status == 404
+    answer = managed.call(Origin="http://two.test:81")
+    assert allowed(answer) == {"allow-origin": "http://two.test:81", "allow-credentials": "true", "expose-headers": "X-Upstream"}
+    assert answer.json()["method"] == "GET" and allowed(managed.call()) == {}
+    answer = managed.call(Origin="http://evil.test")
+    assert (answer.status, answer.text, allowed(answer)) == (200, "", {})
+    # Where it does not end unmatched calls, they go on without its fields; a preflight is asked of the wider scope.
+    managed.set(sections(inbound=cors.format(attributes='terminate-unmatched-request="false"') + "<base />"))
+    answer = managed.call(Origin="http://evil.test")
+    assert answer.json()["method"] == "GET" and allowed(answer) == {}
+    managed.set("<policies><inbound><cors><allowed-origins><origin>*</origin></allowed-origins><allowed-methods><method>*</method>"
+                "</allowed-methods><allowed-headers><header>*</header></allowed-headers></cors></inbound>"
+                "<backend><forward-request /></backend></policies>", "")
+    assert allowed(ask(origin="http://evil.test", headers="X-Z")) == {
+        "allow-origin": "*", "allow-methods": "GET", "allow-headers": "X-Z"}
+    # An error is shown to the page as well.
+    managed.set(sections(inbound="<base /><return-response><set-status code='418' /></return-response>"))
+    assert allowed(managed.call(Origin="http://any.test"))["allow-origin"] == "*"
+    # An operation of its own for OPTIONS is called like any other.
+    managed.put(f"/apis/{managed.name}/operations/options", {
+        "displayName": "O", "method": "OPTIONS", "urlTemplate": "/items/*"})
+    assert ask().status == 401

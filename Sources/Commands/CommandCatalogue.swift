@@ -5,6 +5,6 @@ package enum CommandCatalogue {
     package static let commands: [any ParsableCommand.Type] = [
         DemoCommand.self, DatasetCommand.self, ExperimentCommand.self, ServiceCommand.self, APICommand.self,
         OperationCommand.self, ProductCommand.self, SubscriptionCommand.self, StorageCommand.self,
-        JobCommand.self,
+        JobCommand.self, PolicyCommand.self, PolicyFragmentCommand.self, NamedValueCommand.self,
     ]
 }

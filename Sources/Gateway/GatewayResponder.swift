@@ -64,6 +64,7 @@ package final class GatewayResponder: WireResponder {
 
     private enum Decision {
         case notFound
+        case preflight(RouteMatch)
         case unauthorized(RouteMatch, isKeyMissing: Bool)
         /// - Parameter product: by which the call came in.
         case call(RouteMatch, SubscriptionEntry?, product: String?)
@@ -79,6 +80,12 @@ package final class GatewayResponder: WireResponder {
         }
         switch decide(connection) {
         case .notFound: return refuseUnmatched(connection)
+        case .preflight(let match):
+            guard let program = program(match, snapshot.openAPIs[match.api.id]), program.answersPreflights else {
+                return refuseUnmatched(connection)
+            }
+            let setup = setup(match, nil, nil, connection)
+            return exchange(connection).answerPreflight(program, setup, connection)
         case .unauthorized(let match, let isKeyMissing):
             if let program = program(match, nil), program.hasErrorPolicies {
                 let setup = setup(match, nil, nil, connection)
@@ -210,12 +217,27 @@ package final class GatewayResponder: WireResponder {
             guard let (api, length) = snapshot.routes.find(path), api.takesHTTP else { return .notFound }
             let rest = UnsafeRawBufferPointer(rebasing: path[length...])
             guard let entry = api.operations.match(method: method, path: rest, query: query(parser, head)) else {
-                return .notFound
+                return preflight(api, parser, head, rest, offset: length)
             }
             let match = RouteMatch(api: api, entry: entry, offset: length)
             matched.insert(line, match)
             return authorize(match, parser, head)
         }
+    }
+
+    /// A browser that asks before a call sends no key and a verb that no operation has: it is answered for the one it asks for.
+    private func preflight(
+        _ api: APIRoute,
+        _ parser: HeadParser,
+        _ head: UnsafeRawBufferPointer,
+        _ path: UnsafeRawBufferPointer,
+        offset: Int
+    ) -> Decision {
+        guard head[parser.method].elementsEqual("OPTIONS".utf8), parser.value("origin", in: head) != nil,
+            let method = parser.value("access-control-request-method", in: head),
+            let entry = api.operations.match(method: method, path: path, query: query(parser, head))
+        else { return .notFound }
+        return .preflight(RouteMatch(api: api, entry: entry, offset: offset))
     }
 
     private func query(_ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

@@ -63,6 +63,15 @@ extension GatewayExchange {
         return plan(connection)
     }
 
+    func answerPreflight(
+        _ program: PolicyProgram,
+        _ setup: PolicySetup,
+        _ connection: DownstreamConnection
+    ) -> BodyPlan {
+        prepare(program, setup, connection).answerPreflight()
+        return plan(connection)
+    }
+
     private func prepare(
         _ program: PolicyProgram,
         _ setup: PolicySetup,

@@ -2,7 +2,8 @@
 package enum PolicyCatalogue {
     private static let definitions: [String: PolicyDefinition] = Dictionary(
         uniqueKeysWithValues: [
-            AuthenticationBasicPolicy.definition, CheckHeaderPolicy.definition, ChoosePolicy.definition,
+            AuthenticationBasicPolicy.definition, CORSPolicy.definition, CheckHeaderPolicy.definition,
+            ChoosePolicy.definition,
             ForwardRequestPolicy.definition, IPFilterPolicy.definition, IncludeFragmentPolicy.definition,
             LimitConcurrencyPolicy.definition, RateLimitPolicy.definition, RateLimitByKeyPolicy.definition,
             RetryPolicy.definition, ReturnResponsePolicy.definition, RewriteURIPolicy.definition,
@@ -20,7 +21,7 @@ package enum PolicyCatalogue {
     /// Known policies that are refused by name (contracts/api-management.md 3.2).
     static let refused: Set<String> = [
         "authentication-certificate", "authentication-managed-identity", "cache-lookup", "cache-lookup-value",
-        "cache-remove-value", "cache-store", "cache-store-value", "cors", "cross-domain", "emit-metric",
+        "cache-remove-value", "cache-store", "cache-store-value", "cross-domain", "emit-metric",
         "find-and-replace", "get-authorization-context", "invoke-dapr-binding", "json-to-xml", "jsonp",
         "log-to-eventhub", "mock-response", "proxy", "publish-to-dapr", "quota", "quota-by-key",
         "redirect-content-urls", "send-one-way-request", "send-request", "trace", "validate-azure-ad-token",

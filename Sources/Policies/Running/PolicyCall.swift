@@ -54,6 +54,16 @@ package final class PolicyCall {
 
     package func start() { run() }
 
+    /// Answers a browser's question before a call; no section runs.
+    package func answerPreflight() {
+        do throws(PolicyFailure) {
+            response = try program.preflight(self)
+        } catch {
+            take(error, nil)
+        }
+        end()
+    }
+
     /// Runs on-error for a call that was refused before its policies began, as by its key.
     package func fail(_ failure: PolicyFailure) {
         take(failure, nil)
@@ -172,7 +182,11 @@ package final class PolicyCall {
         guard !isEnded else { return }
         isEnded = true
         releasePermits()
-        for field in answerFields { response?.headers.set(field.name, [field.value]) }
+        for field in answerFields {
+            // What caches must tell apart is added to what the backend says of it.
+            let before = field.name == "Vary" ? response?.values("vary") ?? [] : []
+            response?.headers.set(field.name, [(before + [field.value]).joined(separator: ", ")])
+        }
         for count in afterAnswer { count(self) }
         completion(self)
     }

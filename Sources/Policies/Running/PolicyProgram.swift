@@ -62,6 +62,19 @@ package final class PolicyProgram: Sendable {
             && (backend[0].step as? ForwardRequestPolicy)?.isPlain == true
     }
 
+    /// What answers browsers that ask before a call, from the narrowest scope on.
+    private var preflightPolicies: [CORSPolicy] { inbound.compactMap { $0.step as? CORSPolicy } }
+
+    package var answersPreflights: Bool { !preflightPolicies.isEmpty }
+
+    /// The answer to a preflight: nothing but `cors` has a say in it.
+    func preflight(_ call: PolicyCall) throws(PolicyFailure) -> PolicyResponse {
+        for policy in preflightPolicies {
+            if let answer = try policy.preflight(call) { return answer }
+        }
+        return PolicyResponse(status: 200)
+    }
+
     /// Whether an error goes anywhere but out.
     package var hasErrorPolicies: Bool { !onError.isEmpty }
 
