@@ -126,7 +126,14 @@ def prepare(folder, upstream_port):
     done = server.management("PUT", "/apis/forward/operations/execute", {"properties": {
         "displayName": "Execute", "method": "POST", "urlTemplate": template, "templateParameters": parameters}}, installation=names)
     assert done.status == 201, done.text
-    assert server.management("PUT", "/products/unlimited/apis/forward", installation=names).status == 201
+    for product in ("unlimited", "starter"):
+        assert server.management("PUT", f"/products/{product}/apis/forward", installation=names).status == 201
+    # A limit that never refuses, with its headers: what a product's calls pay for being counted.
+    policy = ('<policies><inbound><rate-limit calls="100000000" renewal-period="300" remaining-calls-header-name="X-Remaining" '
+              'total-calls-header-name="X-Total" /><base /></inbound></policies>')
+    done = server.management("PUT", "/products/starter/policies/policy", {"properties": {"value": policy, "format": "rawxml"}},
+                             installation=names)
+    assert done.status == 201, done.text
     server.stop()
     return demo
 
@@ -142,7 +149,9 @@ def run(options):
         wait_port(upstream_port)
         headers = {"Content-Type": "application/json", "Ocp-Apim-Subscription-Key": demo["subscriptionKey"],
                    "Authorization": f"Bearer {demo['apiKey']}"}
-        rows = {name: [] for name in ("nginx proxy_pass", "gatehouse RRS", "gatehouse forward", "gatehouse RRS, services door")}
+        rows = {name: [] for name in ("nginx proxy_pass", "gatehouse RRS", "gatehouse forward", "gatehouse RRS, services door",
+                                     "gatehouse RRS, rate limit", "gatehouse forward, rate limit")}
+        limited = {**headers, "Ocp-Apim-Subscription-Key": demo["starterKey"]}
 
         def nginx_round():
             command = nginx_config(folder, "proxy", f"upstream backend {{ server 127.0.0.1:{upstream_port}; keepalive 256; "
@@ -155,7 +164,7 @@ def run(options):
             process.terminate()
             process.wait(20)
 
-        def gatehouse_round(name, door, prefix):
+        def gatehouse_round(name, door, prefix, headers=headers):
             server = Server(folder, "--loops", "1", pin=GATEWAY_CORE).start()
             answer = call(server.urls[door], "POST", prefix + rrs_path(demo), BODY, headers)
             assert answer.status == 200, answer.text
@@ -168,6 +177,8 @@ def run(options):
                 gatehouse_round("gatehouse RRS", "gateway", "/azureml-demo")
                 gatehouse_round("gatehouse forward", "gateway", "/forward")
                 gatehouse_round("gatehouse RRS, services door", "services", "")
+                gatehouse_round("gatehouse RRS, rate limit", "gateway", "/azureml-demo", limited)
+                gatehouse_round("gatehouse forward, rate limit", "gateway", "/forward", limited)
             if options.callgrind:
                 callgrind(folder, demo, headers)
         finally:

@@ -53,12 +53,24 @@ package final class GatewayResponder: WireResponder {
         /// How much of the path is the API's.
         let offset: Int
         /// By the product that a call came in by; empty for none. Made when first asked for.
-        var programs: [String: PolicyProgram?] = [:]
+        var plans: [String: PolicyPlan] = [:]
 
         init(api: APIRoute, entry: OperationTable.Entry, offset: Int) {
             self.api = api
             self.entry = entry
             self.offset = offset
+        }
+    }
+
+    /// What runs for the calls of an operation that came in by a product.
+    private final class PolicyPlan {
+        /// nil where calls are only forwarded.
+        let program: PolicyProgram?
+        let product: PolicyFacts.Product?
+
+        init(program: PolicyProgram?, product: PolicyFacts.Product?) {
+            self.program = program
+            self.product = product
         }
     }
 
@@ -81,13 +93,13 @@ package final class GatewayResponder: WireResponder {
         switch decide(connection) {
         case .notFound: return refuseUnmatched(connection)
         case .preflight(let match):
-            guard let program = program(match, snapshot.openAPIs[match.api.id]), program.answersPreflights else {
+            guard let program = plan(match, snapshot.openAPIs[match.api.id]).program, program.answersPreflights else {
                 return refuseUnmatched(connection)
             }
             let setup = setup(match, nil, nil, connection)
             return exchange(connection).answerPreflight(program, setup, connection)
         case .unauthorized(let match, let isKeyMissing):
-            if let program = program(match, nil), program.hasErrorPolicies {
+            if let program = plan(match, nil).program, program.hasErrorPolicies {
                 let setup = setup(match, nil, nil, connection)
                 return exchange(connection).refuse(
                     answers.unauthorizedFailure(match.api, isKeyMissing: isKeyMissing),
@@ -99,8 +111,9 @@ package final class GatewayResponder: WireResponder {
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let subscription, let product):
             let exchange = exchange(connection)
-            if let program = program(match, product) {
-                return exchange.begin(program, setup(match, subscription, product, connection), connection)
+            let plan = plan(match, product)
+            if let program = plan.program {
+                return exchange.begin(program, setup(match, subscription, plan.product, connection), connection)
             }
             switch match.api.backend {
             case .local(let prefix):
@@ -150,17 +163,20 @@ package final class GatewayResponder: WireResponder {
 
     // MARK: - Policies
 
-    private func program(_ match: RouteMatch, _ product: String?) -> PolicyProgram? {
-        if let known = match.programs[product ?? ""] { return known }
-        let program = snapshot.policies.program(api: match.api.id, operation: match.entry.id, product: product)
-        match.programs[product ?? ""] = .some(program)
-        return program
+    private func plan(_ match: RouteMatch, _ product: String?) -> PolicyPlan {
+        if let known = match.plans[product ?? ""] { return known }
+        let plan = PolicyPlan(
+            program: snapshot.policies.program(api: match.api.id, operation: match.entry.id, product: product),
+            product: product.flatMap { snapshot.products[$0] }
+        )
+        match.plans[product ?? ""] = plan
+        return plan
     }
 
     private func setup(
         _ match: RouteMatch,
         _ subscription: SubscriptionEntry?,
-        _ product: String?,
+        _ product: PolicyFacts.Product?,
         _ connection: DownstreamConnection
     ) -> PolicySetup {
         PolicySetup(
@@ -169,7 +185,7 @@ package final class GatewayResponder: WireResponder {
             facts: PolicyFacts(
                 api: match.api.facts,
                 operation: match.entry.facts,
-                product: product.flatMap { snapshot.products[$0] },
+                product: product,
                 subscription: subscription?.facts,
                 user: subscription?.owner.flatMap { snapshot.users[$0] }
             ),
@@ -177,14 +193,17 @@ package final class GatewayResponder: WireResponder {
                 connection,
                 entry: match.entry,
                 offset: match.offset,
-                subscriptionKey: subscription == nil ? nil : key(match.api, connection)
+                key: subscription == nil ? nil : keyRange(match.api, connection)
             )
         )
     }
 
-    private func key(_ api: APIRoute, _ connection: DownstreamConnection) -> String? {
+    private func keyRange(_ api: APIRoute, _ connection: DownstreamConnection) -> Range<Int>? {
         connection.head.withUnsafeReadableBytes { head in
-            keyBytes(api, connection.parser, head).map { String(decoding: $0, as: UTF8.self) }
+            guard let key = keyBytes(api, connection.parser, head), let base = head.baseAddress,
+                let start = key.baseAddress.map({ $0 - base })
+            else { return nil }
+            return start..<(start + key.count)
         }
     }
 
@@ -197,7 +216,7 @@ package final class GatewayResponder: WireResponder {
             api: nil,
             offset: 0,
             facts: PolicyFacts(api: nothing, operation: nil, product: nil, subscription: nil, user: nil),
-            source: WireRequestSource(connection, entry: nil, offset: 0, subscriptionKey: nil)
+            source: WireRequestSource(connection, entry: nil, offset: 0, key: nil)
         )
         return exchange(connection).refuse(answers.notFoundFailure, unmatchedProgram, setup, connection)
     }

@@ -59,7 +59,7 @@ import Testing
             for _ in 0..<4 {
                 group.addTask {
                     (0..<5000).count { _ in
-                        counters.take(RateWindow(key: "k", calls: 100, period: 300), increment: 1).isAllowed
+                        counters.take(RateWindow(counter: "c", subject: "k", calls: 100, period: 300), increment: 1).isAllowed
                     }
                 }
             }
@@ -71,12 +71,12 @@ import Testing
     @Test func `counters that are over go, those in use stay`() {
         let time = Time()
         let counters = LimitCounters { time.now.load(ordering: .relaxed) }
-        let first = RateWindow(key: "first", calls: 1, period: 300)
+        let first = RateWindow(counter: "c", subject: "first", calls: 1, period: 300)
         #expect(counters.take(first, increment: 1).isAllowed)
         // Far more keys than are kept, each over after a second.
         for round in 0..<3 {
             for key in 0..<1_200_000 where key % 3 == round {
-                _ = counters.take(RateWindow(key: "\(key)", calls: 1, period: 1), increment: 1)
+                _ = counters.take(RateWindow(counter: "c", subject: "\(key)", calls: 1, period: 1), increment: 1)
             }
             time.now.add(2 * Self.second, ordering: .relaxed)
         }

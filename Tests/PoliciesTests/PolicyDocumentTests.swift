@@ -10,7 +10,7 @@ import Testing
         values: [String: String] = [:]
     ) -> String? {
         do throws(PolicyDiagnostic) {
-            _ = try PolicyDocument(text, isRaw: isRaw, scope: scope, surroundings: PolicySurroundings(namedValues: values))
+            _ = try PolicyDocument(text, isRaw: isRaw, scope: scope, owner: "o", surroundings: PolicySurroundings(namedValues: values))
             return nil
         } catch { return error.description }
     }

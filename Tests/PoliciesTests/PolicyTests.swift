@@ -9,7 +9,7 @@ import Testing
         try sample.run([(.global, Sample.global)])
         #expect(sample.effects.log == ["GET /reviews/7?lang=en&details=true"] && sample.status == 200 && sample.isEnded)
         let program = PolicyProgram([
-            try PolicyDocument(Sample.global, isRaw: false, scope: .global, surroundings: PolicySurroundings())
+            try PolicyDocument(Sample.global, isRaw: false, scope: .global, owner: "o", surroundings: PolicySurroundings())
         ])
         #expect(program.onlyForwards && !program.hasErrorPolicies)
     }
@@ -203,7 +203,7 @@ import Testing
         sample.effects.backend = [.success(200), .success(401)]
         try sample.run(inbound: limit)
         try sample.run(inbound: limit)
-        #expect(sample.status == 401 && sample.effects.counts["key 10.1.2.3"] == 1)
+        #expect(sample.status == 401 && sample.effects.counts["by key 10.1.2.3"] == 1)
         try sample.run(inbound: limit)
         #expect(sample.status == 429)
     }

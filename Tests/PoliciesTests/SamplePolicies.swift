@@ -36,11 +36,14 @@ final class SampleEffects: PolicyEffects {
 
     func reason(_ status: Int) -> String { status == 200 ? "OK" : "Other" }
 
+    func makeRequestID() -> String { "5c1f" }
+
     func take(_ window: RateWindow, increment: Int) -> RateVerdict {
-        log.append("take \(window.key) \(increment)")
-        let used = counts[window.key, default: 0]
+        let key = "\(window.counter) \(window.subject)"
+        log.append("take \(key) \(increment)")
+        let used = counts[key, default: 0]
         guard used < window.calls else { return RateVerdict(isAllowed: false, remaining: 0, retryAfter: 57) }
-        counts[window.key] = used + increment
+        counts[key] = used + increment
         return RateVerdict(isAllowed: true, remaining: window.calls - used - increment, retryAfter: 0)
     }
 
@@ -87,7 +90,7 @@ final class Sample {
         subscription: String? = "sub"
     ) throws {
         let program = PolicyProgram(
-            try documents.map { try PolicyDocument($0.1, isRaw: true, scope: $0.0, surroundings: surroundings) }
+            try documents.map { try PolicyDocument($0.1, isRaw: true, scope: $0.0, owner: "o", surroundings: surroundings) }
         )
         isEnded = false
         let made = PolicyCall(
@@ -106,7 +109,6 @@ final class Sample {
                 user: nil
             ),
             source: request,
-            requestID: "5c1f",
             effects: effects
         ) { [self] _ in isEnded = true }
         call = made

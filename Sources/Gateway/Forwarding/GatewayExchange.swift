@@ -50,7 +50,13 @@ final class GatewayExchange: UpstreamReceiver {
     /// Tells answers of an abandoned call from those of the current one.
     var turn = 0
 
-    init(_ surroundings: ExchangeSurroundings) { self.surroundings = surroundings }
+    /// Reads the heads that local services answer with, where policies want to see them.
+    var localParser: HeadParser
+
+    init(_ surroundings: ExchangeSurroundings) {
+        self.surroundings = surroundings
+        localParser = HeadParser(limits: surroundings.wire.limits)
+    }
 
     private var pool: UpstreamPool { surroundings.pool }
 

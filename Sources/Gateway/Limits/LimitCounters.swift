@@ -14,7 +14,8 @@ package final class LimitCounters: Sendable {
 
     /// A counter's name with its numbers: a policy that is changed counts anew.
     private struct Name: Hashable {
-        let key: String
+        let counter: String
+        let subject: String
         let calls: Int
         let period: Int
     }
@@ -49,8 +50,13 @@ package final class LimitCounters: Sendable {
 
     package func take(_ window: RateWindow, increment: Int) -> RateVerdict {
         let period = Int64(window.period) * 1_000_000_000
-        let name = Name(key: window.key, calls: window.calls, period: window.period)
-        let found = cell(window.key).shard.withLock { shard in
+        let name = Name(
+            counter: window.counter,
+            subject: window.subject,
+            calls: window.calls,
+            period: window.period
+        )
+        let found = cell(window.subject).shard.withLock { shard in
             // The clock is read under the lock, so that stamps have the order in which calls were let through.
             let now = now()
             if shard.windows.count >= shard.sweepAt {

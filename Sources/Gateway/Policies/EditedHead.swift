@@ -83,7 +83,12 @@ enum EditedHead {
 
     private static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
         for edit in edits {
-            for value in edit.values { output.writeString("\(edit.name): \(value)\r\n") }
+            for value in edit.values {
+                output.writeString(edit.name)
+                output.writeStaticString(": ")
+                output.writeString(value)
+                output.writeStaticString("\r\n")
+            }
         }
     }
 
@@ -100,14 +105,24 @@ enum EditedHead {
         dropsHop: Bool,
         _ output: inout ByteBuffer
     ) {
-        for field in parser.fields where !(dropsHop && field.isHopByHop) {
-            let name = String(
-                decoding: head[Int(field.nameStart)..<Int(field.nameEnd)],
-                as: UTF8.self
-            ).lowercased()
-            if dropsFraming, ["content-length", "transfer-encoding", "content-encoding"].contains(name) { continue }
-            if edits.contains(where: { $0.lowercasedName == name }) { continue }
-            output.writeBytes(UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.lineEnd)]))
+        // What stays is copied in stretches.
+        var start = parser.statusLineEnd
+        for field in parser.fields {
+            let name = UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.nameEnd)])
+            let goes =
+                dropsHop && field.isHopByHop || dropsFraming && isFraming(name)
+                || edits.contains { Octets.equal(name, lowercased: $0.lowercasedBytes) }
+            guard goes else { continue }
+            let end = Int(field.nameStart)
+            if end > start { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<end])) }
+            start = Int(field.lineEnd)
         }
+        let end = parser.length - 2
+        if end > start { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<end])) }
+    }
+
+    private static func isFraming(_ name: UnsafeRawBufferPointer) -> Bool {
+        Octets.equal(name, "content-length") || Octets.equal(name, "transfer-encoding")
+            || Octets.equal(name, "content-encoding")
     }
 }

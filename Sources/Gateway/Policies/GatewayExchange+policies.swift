@@ -84,7 +84,6 @@ extension GatewayExchange {
             program: program,
             facts: setup.facts,
             source: setup.source,
-            requestID: Identifier.guid(),
             effects: self
         ) { [self] call in
             guard current == turn else { return }
@@ -130,18 +129,15 @@ extension GatewayExchange {
     /// A local service's whole answer.
     func localAnswer(_ answer: ByteBuffer) {
         guard let policies, let connection else { return }
-        var parser = HeadParser(limits: surroundings.wire.limits)
         let outcome = try? answer.withUnsafeReadableBytes { raw throws(HeadError) in
-            try parser.parseResponse(raw, isAnswerToHEAD: false)
+            try localParser.parseResponse(raw, isAnswerToHEAD: false)
         }
-        guard outcome == .complete, let head = answer.getSlice(at: answer.readerIndex, length: parser.length) else {
+        let length = localParser.length
+        guard outcome == .complete, let head = answer.getSlice(at: answer.readerIndex, length: length) else {
             return fail(connection, reason: "BackendConnectionFailure: the service's answer could not be read")
         }
-        policies.localBody = answer.getSlice(
-            at: answer.readerIndex + parser.length,
-            length: answer.readableBytes - parser.length
-        )
-        holdAnswer(WireResponseSource(head: head, parser: parser))
+        policies.localBody = answer.getSlice(at: answer.readerIndex + length, length: answer.readableBytes - length)
+        holdAnswer(WireResponseSource(head: head, parser: localParser))
     }
 
     private func holdAnswer(_ source: WireResponseSource) {
@@ -187,7 +183,7 @@ extension GatewayExchange {
         var head = EditedHead.response(response, bodyCount: bytes.count, surroundings.wire)
         if connection.willClose { head.writeStaticString("Connection: close\r\n") }
         head.writeStaticString("\r\n")
-        let isHEAD = policies?.setup.source.method == "HEAD"
+        let isHEAD = policies?.setup.source.isHEAD == true
         if !isHEAD, response.status != 204, response.status != 304 { head.writeBytes(bytes) }
         connection.send(head)
         // The rest of what the backend says is not wanted.
@@ -210,6 +206,8 @@ extension GatewayExchange {
 
 extension GatewayExchange: PolicyEffects {
     var serviceName: String { surroundings.serviceName }
+
+    func makeRequestID() -> String { Identifier.guid() }
 
     func reason(_ status: Int) -> String { ResponseBytes.reason(status) }
 

@@ -6,38 +6,45 @@ import Policies
 final class WireRequestSource: RequestSource {
     private let connection: DownstreamConnection
     private let entry: OperationTable.Entry?
-    /// The request line as it came: the head of the connection may be written anew for the backend.
-    private let targetBytes: [UInt8]
-    private let pathLength: Int
-    private let offset: Int
-    let method: String
-    let subscriptionKey: String?
+    /// The head as it came: that of the connection may be written anew for the backend.
+    private let original: ByteBuffer
+    private let methodRange: Range<Int>
+    private let target: Range<Int>
+    private let pathEnd: Int
+    private let key: Range<Int>?
+    /// Where the operation's path begins.
+    private let operationStart: Int
 
-    /// - Parameter offset: how many bytes of the path are the API's.
-    init(
-        _ connection: DownstreamConnection,
-        entry: OperationTable.Entry?,
-        offset: Int,
-        subscriptionKey: String?
-    ) {
+    /// - Parameters:
+    ///   - offset: how many bytes of the path are the API's.
+    ///   - key: where in the head the subscription key stands.
+    init(_ connection: DownstreamConnection, entry: OperationTable.Entry?, offset: Int, key: Range<Int>?) {
         self.connection = connection
         self.entry = entry
-        self.offset = offset
-        self.subscriptionKey = subscriptionKey
-        let parser = connection.parser
-        (targetBytes, method) = connection.head.withUnsafeReadableBytes { head in
-            (Array(head[parser.target]), String(decoding: head[parser.method], as: UTF8.self))
-        }
-        pathLength = parser.pathEnd - parser.target.lowerBound
+        self.key = key
+        original = connection.head
+        methodRange = connection.parser.method
+        target = connection.parser.target
+        pathEnd = connection.parser.pathEnd
+        operationStart = min(target.lowerBound + offset, pathEnd)
     }
 
+    private func text(_ range: Range<Int>) -> String {
+        original.withUnsafeReadableBytes { String(decoding: $0[range], as: UTF8.self) }
+    }
+
+    var method: String { text(methodRange) }
+    var isHEAD: Bool {
+        methodRange.count == 4 && original.withUnsafeReadableBytes { $0[methodRange].elementsEqual("HEAD".utf8) }
+    }
     var scheme: String { "http" }
-    var path: String { String(decoding: targetBytes[..<pathLength], as: UTF8.self) }
-    var query: String { String(decoding: targetBytes.dropFirst(pathLength + 1), as: UTF8.self) }
+    var path: String { text(target.lowerBound..<pathEnd) }
+    var query: String { text(min(pathEnd + 1, target.upperBound)..<target.upperBound) }
     var clientAddress: String { String(decoding: connection.clientAddress, as: UTF8.self) }
+    var subscriptionKey: String? { key.map { text($0) } }
 
     var operationPath: String {
-        let rest = String(decoding: targetBytes[min(offset, pathLength)..<pathLength], as: UTF8.self)
+        let rest = text(operationStart..<pathEnd)
         return rest.hasPrefix("/") ? rest : "/" + rest
     }
 
@@ -54,10 +61,12 @@ final class WireRequestSource: RequestSource {
 
     var matchedParameters: [(name: String, value: String)] {
         guard let entry else { return [] }
-        return targetBytes.withUnsafeBytes { target in
+        return original.withUnsafeReadableBytes { head in
             entry.parameters(
-                path: UnsafeRawBufferPointer(rebasing: target[min(offset, pathLength)..<pathLength]),
-                query: UnsafeRawBufferPointer(rebasing: target[min(pathLength + 1, target.count)...])
+                path: UnsafeRawBufferPointer(rebasing: head[operationStart..<pathEnd]),
+                query: UnsafeRawBufferPointer(
+                    rebasing: head[min(pathEnd + 1, target.upperBound)..<target.upperBound]
+                )
             )
         }
     }

@@ -108,6 +108,7 @@ package enum PolicyRules {
             properties["value"]?.string ?? "",
             isRaw: isRaw(properties),
             scope: scope(id),
+            owner: id.key,
             surroundings: surroundings
         )
     }

@@ -48,7 +48,7 @@ struct RateLimitByKeyPolicy: PolicyStep {
             throw .evaluation("\"calls\" and \"renewal-period\" must be within their bounds.")
         }
         // One counter for a key over all scopes, as the contract has it.
-        let window = RateWindow(key: "key \(try key.text(call))", calls: calls, period: period)
+        let window = RateWindow(counter: "by key", subject: try key.text(call), calls: calls, period: period)
         let isCountedLater = readsResponse(condition) || readsResponse(increment)
         let verdict = call.effects.take(window, increment: isCountedLater ? 0 : try count(call))
         guard verdict.isAllowed else { throw answer.refusal(verdict, calls, call) }

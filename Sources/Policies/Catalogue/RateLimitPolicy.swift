@@ -13,26 +13,22 @@ struct RateLimitPolicy: PolicyStep {
             attributes: RateAnswer.attributes.union(["calls", "renewal-period"]),
             children: ["api"]
         )
-        var limits = [try Limit(element, compiler, api: nil, operation: nil)]
+        var limits: [Limit] = []
+        // Of this limit of this document, however often it is compiled.
+        var counter: String { "\(compiler.owner) \(steps.path) \(limits.count)" }
+        limits.append(try Limit(element, compiler, counter, api: nil, operation: nil))
         for api in element.children {
             try compiler.only(api, attributes: ["name", "id", "calls", "renewal-period"], children: ["operation"])
             let apiName = try Target(api, compiler)
-            limits.append(try Limit(api, compiler, api: apiName, operation: nil))
+            limits.append(try Limit(api, compiler, counter, api: apiName, operation: nil))
             for operation in api.children {
                 try compiler.only(operation, attributes: ["name", "id", "calls", "renewal-period"])
                 limits.append(
-                    try Limit(operation, compiler, api: apiName, operation: try Target(operation, compiler))
+                    try Limit(operation, compiler, counter, api: apiName, operation: try Target(operation, compiler))
                 )
             }
         }
-        steps.add(
-            RateLimitPolicy(
-                limits: limits,
-                answer: try RateAnswer(element, compiler),
-                scope: compiler.scope,
-                path: steps.path
-            )
-        )
+        steps.add(RateLimitPolicy(limits: limits, answer: try RateAnswer(element, compiler)))
     }
 
     /// Seconds of a window at most: the contract's bound of `rate-limit`.
@@ -54,6 +50,7 @@ struct RateLimitPolicy: PolicyStep {
     }
 
     private struct Limit: Sendable {
+        let counter: String
         let calls: Int
         let period: Int
         let api: Target?
@@ -62,9 +59,11 @@ struct RateLimitPolicy: PolicyStep {
         init(
             _ element: PolicyElement,
             _ compiler: PolicyCompiler,
+            _ counter: String,
             api: Target?,
             operation: Target?
         ) throws(PolicyDiagnostic) {
+            self.counter = counter
             calls = try compiler.needNumber(element, "calls", 1...RateLimitPolicy.callsMax)
             period = try compiler.needNumber(element, "renewal-period", 1...RateLimitPolicy.periodMax)
             self.api = api
@@ -80,16 +79,15 @@ struct RateLimitPolicy: PolicyStep {
 
     private let limits: [Limit]
     private let answer: RateAnswer
-    private let scope: PolicyScope
-    private let path: String
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         // Counted by subscription: a call without one has nobody to count for.
         guard let subscription = call.facts.subscription else { return .next }
         var least: (verdict: RateVerdict, calls: Int)?
-        for (place, limit) in limits.enumerated() where limit.applies(call.facts) {
+        for limit in limits where limit.applies(call.facts) {
             let window = RateWindow(
-                key: "\(place) \(path) \(scopeID(call.facts)) \(subscription.id)",
+                counter: limit.counter,
+                subject: subscription.id,
                 calls: limit.calls,
                 period: limit.period
             )
@@ -99,16 +97,6 @@ struct RateLimitPolicy: PolicyStep {
         }
         if let least { answer.note(least.verdict, least.calls, call) }
         return .next
-    }
-
-    /// What the document belongs to: counters of different documents are different.
-    private func scopeID(_ facts: PolicyFacts) -> String {
-        switch scope {
-        case .global: "global"
-        case .product: "product/\(facts.product?.id ?? "")"
-        case .api: "api/\(facts.api.id)"
-        case .operation: "operation/\(facts.api.id)/\(facts.operation?.id ?? "")"
-        }
     }
 }
 

@@ -9,6 +9,8 @@ struct PolicyCompiler {
 
     let source: PolicyText
     let scope: PolicyScope
+    /// Whose document it is.
+    let owner: String
     /// nil inside a fragment that is checked by itself.
     let section: PolicySection?
     let surroundings: PolicySurroundings
@@ -16,9 +18,16 @@ struct PolicyCompiler {
     private var seen: [String: Int] = [:]
     private var instructionCount = 0
 
-    init(source: PolicyText, scope: PolicyScope, section: PolicySection?, surroundings: PolicySurroundings) {
+    init(
+        source: PolicyText,
+        scope: PolicyScope,
+        owner: String,
+        section: PolicySection?,
+        surroundings: PolicySurroundings
+    ) {
         self.source = source
         self.scope = scope
+        self.owner = owner
         self.section = section
         self.surroundings = surroundings
     }
@@ -120,7 +129,13 @@ struct PolicyCompiler {
             let surroundings = surroundings
             let source = try PolicyText(fragment.text) { surroundings.namedValue($0) }
             let root = try PolicyParser.parse(source, isRaw: fragment.isRaw, root: "fragment")
-            var inner = PolicyCompiler(source: source, scope: scope, section: section, surroundings: surroundings)
+            var inner = PolicyCompiler(
+                source: source,
+                scope: scope,
+                owner: owner,
+                section: section,
+                surroundings: surroundings
+            )
             inner.fragmentDepth = fragmentDepth + 1
             inner.seen = seen
             let steps = try inner.policies(root.children, below: path)

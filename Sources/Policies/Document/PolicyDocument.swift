@@ -14,12 +14,14 @@ package final class PolicyDocument: Sendable {
     ///
     /// - Parameters:
     ///   - isRaw: whether expressions stand as they are (`rawxml`), and not escaped (`xml`).
+    ///   - owner: whose document it is; names its counters, so that a document that is compiled anew goes on counting.
     ///   - surroundings: the named values and fragments that the document may name.
     /// - Throws: `PolicyDiagnostic` with the first thing that is wrong.
     package init(
         _ text: String,
         isRaw: Bool,
         scope: PolicyScope,
+        owner: String,
         surroundings: PolicySurroundings
     ) throws(PolicyDiagnostic) {
         self.scope = scope
@@ -39,7 +41,13 @@ package final class PolicyDocument: Sendable {
             guard sections[section] == nil else {
                 throw source.diagnostic("The section <\(section.rawValue)> stands twice.", at: element.offset)
             }
-            var compiler = PolicyCompiler(source: source, scope: scope, section: section, surroundings: surroundings)
+            var compiler = PolicyCompiler(
+                source: source,
+                scope: scope,
+                owner: owner,
+                section: section,
+                surroundings: surroundings
+            )
             sections[section] = try compiler.section(element)
         }
         self.sections = sections
@@ -88,7 +96,13 @@ package final class PolicyDocument: Sendable {
     ) throws(PolicyDiagnostic) {
         let source = try PolicyText(text) { surroundings.namedValue($0) }
         let root = try PolicyParser.parse(source, isRaw: isRaw, root: "fragment")
-        var compiler = PolicyCompiler(source: source, scope: .operation, section: nil, surroundings: surroundings)
+        var compiler = PolicyCompiler(
+            source: source,
+            scope: .operation,
+            owner: "",
+            section: nil,
+            surroundings: surroundings
+        )
         _ = try compiler.policies(root.children, below: "")
     }
 

@@ -10,7 +10,7 @@ package final class PolicyCall {
     package var response: PolicyResponse?
     package private(set) var lastError: LastError?
     /// Names the call in logs and answers.
-    package let requestID: String
+    package private(set) lazy var requestID = effects.makeRequestID()
     /// What comes of the backend's answer goes here, once, when the program has ended.
     private let completion: (PolicyCall) -> Void
     let effects: any PolicyEffects
@@ -26,6 +26,8 @@ package final class PolicyCall {
 
     private let program: PolicyProgram
     private var section = PolicySection.inbound
+    /// The section's steps.
+    private var instructions: [PolicyInstruction]
     private var place = 0
     private var steps = 0
     private var isRunning = false
@@ -37,15 +39,14 @@ package final class PolicyCall {
         program: PolicyProgram,
         facts: PolicyFacts,
         source: any RequestSource,
-        requestID: String,
         effects: any PolicyEffects,
         completion: @escaping (PolicyCall) -> Void
     ) {
         self.program = program
         self.facts = facts
-        self.requestID = requestID
         self.effects = effects
         self.completion = completion
+        instructions = program.steps(.inbound)
         request = PolicyRequest(source: source)
     }
 
@@ -89,8 +90,7 @@ package final class PolicyCall {
             self.response = response
             resume()
         case .failure(let failure):
-            let instruction = program.steps(section)[place]
-            take(failure, instruction)
+            take(failure, instructions[place])
             if !isRunning { run() } else { isResumed = true }
         }
     }
@@ -108,20 +108,18 @@ package final class PolicyCall {
         isRunning = true
         defer { isRunning = false }
         while true {
-            let steps = program.steps(section)
-            guard place < steps.count else {
+            guard place < instructions.count else {
                 guard advance() else { return end() }
                 continue
             }
-            let instruction = steps[place]
-            self.steps += 1
+            steps += 1
             do throws(PolicyFailure) {
-                guard self.steps <= PolicyCall.stepsMax else {
+                guard steps <= PolicyCall.stepsMax else {
                     throw .inside("PolicyLimitExceeded", "The policies take more than \(PolicyCall.stepsMax) steps.")
                 }
                 let sectionBefore = section
                 isResumed = false
-                switch try instruction.step.run(self) {
+                switch try instructions[place].step.run(self) {
                 case .next: place += 1
                 case .jump(let count): place += count
                 case .finish: return end()
@@ -131,7 +129,7 @@ package final class PolicyCall {
                     if section == sectionBefore { place += 1 }
                 }
             } catch {
-                take(error, instruction)
+                take(error, instructions[place])
             }
         }
     }
@@ -147,6 +145,7 @@ package final class PolicyCall {
             if response == nil { response = PolicyResponse(status: 200) }
         case .outbound, .onError: return false
         }
+        instructions = program.steps(section)
         return true
     }
 
@@ -175,6 +174,7 @@ package final class PolicyCall {
             return
         }
         section = .onError
+        instructions = program.steps(section)
         place = 0
     }
 

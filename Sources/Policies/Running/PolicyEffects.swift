@@ -1,13 +1,16 @@
 /// A sliding window of calls.
 package struct RateWindow: Sendable {
-    /// Names the counter; counters of different policies have different names.
-    package let key: String
+    /// Names the policy that counts; the same for all calls that it counts.
+    package let counter: String
+    /// Whom it counts: a subscription, or whatever the policy's key is.
+    package let subject: String
     package let calls: Int
     /// Seconds.
     package let period: Int
 
-    package init(key: String, calls: Int, period: Int) {
-        self.key = key
+    package init(counter: String, subject: String, calls: Int, period: Int) {
+        self.counter = counter
+        self.subject = subject
         self.calls = calls
         self.period = period
     }
@@ -57,6 +60,9 @@ package protocol PolicyEffects: AnyObject {
 
     /// Sends the call's request on; `PolicyCall.forwarded` is called once, perhaps before this returns.
     func forward(_ call: PolicyCall, _ options: ForwardOptions)
+
+    /// A name for the call, in logs and answers; asked for once, and only where one is needed.
+    func makeRequestID() -> String
 
     /// Goes on with the call after some milliseconds, by `PolicyCall.resume`.
     func wait(_ milliseconds: Int64, _ call: PolicyCall)

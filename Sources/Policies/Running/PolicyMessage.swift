@@ -33,6 +33,7 @@ package struct HeaderEdits {
         /// As the policy wrote it.
         package let name: String
         package let lowercasedName: String
+        package let lowercasedBytes: [UInt8]
         /// None where the field is taken out.
         package let values: [String]
     }
@@ -46,7 +47,9 @@ package struct HeaderEdits {
     package mutating func set(_ name: String, _ values: [String]) {
         let lowercased = name.lowercased()
         edits.removeAll { $0.lowercasedName == lowercased }
-        edits.append(Edit(name: name, lowercasedName: lowercased, values: values))
+        edits.append(
+            Edit(name: name, lowercasedName: lowercased, lowercasedBytes: Array(lowercased.utf8), values: values)
+        )
     }
 }
 
