@@ -88,7 +88,9 @@ let package = Package(
         // Control plane of the gateway: declared resource types over one generic resource service.
         .target(
             name: "Management",
-            dependencies: ["ResourceModel", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto]
+            dependencies: [
+                "ResourceModel", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto,
+            ]
         ),
         // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.
         .target(
@@ -130,7 +132,8 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "ResourceModel", "Telemetry", "HTTPWire", "Policies", "Store", "BlobClient", "HTTPServing", "StudioModules",
+                "ResourceModel", "Telemetry", "HTTPWire", "Policies", "Store", "BlobClient", "HTTPServing",
+                "StudioModules",
                 "Blobs",
                 "Management",
                 "Gateway", "Studio", "WebServices", "Commands", nioCore, nioPosix, hummingbird, httpTypes, logging,

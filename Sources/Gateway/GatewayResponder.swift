@@ -52,7 +52,7 @@ package final class GatewayResponder: WireResponder {
         let entry: OperationTable.Entry
         /// How much of the path is the API's.
         let offset: Int
-        /// By the product that a call came in by; empty for none. Made when first asked for.
+        /// By the product that a call came in by, empty for none; made when first asked for.
         var plans: [String: PolicyPlan] = [:]
 
         init(api: APIRoute, entry: OperationTable.Entry, offset: Int) {

@@ -46,7 +46,10 @@ private struct SampleContext: ExpressionContext {
         (#"context.Request.Url.Query.GetValueOrDefault("details")"#, .string("true")),
         (#"context.Request.MatchedParameters["city"]"#, .string("Bern")),
         (#"context.Request.Url.Port == 8080.0"#, .bool(true)),
-        (#"$"{context.Subscription.Id}/{(context.Request.Method == "GET" ? $"<{1}>" : "x")}{{}}""#, .string("gold/<1>{}")),
+        (
+            #"$"{context.Subscription.Id}/{(context.Request.Method == "GET" ? $"<{1}>" : "x")}{{}}""#,
+            .string("gold/<1>{}")
+        ),
         (#"(string)context.Variables["word"] + "!""#, .string("hello!")),
         (#"(int)context.Variables["number"] < 8"#, .bool(true)),
         (#"context.Variables.GetValueOrDefault<int>("absent")"#, .int(0)),
@@ -92,7 +95,10 @@ private struct SampleContext: ExpressionContext {
         ("", 0, "The expression ends too early."),
         ("1 +", 3, "The expression ends too early."),
         ("context.Request.Body", 16, "The member \"Body\" of IRequest is not supported in expressions yet."),
-        ("context.Subscription.PrimaryKey", 21, "The member \"PrimaryKey\" of ISubscription is not supported in expressions yet."),
+        (
+            "context.Subscription.PrimaryKey", 21,
+            "The member \"PrimaryKey\" of ISubscription is not supported in expressions yet."
+        ),
         ("DateTime.UtcNow", 0, "\"DateTime\" is not supported in expressions yet."),
         (#""a".Length"#, 4, "The member \"Length\" of string is not supported in expressions yet."),
         (#"new Random()"#, 0, "\"new\" is not supported in expressions yet."),

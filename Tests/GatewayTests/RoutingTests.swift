@@ -72,7 +72,8 @@ import Testing
     @Test func `parameters of a template are taken out, decoded`() throws {
         let table = try api("x", "x", [("GET", "/a/{one}/v{two}.json/{*rest}?q={three}")]).operations
         let found = Array("/a/x%2Fy/v2.json/b/c%20d".utf8).withUnsafeBytes { path in
-            Array("z=1&Q=a+b%21".utf8).withUnsafeBytes { query in table.entries[0].parameters(path: path, query: query) }
+            Array("z=1&Q=a+b%21".utf8).withUnsafeBytes { query in table.entries[0].parameters(path: path, query: query)
+            }
         }
         #expect(found.map(\.name) == ["one", "two", "rest", "three"])
         #expect(found.map(\.value) == ["x/y", "2", "b/c d", "a b!"])

@@ -59,7 +59,8 @@ import Testing
             for _ in 0..<4 {
                 group.addTask {
                     (0..<5000).count { _ in
-                        counters.take(RateWindow(counter: "c", subject: "k", calls: 100, period: 300), increment: 1).isAllowed
+                        counters.take(RateWindow(counter: "c", subject: "k", calls: 100, period: 300), increment: 1)
+                            .isAllowed
                     }
                 }
             }

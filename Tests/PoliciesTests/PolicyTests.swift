@@ -9,7 +9,13 @@ import Testing
         try sample.run([(.global, Sample.global)])
         #expect(sample.effects.log == ["GET /reviews/7?lang=en&details=true"] && sample.status == 200 && sample.isEnded)
         let program = PolicyProgram([
-            try PolicyDocument(Sample.global, isRaw: false, scope: .global, owner: "o", surroundings: PolicySurroundings())
+            try PolicyDocument(
+                Sample.global,
+                isRaw: false,
+                scope: .global,
+                owner: "o",
+                surroundings: PolicySurroundings()
+            )
         ])
         #expect(program.onlyForwards && !program.hasErrorPolicies)
     }
@@ -20,7 +26,8 @@ import Testing
                 + "<set-variable name='last' value='\(name)'/></inbound></policies>"
         }
         let sample = Sample()
-        let wide = "<policies><inbound><set-variable name='wide' value='1'/></inbound><backend><forward-request/></backend></policies>"
+        let wide =
+            "<policies><inbound><set-variable name='wide' value='1'/></inbound><backend><forward-request/></backend></policies>"
         try sample.run([(.global, wide), (.product, document("p", base: true)), (.api, document("a", base: true))])
         #expect(sample.call?.variables["wide"] == .string("1") && sample.call?.variables["last"] == .string("a"))
         try sample.run([(.global, wide), (.product, document("p", base: true)), (.api, document("a", base: false))])
@@ -58,7 +65,8 @@ import Testing
         let sample = Sample()
         sample.request.query = "x=a%0d%0aEvil:%201"
         try sample.run(
-            inbound: #"<set-header name="X"><value>@(context.Request.Url.Query.GetValueOrDefault("x"))</value></set-header>"#
+            inbound:
+                #"<set-header name="X"><value>@(context.Request.Url.Query.GetValueOrDefault("x"))</value></set-header>"#
         )
         #expect(sample.status == 500 && sample.effects.log.isEmpty)
         #expect(
@@ -160,9 +168,11 @@ import Testing
 
     @Test(arguments: [
         ("allow", "<address>10.1.2.3</address>", true), ("allow", "<address>10.1.2.4</address>", false),
-        ("forbid", "<address>10.1.2.3</address>", false), ("forbid", "<address-range from='10.1.2.4' to='10.1.2.9'/>", true),
+        ("forbid", "<address>10.1.2.3</address>", false),
+        ("forbid", "<address-range from='10.1.2.4' to='10.1.2.9'/>", true),
         ("allow", "<address-range from='10.1.0.0' to='10.1.255.255'/>", true),
-        ("allow", "<address>::ffff:10.1.2.3</address>", true), ("allow", "<address-range from='::' to='ffff::'/>", false),
+        ("allow", "<address>::ffff:10.1.2.3</address>", true),
+        ("allow", "<address-range from='::' to='ffff::'/>", false),
     ])
     func `ip-filter goes by the peer`(_ action: String, _ inside: String, _ passes: Bool) throws {
         let sample = Sample()
@@ -245,7 +255,10 @@ import Testing
                 <set-status code="503" reason="Later"/>
                 """
         )
-        #expect(sample.status == 503 && sample.response?.values("x-error") == ["forward-request:BackendConnectionFailure:backend"])
+        #expect(
+            sample.status == 503
+                && sample.response?.values("x-error") == ["forward-request:BackendConnectionFailure:backend"]
+        )
         sample.effects.backend = [.success(502)]
         try sample.run(backend: "<forward-request fail-on-error-status-code='true'/>")
         #expect(sample.status == 500 && sample.call?.lastError?.reason == "BackendStatusFailure")
@@ -262,8 +275,15 @@ import Testing
         let surroundings = PolicySurroundings(
             namedValues: ["who": "ada"],
             fragments: [
-                "greet": .init(text: "<fragment><set-variable name='hi' value='{{who}}'/><include-fragment fragment-id='more'/></fragment>", isRaw: true),
-                "more": .init(text: "<fragment><set-variable name='more' value='@(1 &lt; 2)'/></fragment>", isRaw: false),
+                "greet": .init(
+                    text:
+                        "<fragment><set-variable name='hi' value='{{who}}'/><include-fragment fragment-id='more'/></fragment>",
+                    isRaw: true
+                ),
+                "more": .init(
+                    text: "<fragment><set-variable name='more' value='@(1 &lt; 2)'/></fragment>",
+                    isRaw: false
+                ),
                 "loop": .init(text: "<fragment><include-fragment fragment-id='loop'/></fragment>", isRaw: true),
             ]
         )
@@ -276,7 +296,9 @@ import Testing
 
     @Test func `a call whose caller went away does nothing more`() throws {
         let sample = Sample()
-        try sample.run(inbound: "<retry condition='true' count='9' interval='1'><set-variable name='a' value='b'/></retry>")
+        try sample.run(
+            inbound: "<retry condition='true' count='9' interval='1'><set-variable name='a' value='b'/></retry>"
+        )
         sample.call?.cancel()
         sample.effects.waiting.removeFirst().resume()
         #expect(!sample.isEnded && sample.effects.log == ["wait 1000"])

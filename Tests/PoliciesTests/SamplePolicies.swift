@@ -90,7 +90,9 @@ final class Sample {
         subscription: String? = "sub"
     ) throws {
         let program = PolicyProgram(
-            try documents.map { try PolicyDocument($0.1, isRaw: true, scope: $0.0, owner: "o", surroundings: surroundings) }
+            try documents.map {
+                try PolicyDocument($0.1, isRaw: true, scope: $0.0, owner: "o", surroundings: surroundings)
+            }
         )
         isEnded = false
         let made = PolicyCall(

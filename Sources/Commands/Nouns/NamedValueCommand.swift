@@ -40,7 +40,8 @@ enum NamedValueNoun: ManagedNoun {
     ]
 
     struct Fields: PropertyFields {
-        @Option(name: .customLong("name"), help: "Display name, as it stands between {{ and }}.") var displayName: String?
+        @Option(name: .customLong("name"), help: "Display name, as it stands between {{ and }}.") var displayName:
+            String?
         @Option(help: "Value; a secret one is better given by --value-file.") var value: String?
         @Option(help: "true to keep it encrypted and show it by `value` only.") var secret: Bool?
         @Option(name: .customLong("value-file"), help: "File with the value; - for standard input.") var file: String?

@@ -88,7 +88,7 @@ struct PolicyText: ParsableArguments {
 
     var properties: JSONObject {
         get throws {
-            return ["value": .string(try FileText.read(file)), "format": .string(format)]
+            ["value": .string(try FileText.read(file)), "format": .string(format)]
         }
     }
 

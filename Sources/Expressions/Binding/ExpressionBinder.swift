@@ -100,7 +100,9 @@ struct ExpressionBinder {
             let table = ContextMembers.texts(thing), table != .matchedParameters
         {
             let place = try bind(argument)
-            guard place.type == .int else { throw ExpressionError("The index must be a whole number.", at: place.offset) }
+            guard place.type == .int else {
+                throw ExpressionError("The index must be a whole number.", at: place.offset)
+            }
             return Bound(
                 node: .element(table, try key(name), index: try place.value()),
                 type: .string,
@@ -234,7 +236,8 @@ struct ExpressionBinder {
         let bound = try bind(inner)
         switch (symbol, bound.type) {
         case ("!", .bool): return Bound(node: .not(try bound.value()), type: .bool, offset: offset)
-        case ("-", .int), ("-", .double): return Bound(node: .negate(try bound.value()), type: bound.type, offset: offset)
+        case ("-", .int), ("-", .double):
+            return Bound(node: .negate(try bound.value()), type: bound.type, offset: offset)
         case ("!", _), ("-", _):
             throw ExpressionError(
                 "The operator '\(symbol)' cannot be applied to an operand of type '\(bound.type.name)'.",
@@ -263,7 +266,8 @@ struct ExpressionBinder {
         case "&&", "||":
             guard first.type == .bool, second.type == .bool else { throw wrongTypes() }
             let node: Node =
-                symbol == "&&" ? .and(try first.value(), try second.value()) : .or(try first.value(), try second.value())
+                symbol == "&&"
+                ? .and(try first.value(), try second.value()) : .or(try first.value(), try second.value())
             return Bound(node: node, type: .bool, offset: offset)
         case "==", "!=":
             if let presence = presence(symbol, first, second, offset) { return presence }
@@ -279,7 +283,11 @@ struct ExpressionBinder {
             guard first.type == .string || second.type == .string else {
                 throw unsupported("Arithmetic with \"+\"", offset)
             }
-            return Bound(node: .concatenate([try printable(left), try printable(right)]), type: .string, offset: offset)
+            return Bound(
+                node: .concatenate([try printable(left), try printable(right)]),
+                type: .string,
+                offset: offset
+            )
         default: throw unsupported("The operator \"\(symbol)\"", offset)
         }
         guard let comparison = ExpressionProgram.Comparison(rawValue: symbol) else { throw wrongTypes() }
@@ -293,7 +301,9 @@ struct ExpressionBinder {
     /// `context.User != null` and the like.
     private func presence(_ symbol: String, _ left: Bound, _ right: Bound, _ offset: Int) -> Bound? {
         let thing = left.type == .null ? right : left
-        guard left.type == .null || right.type == .null, thing.node == nil, let object = thing.object else { return nil }
+        guard left.type == .null || right.type == .null, thing.node == nil, let object = thing.object else {
+            return nil
+        }
         let node = Node.isPresent(object)
         return Bound(node: symbol == "!=" ? node : .not(node), type: .bool, offset: offset)
     }

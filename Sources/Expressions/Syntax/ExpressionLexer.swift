@@ -2,7 +2,8 @@
 struct ExpressionLexer {
     /// Longest first, so that `??` is not read as two.
     private static let symbols = [
-        "??", "?.", "==", "!=", "<=", ">=", "&&", "||", "=>", "++", "--", "<<", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":",
+        "??", "?.", "==", "!=", "<=", ">=", "&&", "||", "=>", "++", "--", "<<", "+", "-", "*", "/", "%", "<", ">", "!",
+        "?", ":",
         "(", ")", "[", "]", "{", "}", ",", ".", ";", "=", "&", "|", "^", "~",
     ].map { Array($0.utf8) }
 
@@ -63,7 +64,9 @@ struct ExpressionLexer {
                 let start = place
                 place += 2
                 while !(peek() == 0x2A && peek(1) == 0x2F) {
-                    guard place < bytes.count else { throw ExpressionError("The comment has no end.", at: base + start) }
+                    guard place < bytes.count else {
+                        throw ExpressionError("The comment has no end.", at: base + start)
+                    }
                     place += 1
                 }
                 place += 2

@@ -10,7 +10,8 @@ package struct ExpressionParser {
     ]
     /// What a cast may name; others are refused by the binder with their place.
     private static let castTypes: Set<String> = [
-        "string", "int", "long", "bool", "double", "float", "decimal", "object", "byte", "char", "short", "uint", "ulong",
+        "string", "int", "long", "bool", "double", "float", "decimal", "object", "byte", "char", "short", "uint",
+        "ulong",
     ]
 
     private let tokens: [ExpressionToken]

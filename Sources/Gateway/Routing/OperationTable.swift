@@ -32,7 +32,11 @@ struct OperationTable: Sendable {
             query = operation.template.query.map { item in
                 switch item.value {
                 case .literal(let text):
-                    QueryPart(name: Array(item.name.lowercased().utf8), value: Array(text.lowercased().utf8), parameter: nil)
+                    QueryPart(
+                        name: Array(item.name.lowercased().utf8),
+                        value: Array(text.lowercased().utf8),
+                        parameter: nil
+                    )
                 case .parameter(let name):
                     QueryPart(name: Array(item.name.lowercased().utf8), value: nil, parameter: name)
                 }

@@ -4,19 +4,21 @@ package import Store
 
 extension ResourceType {
     /// Policy documents at their four scopes (contracts/api-management.md 3.1, 4.1).
-    package static let policies: [ResourceType] = ["policies", "products/policies", "apis/policies", "apis/operations/policies"]
-        .map { path in
-            ResourceType(
-                path: path,
-                nameRule: .policy,
-                properties: PolicyRules.properties,
-                index: { properties in PolicyRules.references(properties) },
-                rules: { draft, context throws(APIError) in
-                    try PolicyRules.takeFormat(&draft)
-                    try await PolicyRules.compile(draft, context)
-                }
-            )
-        }
+    package static let policies: [ResourceType] = [
+        "policies", "products/policies", "apis/policies", "apis/operations/policies",
+    ]
+    .map { path in
+        ResourceType(
+            path: path,
+            nameRule: .policy,
+            properties: PolicyRules.properties,
+            index: { properties in PolicyRules.references(properties) },
+            rules: { draft, context throws(APIError) in
+                try PolicyRules.takeFormat(&draft)
+                try await PolicyRules.compile(draft, context)
+            }
+        )
+    }
 
     /// Fragments of policies that documents include by id.
     package static let policyFragment = ResourceType(
@@ -29,9 +31,11 @@ extension ResourceType {
         },
         deletionRules: { id, _, store in
             let name = id.name.lowercased()
-            guard let user = try await PolicyRules.documents(store).first(where: { entry in
-                PolicyRules.words(entry.columns[1]).contains(name)
-            }) else { return }
+            guard
+                let user = try await PolicyRules.documents(store).first(where: { entry in
+                    PolicyRules.words(entry.columns[1]).contains(name)
+                })
+            else { return }
             throw APIError.validation("id", "The fragment is used by \(user.id).")
         }
     )
@@ -51,9 +55,11 @@ extension ResourceType {
         rules: { draft, context throws(APIError) in try await NamedValueRules.check(&draft, context) },
         deletionRules: { id, _, store in
             guard let name = try await store.get(id)?.properties["displayName"]?.string else { return }
-            guard let user = try await PolicyRules.documents(store).first(where: { entry in
-                PolicyRules.words(entry.columns[0]).contains(name)
-            }) else { return }
+            guard
+                let user = try await PolicyRules.documents(store).first(where: { entry in
+                    PolicyRules.words(entry.columns[0]).contains(name)
+                })
+            else { return }
             throw APIError.validation("id", "The named value is used by \(user.id).")
         }
     )

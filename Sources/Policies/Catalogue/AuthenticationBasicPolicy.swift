@@ -1,9 +1,13 @@
 /// `authentication-basic`: the backend's user name and password.
 struct AuthenticationBasicPolicy: PolicyStep {
     static let definition = PolicyDefinition("authentication-basic", sections: [.inbound]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["username", "password"])
-        guard let password = try compiler.value(element, "password") else { throw compiler.missing("password", element) }
+        guard let password = try compiler.value(element, "password") else {
+            throw compiler.missing("password", element)
+        }
         steps.add(
             AuthenticationBasicPolicy(username: try compiler.needValue(element, "username"), password: password)
         )

@@ -1,7 +1,9 @@
 /// `cors`: what browsers may ask for from other origins (contracts/api-management.md 2.5).
 struct CORSPolicy: PolicyStep {
     static let definition = PolicyDefinition("cors", sections: [.inbound], isSingle: true) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         steps.add(try CORSPolicy(element, compiler))
     }
 
@@ -25,7 +27,8 @@ struct CORSPolicy: PolicyStep {
             attributes: ["allow-credentials", "terminate-unmatched-request"],
             children: ["allowed-origins", "allowed-methods", "allowed-headers", "expose-headers"]
         )
-        func list(_ name: String, of item: String, _ attributes: Set<String> = []) throws(PolicyDiagnostic) -> Allowed? {
+        func list(_ name: String, of item: String, _ attributes: Set<String> = []) throws(PolicyDiagnostic) -> Allowed?
+        {
             let found = element.children.filter { $0.name == name }
             guard let child = found.first else { return nil }
             guard found.count == 1 else { throw compiler.problem("<\(name)> stands twice.", at: found[1].offset) }

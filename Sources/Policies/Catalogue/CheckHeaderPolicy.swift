@@ -1,7 +1,9 @@
 /// `check-header`: refuses calls without a field, or with another value than these.
 struct CheckHeaderPolicy: PolicyStep {
     static let definition = PolicyDefinition("check-header", sections: [.inbound]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(
             element,
             attributes: ["name", "failed-check-httpcode", "failed-check-error-message", "ignore-case"],
@@ -36,7 +38,9 @@ struct CheckHeaderPolicy: PolicyStep {
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         let name = try name.text(call)
         let found = call.request.values(name)
-        guard !found.isEmpty else { throw try refusal(call, "HeaderNotFound", "Header \(name) was not found in the request.") }
+        guard !found.isEmpty else {
+            throw try refusal(call, "HeaderNotFound", "Header \(name) was not found in the request.")
+        }
         guard !values.isEmpty else { return .next }
         let ignoresCase = try ignoresCase.bool(call)
         let given = found.joined(separator: ",")

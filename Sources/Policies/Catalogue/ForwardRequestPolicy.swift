@@ -1,7 +1,9 @@
 /// `forward-request`: sends the call to its backend.
 struct ForwardRequestPolicy: PolicyStep {
     static let definition = PolicyDefinition("forward-request", sections: [.backend]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(
             element,
             attributes: [

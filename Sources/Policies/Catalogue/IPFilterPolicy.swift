@@ -1,7 +1,9 @@
 /// `ip-filter`: lets addresses through, or keeps them out; the address is the peer's, whatever fields say.
 struct IPFilterPolicy: PolicyStep {
     static let definition = PolicyDefinition("ip-filter", sections: [.inbound]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["action"], children: ["address", "address-range"])
         let action: Action = try compiler.choice(element, "action", default: nil)
         var ranges: [ClosedRange<IPAddress>] = []

@@ -1,7 +1,9 @@
 /// `limit-concurrency`: so many calls of a key at once inside it.
 enum LimitConcurrencyPolicy {
     static let definition = PolicyDefinition("limit-concurrency") {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["key", "max-count"], children: Set(element.children.map(\.name)))
         let max = try compiler.needValue(element, "max-count")
         if max.constantText != nil { _ = try compiler.needNumber(element, "max-count", 1...1_000_000) }

@@ -3,7 +3,9 @@ import Expressions
 /// `rate-limit-by-key`: so many calls of any key in a sliding window.
 struct RateLimitByKeyPolicy: PolicyStep {
     static let definition = PolicyDefinition("rate-limit-by-key", sections: [.inbound]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(
             element,
             attributes: RateAnswer.attributes.union([

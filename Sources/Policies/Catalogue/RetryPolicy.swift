@@ -1,7 +1,9 @@
 /// `retry`: its policies once, and again while its condition holds.
 enum RetryPolicy {
     static let definition = PolicyDefinition("retry", sections: [.inbound, .backend, .outbound, .onError]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(
             element,
             attributes: ["condition", "count", "interval", "max-interval", "delta", "first-fast-retry"],

@@ -1,7 +1,9 @@
 /// `rewrite-uri`: another path below the backend's address.
 struct RewriteURIPolicy: PolicyStep {
     static let definition = PolicyDefinition("rewrite-uri", sections: [.inbound]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["template", "copy-unmatched-params"])
         steps.add(
             RewriteURIPolicy(

@@ -1,7 +1,9 @@
 /// `set-backend-service`: another place for the call to go.
 struct SetBackendServicePolicy: PolicyStep {
     static let definition = PolicyDefinition("set-backend-service", sections: [.inbound, .backend]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         if let attribute = compiler.attribute(element, "backend-id") {
             throw compiler.problem("\"backend-id\" is not supported yet.", at: attribute.offset)
         }

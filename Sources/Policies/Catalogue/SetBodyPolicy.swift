@@ -1,11 +1,15 @@
 /// `set-body`: a body in the place of the request's or the response's; templates are refused.
 struct SetBodyPolicy: PolicyStep {
     static let definition = PolicyDefinition("set-body", sections: [.inbound, .backend, .outbound, .onError]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
-        steps.add(SetBodyPolicy(
-            body: try SetBodyPolicy.body(element, compiler),
-            isResponse: compiler.section == .outbound || compiler.section == .onError
-        ))
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
+        steps.add(
+            SetBodyPolicy(
+                body: try SetBodyPolicy.body(element, compiler),
+                isResponse: compiler.section == .outbound || compiler.section == .onError
+            )
+        )
     }
 
     let body: CompiledValue

@@ -28,7 +28,9 @@ struct SetHeaderPolicy: PolicyStep {
         var values: [CompiledValue] = []
         for child in element.children {
             try compiler.only(child, attributes: [], text: true)
-            values.append(try child.text.map { value throws(PolicyDiagnostic) in try compiler.value(value) } ?? .constant(""))
+            values.append(
+                try child.text.map { value throws(PolicyDiagnostic) in try compiler.value(value) } ?? .constant("")
+            )
         }
         self.values = values
         self.isResponse = isResponse ?? (compiler.section == .outbound || compiler.section == .onError)

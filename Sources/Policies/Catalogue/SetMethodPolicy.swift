@@ -1,7 +1,9 @@
 /// `set-method`: another verb for the backend.
 struct SetMethodPolicy: PolicyStep {
     static let definition = PolicyDefinition("set-method", sections: [.inbound, .backend]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: [], text: true)
         guard let text = element.text else { throw compiler.problem("<set-method> needs a verb.", at: element.offset) }
         let method = try compiler.value(text)

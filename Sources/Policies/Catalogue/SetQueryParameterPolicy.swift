@@ -1,17 +1,22 @@
 /// `set-query-parameter`: sets, adds to, or takes out a parameter of the request's query.
 struct SetQueryParameterPolicy: PolicyStep {
     static let definition = PolicyDefinition("set-query-parameter", sections: [.inbound, .backend]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["name", "exists-action"], children: ["value"])
         let action: SetHeaderPolicy.ExistsAction = try compiler.choice(element, "exists-action", default: .override)
         var values: [CompiledValue] = []
         for child in element.children {
             try compiler.only(child, attributes: [], text: true)
-            values.append(try child.text.map { value throws(PolicyDiagnostic) in try compiler.value(value) } ?? .constant(""))
+            values.append(
+                try child.text.map { value throws(PolicyDiagnostic) in try compiler.value(value) } ?? .constant("")
+            )
         }
         guard action != .delete || values.isEmpty, action == .delete || !values.isEmpty else {
             throw compiler.problem(
-                action == .delete ? "A parameter that is deleted has no value." : "<set-query-parameter> needs a <value>.",
+                action == .delete
+                    ? "A parameter that is deleted has no value." : "<set-query-parameter> needs a <value>.",
                 at: element.offset
             )
         }

@@ -1,7 +1,9 @@
 /// `set-status`: the status of the response.
 struct SetStatusPolicy: PolicyStep {
     static let definition = PolicyDefinition("set-status", sections: [.backend, .outbound, .onError]) {
-        element, compiler, steps throws(PolicyDiagnostic) in
+        element,
+        compiler,
+        steps throws(PolicyDiagnostic) in
         steps.add(try SetStatusPolicy(element, compiler))
     }
 

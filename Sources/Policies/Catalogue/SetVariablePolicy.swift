@@ -17,7 +17,8 @@ struct SetVariablePolicy: PolicyStep {
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         let found = try value.value(call)
-        guard found.text.utf8.count <= SetVariablePolicy.bytesMax, call.variables.count < SetVariablePolicy.countMax else {
+        guard found.text.utf8.count <= SetVariablePolicy.bytesMax, call.variables.count < SetVariablePolicy.countMax
+        else {
             throw .evaluation("The variables of the call are too large.")
         }
         call.variables[name] = found

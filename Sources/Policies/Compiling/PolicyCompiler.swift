@@ -60,7 +60,10 @@ struct PolicyCompiler {
     }
 
     /// The steps of policies one after another, as the children of `choose` hold them.
-    mutating func policies(_ elements: [PolicyElement], below path: String) throws(PolicyDiagnostic)
+    mutating func policies(
+        _ elements: [PolicyElement],
+        below path: String
+    ) throws(PolicyDiagnostic)
         -> [PolicyInstruction]
     {
         var result: [PolicyInstruction] = []
@@ -116,7 +119,11 @@ struct PolicyCompiler {
     }
 
     /// The steps of a fragment, in the place of the element that names it.
-    mutating func fragment(_ id: String, _ element: PolicyElement, below path: String) throws(PolicyDiagnostic)
+    mutating func fragment(
+        _ id: String,
+        _ element: PolicyElement,
+        below path: String
+    ) throws(PolicyDiagnostic)
         -> [PolicyInstruction]
     {
         guard let fragment = surroundings.fragment(id) else {
@@ -208,7 +215,8 @@ struct PolicyCompiler {
         return value
     }
 
-    func needNumber(_ element: PolicyElement, _ name: String, _ range: ClosedRange<Int>) throws(PolicyDiagnostic) -> Int {
+    func needNumber(_ element: PolicyElement, _ name: String, _ range: ClosedRange<Int>) throws(PolicyDiagnostic) -> Int
+    {
         guard let value = try number(element, name, range) else { throw missing(name, element) }
         return value
     }

@@ -1,4 +1,4 @@
-/// A policy as the catalogue knows it: where it may stand and how it compiles. One file each.
+/// A policy as the catalogue knows it: where it may stand and how it compiles; one file each.
 struct PolicyDefinition: Sendable {
     let name: String
     let sections: Set<PolicySection>
@@ -14,7 +14,8 @@ struct PolicyDefinition: Sendable {
         scopes: Set<PolicyScope> = Set(PolicyScope.allCases),
         isSingle: Bool = false,
         compile:
-            @Sendable @escaping (PolicyElement, inout PolicyCompiler, inout PolicySteps) throws(PolicyDiagnostic) -> Void
+            @Sendable @escaping (PolicyElement, inout PolicyCompiler, inout PolicySteps) throws(PolicyDiagnostic) ->
+            Void
     ) {
         self.name = name
         self.sections = sections

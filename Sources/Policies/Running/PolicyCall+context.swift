@@ -31,7 +31,8 @@ extension PolicyCall: ExpressionContext {
         case .operationURLTemplate: facts.operation.map { .string($0.urlTemplate) }
         case .subscriptionID: facts.subscription.map { .string($0.id) }
         case .subscriptionName: facts.subscription.map { .string($0.name) }
-        case .subscriptionKey: facts.subscription.map { _ in request.source.subscriptionKey.map { .string($0) } ?? .null }
+        case .subscriptionKey:
+            facts.subscription.map { _ in request.source.subscriptionKey.map { .string($0) } ?? .null }
         case .productID: facts.product.map { .string($0.id) }
         case .productName: facts.product.map { .string($0.name) }
         case .productState: facts.product.map { .string($0.isPublished ? "Published" : "NotPublished") }
