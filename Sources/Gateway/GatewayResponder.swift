@@ -25,6 +25,7 @@ package final class GatewayResponder: WireResponder {
         slot: SnapshotSlot,
         local: any LocalBackend,
         counters: LimitCounters,
+        quotas: QuotaCounters,
         serviceName: String,
         publicURL: @escaping () -> String,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8],
@@ -41,6 +42,7 @@ package final class GatewayResponder: WireResponder {
             local: local,
             answers: answers,
             counters: counters,
+            quotas: quotas,
             serviceName: serviceName,
             logger: logger
         )

@@ -218,6 +218,59 @@ import Testing
         #expect(sample.status == 429)
     }
 
+    @Test func `quota refuses as the contract says, and waits for its ledger`() throws {
+        let product = "<policies><inbound><quota calls='100' renewal-period='604800'/><base/></inbound></policies>"
+        let sample = Sample()
+        sample.effects.quotas = [.pending, .allowed]
+        try sample.run([(.global, Sample.global), (.product, product)])
+        #expect(!sample.isEnded && sample.effects.log == ["quota o quota[1] 0 sub 1"])
+        sample.call?.tryAgain()
+        #expect(sample.isEnded && sample.status == 200)
+        for (verdict, body, wait) in [
+            (
+                QuotaVerdict.refused(22 * 86_400 + 14 * 3600 + 18 * 60 + 12),
+                " Quota will be replenished in 22.14:18:12.", "1952292"
+            ),
+            (.refused(59), " Quota will be replenished in 00:00:59.", "59"), (.refused(nil), "", nil),
+        ] {
+            sample.effects.quotas = [verdict]
+            try sample.run([(.global, Sample.global), (.product, product)])
+            #expect(sample.status == 403 && sample.response?.values("retry-after") == (wait.map { [$0] } ?? []))
+            #expect(sample.body == #"{ "statusCode": 403, "message": "Out of call volume quota.\#(body)" }"#)
+            #expect(sample.call?.lastError?.reason == "QuotaExceeded")
+        }
+        sample.effects.quotas = [.unavailable]
+        try sample.run([(.global, Sample.global), (.product, product)])
+        #expect(sample.status == 500)
+    }
+
+    @Test func `quota-by-key counts a key once a call`() throws {
+        let quota = """
+            <quota-by-key calls="10" renewal-period="300" counter-key="k" increment-count="2"/>
+            <quota-by-key calls="10" renewal-period="0" counter-key="k"/>
+            <quota-by-key calls="10" renewal-period="0" counter-key="late" first-period-start="2026-01-31T00:00:00Z"
+              increment-condition="@(context.Response.StatusCode == 200)"/>
+            """
+        let sample = Sample()
+        try sample.run(inbound: quota)
+        #expect(
+            sample.effects.log.filter { !$0.hasPrefix("GET") } == [
+                "quota quota by key k 2", "quota quota by key k 0", "quota quota by key late 0", "add late 1",
+            ]
+        )
+    }
+
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2026-11-25T20:05:12Z", 1_795_637_112), ("0001-01-01", -62_135_596_800),
+            ("2000-02-29T23:59:59.5Z", 951_868_799), ("2026-13-01", nil), ("2026-01-01T25:00:00Z", nil), ("soon", nil),
+            ("2026-01-01T00:00:00+01:00", nil),
+        ] as [(String, Int64?)]
+    )
+    func `times of policies are read`(_ text: String, _ seconds: Int64?) {
+        #expect(TimeText.seconds(text) == seconds)
+    }
+
     @Test func `limit-concurrency holds its place while the call is inside`() throws {
         let sample = Sample()
         let backend = "<limit-concurrency key='a' max-count='1'><forward-request/></limit-concurrency>"

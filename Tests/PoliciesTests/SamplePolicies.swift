@@ -30,6 +30,7 @@ final class SampleEffects: PolicyEffects {
     var backend: [Result<Int, PolicyFailure>] = []
     var counts: [String: Int] = [:]
     var permits: [String: Int] = [:]
+    var quotas: [QuotaVerdict] = []
     /// Calls that wait until somebody lets them go on.
     var waiting: [PolicyCall] = []
     var serviceName: String { "sample" }
@@ -46,6 +47,13 @@ final class SampleEffects: PolicyEffects {
         counts[key] = used + increment
         return RateVerdict(isAllowed: true, remaining: window.calls - used - increment, retryAfter: 0)
     }
+
+    func take(_ window: QuotaWindow, increment: Int, _ call: PolicyCall) -> QuotaVerdict {
+        log.append("quota \(window.counter) \(window.subject) \(increment)")
+        return quotas.isEmpty ? .allowed : quotas.removeFirst()
+    }
+
+    func add(_ window: QuotaWindow, _ count: Int) { log.append("add \(window.subject) \(count)") }
 
     func acquire(_ key: String, max: Int) -> Bool {
         guard permits[key, default: 0] < max else { return false }

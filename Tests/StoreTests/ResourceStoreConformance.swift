@@ -45,6 +45,8 @@ enum ResourceStoreConformance {
         var clash = put("/apis/b", index: ["same"])
         clash.requirements = [.unique(type: "apis", column: 0, value: "same", field: "path")]
         await #expect(throws: StoreError.notUnique(field: "path", value: "same")) { try await store.apply([clash]) }
+        clash.requirements = [.unique(type: "APIs", column: 0, value: "same", field: "path")]
+        await #expect(throws: StoreError.notUnique(field: "path", value: "same")) { try await store.apply([clash]) }
         var orphan = put("/products/p/apis/none")
         orphan.requirements = [.exists(ResourceID("/apis/none"))]
         await #expect(throws: StoreError.missingReference(ResourceID("/apis/none"))) { try await store.apply([orphan]) }

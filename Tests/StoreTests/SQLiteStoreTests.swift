@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `its queue conforms`() async throws {
+    @Test func `its queue and its quotas conform`() async throws {
         let path = FileManager.default.temporaryDirectory.path + "/gatehouse-\(UUID().uuidString).sqlite"
         defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
         let queue = try SQLiteWorkQueue(path: path)
@@ -43,6 +43,7 @@ import Testing
         try await WorkQueueConformance.isFair(queue)
         try await WorkQueueConformance.fencesClaims(queue)
         try await WorkQueueConformance.aborts(queue)
+        try await QuotaStoreConformance.keepsWhatIsReserved(SQLiteQuotaStore(queue))
         try queue.file.close()
     }
 

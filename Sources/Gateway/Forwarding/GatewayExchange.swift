@@ -11,6 +11,7 @@ struct ExchangeSurroundings {
     let local: any LocalBackend
     let answers: GatewayAnswers
     let counters: LimitCounters
+    let quotas: QuotaCounters
     let serviceName: String
     let logger: Logger
 }

@@ -215,6 +215,20 @@ extension GatewayExchange: PolicyEffects {
         surroundings.counters.take(window, increment: increment)
     }
 
+    func take(_ window: QuotaWindow, increment: Int, _ call: PolicyCall) -> QuotaVerdict {
+        let current = turn
+        let loop = surroundings.wire.loop
+        let bound = NIOLoopBound((exchange: self, call: call), eventLoop: loop)
+        return surroundings.quotas.take(window, increment: increment) {
+            loop.execute {
+                guard bound.value.exchange.turn == current else { return }
+                bound.value.call.tryAgain()
+            }
+        }
+    }
+
+    func add(_ window: QuotaWindow, _ count: Int) { surroundings.quotas.add(window, count) }
+
     func acquire(_ key: String, max: Int) -> Bool { surroundings.counters.acquire(key, max: max) }
 
     func release(_ key: String) { surroundings.counters.release(key) }

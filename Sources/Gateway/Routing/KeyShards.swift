@@ -17,12 +17,19 @@ package final class SubscriptionEntry: Sendable {
     /// The owner's id in lower case.
     package let owner: String?
 
-    package init(id: String, scope: Scope, isActive: Bool, name: String = "", owner: String? = nil) {
+    package init(
+        id: String,
+        scope: Scope,
+        isActive: Bool,
+        name: String = "",
+        owner: String? = nil,
+        startSeconds: Int64 = 0
+    ) {
         self.id = id
         self.scope = scope
         self.isActive = isActive
         self.owner = owner
-        facts = PolicyFacts.Subscription(id: id, name: name)
+        facts = PolicyFacts.Subscription(id: id, name: name, startSeconds: startSeconds)
     }
 }
 

@@ -50,6 +50,8 @@ package enum FreshInstance {
                     "state": "published",
                 ]
             ),
+            policy(["policies", "policy"], globalPolicy),
+            policy(["products", "starter", "policies", "policy"], starterPolicy),
             try subscription(master, "/", "Built-in all-access subscription", nil, installation, box),
             try subscription(
                 ResourceID(["subscriptions", "starter-admin"]),
@@ -68,6 +70,47 @@ package enum FreshInstance {
                 box
             ),
         ]
+    }
+
+    /// All calls are forwarded.
+    private static let globalPolicy = """
+        <!--
+            These policies are those of all APIs. Policies stand inside the four sections; a product, an API or an operation
+            inserts them by <base /> into its own.
+        -->
+        <policies>
+            <inbound />
+            <backend>
+                <forward-request />
+            </backend>
+            <outbound />
+        </policies>
+
+        """
+
+    private static let starterPolicy = """
+        <policies>
+            <inbound>
+                <rate-limit calls="5" renewal-period="60" />
+                <quota calls="100" renewal-period="604800" />
+                <base />
+            </inbound>
+            <backend>
+                <base />
+            </backend>
+            <outbound>
+                <base />
+            </outbound>
+        </policies>
+
+        """
+
+    private static func policy(_ path: [String], _ text: String) -> ResourceWrite {
+        let properties: JSONObject = ["value": .string(text), "format": "rawxml"]
+        return ResourceWrite(
+            ResourceID(path),
+            .put(properties: properties, index: PolicyRules.references(properties), secrets: [])
+        )
     }
 
     private static func product(_ name: String, _ properties: JSONObject) throws -> ResourceWrite {

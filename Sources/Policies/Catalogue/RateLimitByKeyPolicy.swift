@@ -1,5 +1,3 @@
-import Expressions
-
 /// `rate-limit-by-key`: so many calls of any key in a sliding window.
 struct RateLimitByKeyPolicy: PolicyStep {
     static let definition = PolicyDefinition("rate-limit-by-key", sections: [.inbound]) {
@@ -13,24 +11,17 @@ struct RateLimitByKeyPolicy: PolicyStep {
             ])
         )
         let calls = try compiler.needValue(element, "calls")
-        if calls.constantText != nil { _ = try compiler.needNumber(element, "calls", 1...RateLimitPolicy.callsMax) }
+        if calls.constantText != nil { _ = try compiler.needNumber(element, "calls", 1...CallLimit.callsMax) }
         let period = try compiler.needValue(element, "renewal-period")
         if period.constantText != nil {
             _ = try compiler.needNumber(element, "renewal-period", 1...RateLimitPolicy.periodMax)
         }
-        var condition: CompiledValue?
-        if compiler.attribute(element, "increment-condition") != nil {
-            condition = try compiler.condition(element, "increment-condition")
-        }
-        let increment = try compiler.value(element, "increment-count")
-        if increment?.constantText != nil { _ = try compiler.needNumber(element, "increment-count", 1...1_000_000) }
         steps.add(
             RateLimitByKeyPolicy(
                 calls: calls,
                 period: period,
                 key: try compiler.needValue(element, "counter-key"),
-                condition: condition,
-                increment: increment,
+                increment: try CallIncrement(element, &compiler),
                 answer: try RateAnswer(element, compiler)
             )
         )
@@ -39,39 +30,27 @@ struct RateLimitByKeyPolicy: PolicyStep {
     let calls: CompiledValue
     let period: CompiledValue
     let key: CompiledValue
-    let condition: CompiledValue?
-    let increment: CompiledValue?
+    let increment: CallIncrement
     let answer: RateAnswer
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         let calls = try calls.int(call)
         let period = try period.int(call)
-        guard (1...RateLimitPolicy.callsMax).contains(calls), (1...RateLimitPolicy.periodMax).contains(period) else {
+        guard (1...CallLimit.callsMax).contains(calls), (1...RateLimitPolicy.periodMax).contains(period) else {
             throw .evaluation("\"calls\" and \"renewal-period\" must be within their bounds.")
         }
         // One counter for a key over all scopes, as the contract has it.
         let window = RateWindow(counter: "by key", subject: try key.text(call), calls: calls, period: period)
-        let isCountedLater = readsResponse(condition) || readsResponse(increment)
-        let verdict = call.effects.take(window, increment: isCountedLater ? 0 : try count(call))
+        let verdict = call.effects.take(window, increment: increment.readsResponse ? 0 : try increment.count(call))
         guard verdict.isAllowed else { throw answer.refusal(verdict, calls, call) }
         answer.note(verdict, calls, call)
-        if isCountedLater {
-            call.afterAnswer.append { [self] call in
+        if increment.readsResponse {
+            call.afterAnswer.append { [increment] call in
                 // An expression that fails here counts nothing: the answer is on its way already.
-                guard let count = try? count(call), count > 0 else { return }
+                guard let count = try? increment.count(call), count > 0 else { return }
                 _ = call.effects.take(window, increment: count)
             }
         }
         return .next
-    }
-
-    private func readsResponse(_ value: CompiledValue?) -> Bool {
-        if case .program(let program) = value { return program.readsResponse }
-        return false
-    }
-
-    private func count(_ call: PolicyCall) throws(PolicyFailure) -> Int {
-        if let condition, try !condition.bool(call) { return 0 }
-        return max(0, try increment?.int(call) ?? 1)
     }
 }

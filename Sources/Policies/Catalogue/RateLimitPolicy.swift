@@ -8,76 +8,20 @@ struct RateLimitPolicy: PolicyStep {
         scopes: [.product, .api, .operation],
         isSingle: true
     ) { element, compiler, steps throws(PolicyDiagnostic) in
-        try compiler.only(
+        let limits = try CallLimit.all(
             element,
-            attributes: RateAnswer.attributes.union(["calls", "renewal-period"]),
-            children: ["api"]
+            compiler,
+            attributes: RateAnswer.attributes,
+            periods: 1...RateLimitPolicy.periodMax,
+            path: steps.path
         )
-        var limits: [Limit] = []
-        // Of this limit of this document, however often it is compiled.
-        var counter: String { "\(compiler.owner) \(steps.path) \(limits.count)" }
-        limits.append(try Limit(element, compiler, counter, api: nil, operation: nil))
-        for api in element.children {
-            try compiler.only(api, attributes: ["name", "id", "calls", "renewal-period"], children: ["operation"])
-            let apiName = try Target(api, compiler)
-            limits.append(try Limit(api, compiler, counter, api: apiName, operation: nil))
-            for operation in api.children {
-                try compiler.only(operation, attributes: ["name", "id", "calls", "renewal-period"])
-                limits.append(
-                    try Limit(operation, compiler, counter, api: apiName, operation: try Target(operation, compiler))
-                )
-            }
-        }
         steps.add(RateLimitPolicy(limits: limits, answer: try RateAnswer(element, compiler)))
     }
 
     /// Seconds of a window at most: the contract's bound of `rate-limit`.
     static let periodMax = 300
-    static let callsMax = 1_000_000_000
 
-    /// An API or operation that a limit is for: its id counts where both are given.
-    private struct Target: Sendable {
-        let id: String?
-        let name: String?
-
-        init(_ element: PolicyElement, _ compiler: PolicyCompiler) throws(PolicyDiagnostic) {
-            id = try compiler.literal(element, "id")?.lowercased()
-            name = try compiler.literal(element, "name")
-            guard id != nil || name != nil else { throw compiler.missing("id\" or \"name", element) }
-        }
-
-        func matches(id: String, name: String) -> Bool { self.id.map { $0 == id.lowercased() } ?? (self.name == name) }
-    }
-
-    private struct Limit: Sendable {
-        let counter: String
-        let calls: Int
-        let period: Int
-        let api: Target?
-        let operation: Target?
-
-        init(
-            _ element: PolicyElement,
-            _ compiler: PolicyCompiler,
-            _ counter: String,
-            api: Target?,
-            operation: Target?
-        ) throws(PolicyDiagnostic) {
-            self.counter = counter
-            calls = try compiler.needNumber(element, "calls", 1...RateLimitPolicy.callsMax)
-            period = try compiler.needNumber(element, "renewal-period", 1...RateLimitPolicy.periodMax)
-            self.api = api
-            self.operation = operation
-        }
-
-        func applies(_ facts: PolicyFacts) -> Bool {
-            if let api, !api.matches(id: facts.api.id, name: facts.api.name) { return false }
-            guard let operation else { return true }
-            return facts.operation.map { operation.matches(id: $0.id, name: $0.name) } ?? false
-        }
-    }
-
-    private let limits: [Limit]
+    private let limits: [CallLimit]
     private let answer: RateAnswer
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {

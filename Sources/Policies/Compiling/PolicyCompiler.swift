@@ -311,6 +311,12 @@ enum CompiledValue: Sendable {
         return nil
     }
 
+    /// Whether it is known only once there is an answer.
+    var readsResponse: Bool {
+        if case .program(let program) = self { return program.readsResponse }
+        return false
+    }
+
     func value(_ call: PolicyCall) throws(PolicyFailure) -> ExpressionValue {
         switch self {
         case .constant(let text): return .string(text)

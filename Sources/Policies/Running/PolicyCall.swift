@@ -21,6 +21,8 @@ package final class PolicyCall {
     var answerFields: [(name: String, value: String)] = []
     /// What is counted once the answer is known.
     var afterAnswer: [(PolicyCall) -> Void] = []
+    /// Keys that this call was counted for by `quota-by-key`.
+    var countedKeys: Set<String> = []
     /// Attempts of each `retry`, by its place.
     var attempts: [Int: Int] = [:]
 
@@ -81,6 +83,9 @@ package final class PolicyCall {
         place += 1
         run()
     }
+
+    /// Takes the step that waits once more, since what it waited for is there.
+    package func tryAgain() { run() }
 
     /// The backend answered, or did not.
     package func forwarded(_ result: Result<PolicyResponse, PolicyFailure>) {

@@ -31,6 +31,36 @@ package struct RateVerdict: Sendable {
     }
 }
 
+/// A number of calls in fixed periods.
+package struct QuotaWindow: Sendable {
+    /// Names the policy that counts; the same for all calls that it counts.
+    package let counter: String
+    package let subject: String
+    package let calls: Int
+    /// Seconds; 0 for one period that never ends.
+    package let period: Int
+    /// When the first period began, in seconds since 1970.
+    package let firstPeriod: Int64
+
+    package init(counter: String, subject: String, calls: Int, period: Int, firstPeriod: Int64) {
+        self.counter = counter
+        self.subject = subject
+        self.calls = calls
+        self.period = period
+        self.firstPeriod = firstPeriod
+    }
+}
+
+package enum QuotaVerdict: Sendable {
+    case allowed
+    /// - Parameter seconds: until the next period; nil where there is none.
+    case refused(Int64?)
+    /// More must be reserved first: `PolicyCall.tryAgain` follows.
+    case pending
+    /// The counter cannot be read or written.
+    case unavailable
+}
+
 /// What a backend is asked for by `forward-request`.
 package struct ForwardOptions: Sendable {
     /// Seconds without an answer.
@@ -51,6 +81,14 @@ package protocol PolicyEffects: AnyObject {
     ///
     /// - Parameter increment: 0 asks without counting.
     func take(_ window: RateWindow, increment: Int) -> RateVerdict
+
+    /// Counts a call in a quota if there is room; what passed is never forgotten, also where the process is killed.
+    ///
+    /// - Parameter increment: 0 asks without counting.
+    func take(_ window: QuotaWindow, increment: Int, _ call: PolicyCall) -> QuotaVerdict
+
+    /// Counts in a quota what is known only after the answer: it is counted even where there is no room.
+    func add(_ window: QuotaWindow, _ count: Int)
 
     /// Takes one of the places of a key.
     ///

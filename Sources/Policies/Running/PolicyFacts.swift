@@ -58,10 +58,13 @@ package struct PolicyFacts {
     package final class Subscription: Sendable {
         package let id: String
         package let name: String
+        /// Where the periods of its quotas are counted from, in seconds since 1970.
+        package let startSeconds: Int64
 
-        package init(id: String, name: String) {
+        package init(id: String, name: String, startSeconds: Int64 = 0) {
             self.id = id
             self.name = name
+            self.startSeconds = startSeconds
         }
     }
 

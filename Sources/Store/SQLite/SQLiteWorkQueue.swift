@@ -56,6 +56,7 @@ package final class SQLiteWorkQueue: WorkQueue {
             CREATE INDEX work_ended ON work (kind, ended);
             """
         ),
+        SQLiteQuotaStore.migration,
     ]
 
     private static let columns =

@@ -172,6 +172,7 @@ struct Server {
         }
         try await open(.services) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let counters = LimitCounters()
+        let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
         let serviceName = opened.installation.serviceName
         try await open(.gateway) { wire in
             GatewayResponder(
@@ -179,6 +180,7 @@ struct Server {
                 slot: slot,
                 local: LocalServices(calls: makeCalls(wire)),
                 counters: counters,
+                quotas: quotas,
                 serviceName: serviceName,
                 publicURL: { addresses.url(.gateway) },
                 hashKey: { box.hash($0) },

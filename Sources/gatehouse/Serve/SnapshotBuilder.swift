@@ -220,7 +220,8 @@ actor SnapshotBuilder {
             scope: kind,
             isActive: entry.columns[2] == "active",
             name: entry.columns[0] ?? "",
-            owner: owner?.name.lowercased()
+            owner: owner?.name.lowercased(),
+            startSeconds: entry.columns[4].flatMap(Int64.init) ?? 0
         )
     }
 

@@ -1,0 +1,204 @@
+package import Policies
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Where quotas are kept; given to the gateway, which knows no store.
+package protocol QuotaLedger: Sendable {
+    /// Raises what is reserved for a period; durable when it returns.
+    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws
+    /// What is reserved for a period.
+    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64
+}
+
+/// The counters of quotas, shared by all loops.
+///
+/// Calls are reserved ahead in the ledger, and no call passes that is not reserved: what a crash leaves of a reservation counts as
+/// used, so that it never lets more through. The next piece is asked for while half of the last is left, so that calls rarely wait.
+package final class QuotaCounters: Sendable {
+    /// Parts of a quota that are reserved at once: what a crash may cost a caller.
+    private static let partsOfQuota: Int64 = 100
+    /// Calls of one reservation at most: a thousand calls share one write.
+    private static let pieceMax: Int64 = 1000
+    private static let shardCount = 64
+    /// Counters of a shard; when there are more, those whose periods are over go.
+    private static let countersMax = 4096
+
+    private struct Name: Hashable {
+        let counter: String
+        let subject: String
+    }
+
+    private struct Counter {
+        let period: Int64
+        /// When the period is over; nil for never.
+        let end: Int64?
+        var used: Int64 = 0
+        /// nil until the ledger has said it.
+        var reserved: Int64?
+        var isAsking = false
+        var waiting: [@Sendable () -> Void] = []
+        var hasFailed = false
+    }
+
+    private final class Cell: Sendable {
+        let counters = Mutex<[Name: Counter]>([:])
+    }
+
+    private let ledger: any QuotaLedger
+    private let cells: [Cell]
+    /// Seconds since 1970.
+    private let now: @Sendable () -> Int64
+
+    package init(ledger: any QuotaLedger, now: @Sendable @escaping () -> Int64 = QuotaCounters.clock) {
+        self.ledger = ledger
+        self.now = now
+        cells = (0..<QuotaCounters.shardCount).map { _ in Cell() }
+    }
+
+    package static func clock() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
+    }
+
+    /// Counts a call if there is room.
+    ///
+    /// - Parameter whenReady: is called once, on any thread, after `.pending`.
+    package func take(
+        _ window: QuotaWindow,
+        increment: Int,
+        whenReady: @Sendable @escaping () -> Void
+    ) -> QuotaVerdict {
+        let now = now()
+        return use(window, now) { counter in
+            QuotaCounters.judge(&counter, Int64(window.calls), Int64(increment), now, whenReady)
+        }
+    }
+
+    /// Counts what is known only after the answer.
+    package func add(_ window: QuotaWindow, _ count: Int) {
+        let limit = Int64(window.calls)
+        use(window, now()) { counter in
+            counter.used = min(limit, counter.used + Int64(count))
+            guard !counter.isAsking else { return ((), nil) }
+            guard let reserved = counter.reserved else {
+                counter.isAsking = true
+                return ((), 0)
+            }
+            guard counter.used > reserved else { return ((), nil) }
+            counter.isAsking = true
+            return ((), min(limit, counter.used + QuotaCounters.piece(limit)))
+        }
+    }
+
+    /// Works on a window's counter under its lock, and asks the ledger what it wants to know.
+    private func use<Value>(
+        _ window: QuotaWindow,
+        _ now: Int64,
+        _ body: (inout Counter) -> (value: Value, ask: Int64?)
+    ) -> Value {
+        let name = Name(counter: window.counter, subject: window.subject)
+        let period = QuotaCounters.period(window, now)
+        let cell = cells[abs(window.subject.hashValue % QuotaCounters.shardCount)]
+        let (value, ask) = cell.counters.withLock { counters in
+            if counters.count >= QuotaCounters.countersMax, counters[name] == nil {
+                counters = counters.filter { $0.value.isAsking || $0.value.end.map { $0 > now } ?? true }
+            }
+            var counter =
+                counters[name].flatMap { $0.period == period.start ? $0 : nil }
+                ?? Counter(period: period.start, end: period.end)
+            defer { counters[name] = counter }
+            return body(&counter)
+        }
+        if let ask { request(name, period.start, ask, cell) }
+        return value
+    }
+
+    /// How many calls are reserved at once.
+    private static func piece(_ limit: Int64) -> Int64 { min(pieceMax, max(1, limit / partsOfQuota)) }
+
+    /// - Returns: the verdict, and what the ledger is to be asked: a new reservation, or 0 for what there is.
+    private static func judge(
+        _ counter: inout Counter,
+        _ limit: Int64,
+        _ increment: Int64,
+        _ now: Int64,
+        _ whenReady: @Sendable @escaping () -> Void
+    ) -> (QuotaVerdict, Int64?) {
+        let mayAsk = !counter.isAsking
+        guard let reserved = counter.reserved else {
+            guard !counter.hasFailed else {
+                // The next call asks again.
+                counter.hasFailed = false
+                return (.unavailable, nil)
+            }
+            counter.isAsking = true
+            counter.waiting.append(whenReady)
+            return (.pending, mayAsk ? 0 : nil)
+        }
+        guard counter.used < limit else { return (.refused(counter.end.map { max(1, $0 - now) }), nil) }
+        let piece = piece(limit)
+        let next = min(limit, max(reserved, counter.used + increment) + piece)
+        guard counter.used + increment <= reserved || increment == 0 else {
+            guard !counter.hasFailed else {
+                counter.hasFailed = false
+                return (.unavailable, nil)
+            }
+            // More at once than there is room for counts as far as anybody could tell the difference.
+            if counter.used + increment > limit, reserved == limit {
+                counter.used = limit
+                return (.allowed, nil)
+            }
+            counter.isAsking = true
+            counter.waiting.append(whenReady)
+            return (.pending, mayAsk ? next : nil)
+        }
+        counter.used += increment
+        guard mayAsk, reserved < limit, reserved - counter.used <= piece / 2 else { return (.allowed, nil) }
+        counter.isAsking = true
+        return (.allowed, next)
+    }
+
+    /// Asks the ledger, and lets those go on who wait.
+    private func request(_ name: Name, _ period: Int64, _ calls: Int64, _ cell: Cell) {
+        let ledger = ledger
+        // Awaited by nobody: each counter asks once at a time, and those who wait are told.
+        Task {
+            let reserved: Int64?
+            do {
+                if calls == 0 {
+                    reserved = try await ledger.reserved(counter: name.counter, subject: name.subject, period: period)
+                } else {
+                    try await ledger.reserve(counter: name.counter, subject: name.subject, period: period, calls: calls)
+                    reserved = calls
+                }
+            } catch { reserved = nil }
+            let waiting = cell.counters.withLock { counters -> [@Sendable () -> Void] in
+                guard var counter = counters[name], counter.period == period else { return [] }
+                defer { counters[name] = counter }
+                counter.isAsking = false
+                if let reserved {
+                    // What an earlier process reserved counts as used.
+                    if counter.reserved == nil { counter.used += reserved }
+                    counter.reserved = max(counter.reserved ?? 0, reserved)
+                } else {
+                    counter.hasFailed = true
+                }
+                defer { counter.waiting = [] }
+                return counter.waiting
+            }
+            for goOn in waiting { goOn() }
+        }
+    }
+
+    private static func period(_ window: QuotaWindow, _ now: Int64) -> (start: Int64, end: Int64?) {
+        let length = Int64(window.period)
+        guard length > 0 else { return (window.firstPeriod, nil) }
+        let (quotient, remainder) = (now - window.firstPeriod).quotientAndRemainder(dividingBy: length)
+        let start = window.firstPeriod + (remainder < 0 ? quotient - 1 : quotient) * length
+        return (start, start + length)
+    }
+}

@@ -1,0 +1,25 @@
+/// How many calls of a quota's period may already have been let through: written ahead, so that a crash forgets none.
+package struct QuotaReservation: Sendable, Equatable {
+    /// The policy that counts, and whom it counts.
+    package let counter: String
+    package let subject: String
+    /// When the period began, in seconds since 1970.
+    package let period: Int64
+    package let calls: Int64
+
+    package init(counter: String, subject: String, period: Int64, calls: Int64) {
+        self.counter = counter
+        self.subject = subject
+        self.period = period
+        self.calls = calls
+    }
+}
+
+/// Keeps the reservations of quotas; durable before it answers.
+package protocol QuotaStore: Sendable {
+    /// Raises a reservation; one that is not above what is stored for its period changes nothing.
+    func reserve(_ reservation: QuotaReservation) async throws
+
+    /// What is reserved for a period; 0 where nothing is.
+    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64
+}

@@ -1,0 +1,146 @@
+import Policies
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+/// A ledger whose answers come when the test wants them, and which can fail.
+private final class SampleLedger: QuotaLedger {
+    private let kept = Mutex<[String: Int64]>([:])
+    private let failures = Atomic<Int>(0)
+    let writes = Atomic<Int>(0)
+
+    func fail(times: Int) { failures.store(times, ordering: .relaxed) }
+
+    private func mayFail() throws {
+        guard failures.load(ordering: .relaxed) > 0 else { return }
+        failures.subtract(1, ordering: .relaxed)
+        throw CancellationError()
+    }
+
+    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws {
+        try mayFail()
+        writes.add(1, ordering: .relaxed)
+        kept.withLock { $0["\(subject) \(period)"] = max($0["\(subject) \(period)"] ?? 0, calls) }
+    }
+
+    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
+        try mayFail()
+        return kept.withLock { $0["\(subject) \(period)"] ?? 0 }
+    }
+}
+
+@Suite struct QuotaCountersTests {
+    private func window(_ calls: Int, period: Int = 1000, first: Int64 = 0) -> QuotaWindow {
+        QuotaWindow(counter: "c", subject: "s", calls: calls, period: period, firstPeriod: first)
+    }
+
+    /// Asks as a call does: again after each wait.
+    private func take(_ counters: QuotaCounters, _ window: QuotaWindow, _ increment: Int = 1) async -> QuotaVerdict {
+        while true {
+            let verdict = await withCheckedContinuation { (continuation: CheckedContinuation<QuotaVerdict?, Never>) in
+                let verdict = counters.take(window, increment: increment) { continuation.resume(returning: nil) }
+                if case .pending = verdict { return }
+                continuation.resume(returning: verdict)
+            }
+            if let verdict { return verdict }
+        }
+    }
+
+    private func passes(_ counters: QuotaCounters, _ window: QuotaWindow) async -> Bool {
+        if case .allowed = await take(counters, window) { return true }
+        return false
+    }
+
+    @Test(arguments: [1, 2, 7, 100, 2500]) func `exactly so many calls pass`(_ limit: Int) async {
+        let ledger = SampleLedger()
+        let counters = QuotaCounters(ledger: ledger) { 500 }
+        var passed = 0
+        for _ in 0..<(limit + 20) where await passes(counters, window(limit)) { passed += 1 }
+        #expect(passed == limit)
+        // A hundredth of a quota is reserved at once.
+        #expect(ledger.writes.load(ordering: .relaxed) <= 130)
+        guard case .refused(500) = await take(counters, window(limit)) else {
+            Issue.record("the quota should be replenished after 500 seconds")
+            return
+        }
+    }
+
+    @Test func `calls at once let no more through`() async {
+        let counters = QuotaCounters(ledger: SampleLedger()) { 0 }
+        let window = window(777)
+        let passed = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    var count = 0
+                    for _ in 0..<300 where await passes(counters, window) { count += 1 }
+                    return count
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(passed == 777)
+    }
+
+    @Test func `a process that is killed forgets no call`() async {
+        let ledger = SampleLedger()
+        var passed = 0
+        for _ in 0..<50 {
+            let counters = QuotaCounters(ledger: ledger) { 0 }
+            for _ in 0..<Int.random(in: 0...40) where await passes(counters, window(1000)) { passed += 1 }
+        }
+        #expect(passed <= 1000)
+        let counters = QuotaCounters(ledger: ledger) { 0 }
+        while await passes(counters, window(1000)) { passed += 1 }
+        // What kills cost is what was reserved and not used.
+        #expect(passed <= 1000 && passed >= 1000 - 51 * 20)
+    }
+
+    @Test func `a period begins anew and one without end does not`() async {
+        let time = Mutex<Int64>(-1500)
+        let counters = QuotaCounters(ledger: SampleLedger()) { time.withLock { $0 } }
+        #expect(await passes(counters, window(1)))
+        guard case .refused(500) = await take(counters, window(1)) else {
+            Issue.record("periods are counted from the first one, also backwards")
+            return
+        }
+        time.withLock { $0 = -999 }
+        #expect(await passes(counters, window(1)))
+        let forever = window(1, period: 0)
+        #expect(await passes(counters, QuotaWindow(counter: "f", subject: "f", calls: 1, period: 0, firstPeriod: 0)))
+        time.withLock { $0 = .max / 2 }
+        guard
+            case .refused(nil) = await take(
+                counters,
+                QuotaWindow(counter: "f", subject: "f", calls: 1, period: forever.period, firstPeriod: 0)
+            )
+        else {
+            Issue.record("a quota without a period is never replenished")
+            return
+        }
+    }
+
+    @Test func `what is counted after the answer is counted`() async {
+        let ledger = SampleLedger()
+        let counters = QuotaCounters(ledger: ledger) { 0 }
+        counters.add(window(5), 2)
+        guard case .allowed = await take(counters, window(5), 0) else {
+            Issue.record("there is room")
+            return
+        }
+        var passed = 0
+        for _ in 0..<9 where await passes(counters, window(5)) { passed += 1 }
+        #expect(passed == 3)
+    }
+
+    @Test func `a ledger that fails lets nothing through, and is asked again`() async {
+        let ledger = SampleLedger()
+        ledger.fail(times: 1)
+        let counters = QuotaCounters(ledger: ledger) { 0 }
+        guard case .unavailable = await take(counters, window(3)) else {
+            Issue.record("nothing is known of the quota")
+            return
+        }
+        #expect(await passes(counters, window(3)))
+    }
+}
