@@ -438,3 +438,47 @@ def test_a_fresh_instance_has_its_policies(fresh):
     assert [ask().status for _ in range(6)] == [200] * 5 + [429]
     headers["Ocp-Apim-Subscription-Key"] = guide["subscriptionKey"]
     assert [ask().status for _ in range(8)] == [200] * 8
+
+
+def test_a_backend_is_asked_again(live, upstream, managed):
+    class Moody(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        seen = []
+
+        def handle_any(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            Moody.seen.append((self.command, len(body), self.headers.get("X-Try")))
+            status = 200 if len(Moody.seen) % 3 == 0 else 503
+            text = b"answer " * (20_000 if status == 503 else 1)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = handle_any
+
+        def log_message(self, *words):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    retry = f"""<retry condition="@(context.Response.StatusCode >= 500)" count="2" interval="0">
+        <set-backend-service base-url="http://127.0.0.1:{server.server_address[1]}" />
+        <set-header name="X-Try" exists-action="append"><value>x</value></set-header>{{}}</retry>"""
+    managed.set(sections(backend=retry.format('<forward-request buffer-request-body="true" />')))
+    for _ in range(3):
+        answer = managed.call("POST", body=b"z" * 300_000)
+        assert (answer.status, answer.text) == (200, "answer ")
+    assert Moody.seen[:3] == [("POST", 300_000, "x"), ("POST", 300_000, "x,x"), ("POST", 300_000, "x,x,x")] and len(Moody.seen) == 9
+    answer = managed.call()
+    assert answer.status == 200 and [seen[0] for seen in Moody.seen[9:]] == ["GET"] * 3
+    # The last answer goes out where none was wanted.
+    managed.set(sections(backend=retry.replace('count="2"', 'count="1"').format('<forward-request />')))
+    answer = managed.call()
+    assert (answer.status, len(answer.text)) == (503, 140_000) and len(Moody.seen) == 14
+    answer = managed.call("POST", body=b"unbuffered")
+    assert answer.status in (200, 500)
+    managed.set(sections(backend='<forward-request buffer-request-body="true" />'))
+    assert managed.call("POST", body=b"z" * (2 << 20)).status == 200
+    assert managed.call("POST", body=b"z" * ((2 << 20) + 1)).status == 413
+    server.shutdown()

@@ -299,6 +299,21 @@ import Testing
         #expect(sample.isEnded && sample.status == 200 && sample.call?.variables["seen"] == .string("xxxx"))
     }
 
+    @Test func `a backend is asked again while its answer is not wanted`() throws {
+        let sample = Sample()
+        sample.effects.backend = [.success(503), .success(502), .success(200)]
+        try sample.run(
+            backend: """
+                <retry condition="@(context.Response.StatusCode >= 500)" count="5" interval="0">
+                  <set-variable name="seen" value="@(context.Variables.GetValueOrDefault("seen", "") + "x")"/>
+                  <forward-request buffer-request-body="true"/>
+                </retry>
+                """
+        )
+        #expect(sample.status == 200 && sample.effects.log.count == 3)
+        #expect(sample.call?.variables["seen"] == .string("xxx"))
+    }
+
     @Test func `errors go to on-error, which may answer`() throws {
         let sample = Sample()
         sample.effects.backend = [.failure(.inside("BackendConnectionFailure", "connection refused"))]

@@ -18,6 +18,8 @@ struct PolicySetup {
 final class PolicyRun {
     /// Bytes of a request that are kept while its policies wait.
     static let earlyBytesMax = 64 << 10
+    /// Bytes of a body that is waited for as a whole (the contract's bound of a buffered payload).
+    static let bufferedBytesMax = 2 << 20
 
     let call: PolicyCall
     let setup: PolicySetup
@@ -30,7 +32,14 @@ final class PolicyRun {
     var isEarlyWhole = false
     /// The whole request's body, where all of it is waited for.
     var collected: ByteBuffer?
-    let collects: Bool
+    /// Whether the body is taken as a whole, and up to how many bytes.
+    let collectsMax: Int?
+    /// What waits for the whole body.
+    var waitingForward: ForwardOptions?
+    /// Whether the head of the connection is the one that the policies made.
+    var isHeadEdited = false
+    /// Whether a part of the body went to a backend already.
+    var hasSentBody = false
     /// Whether the policies have the backend's answer and have not said yet what becomes of it.
     var holdsAnswer = false
     var heldBody = ByteBuffer()
@@ -38,10 +47,10 @@ final class PolicyRun {
     /// The body of a local service's answer.
     var localBody: ByteBuffer?
 
-    init(call: PolicyCall, setup: PolicySetup, collects: Bool) {
+    init(call: PolicyCall, setup: PolicySetup, collectsMax: Int?) {
         self.call = call
         self.setup = setup
-        self.collects = collects
+        self.collectsMax = collectsMax
     }
 }
 
@@ -79,19 +88,19 @@ extension GatewayExchange {
     ) -> PolicyCall {
         reset(connection)
         state = .waiting
-        let current = turn
         let call = PolicyCall(
             program: program,
             facts: setup.facts,
             source: setup.source,
             effects: self
         ) { [self] call in
-            guard current == turn else { return }
+            guard policies?.call === call else { return }
             answer(call)
         }
-        var collects = false
-        if case .local? = setup.api?.backend { collects = true }
-        policies = PolicyRun(call: call, setup: setup, collects: collects)
+        var collectsMax: Int?
+        if program.buffersRequests { collectsMax = PolicyRun.bufferedBytesMax }
+        if case .local? = setup.api?.backend { collectsMax = surroundings.local.bodyBytesMax }
+        policies = PolicyRun(call: call, setup: setup, collectsMax: collectsMax)
         return call
     }
 
@@ -100,7 +109,8 @@ extension GatewayExchange {
         switch state {
         case .idle: return .answered
         case .local: return .collect(bytesMax: surroundings.local.bodyBytesMax)
-        case .waiting where policies?.collects == true: return .collect(bytesMax: surroundings.local.bodyBytesMax)
+        case .waiting where policies?.collectsMax != nil:
+            return .collect(bytesMax: policies?.collectsMax ?? 0)
         case .waiting, .scoring, .connecting, .forwarding: return .stream
         }
     }
@@ -108,8 +118,12 @@ extension GatewayExchange {
     /// Keeps what comes of a request while its policies wait.
     func keep(_ body: ByteBuffer, _ isLast: Bool, _ connection: DownstreamConnection) {
         guard let policies else { return }
-        if policies.collects {
+        if policies.collectsMax != nil {
             policies.collected = body
+            if let options = policies.waitingForward {
+                policies.waitingForward = nil
+                forward(policies.call, options)
+            }
             return
         }
         var body = body
@@ -244,8 +258,19 @@ extension GatewayExchange: PolicyEffects {
 
     func forward(_ call: PolicyCall, _ options: ForwardOptions) {
         guard let connection, let policies else { return }
-        guard case .waiting = state else {
-            return call.forwarded(.failure(.inside("BackendConnectionFailure", "A call can be forwarded once.")))
+        if policies.holdsAnswer { dropAnswer(policies) }
+        guard case .waiting = state, !policies.hasSentBody else {
+            return call.forwarded(
+                .failure(
+                    .inside("BackendConnectionFailure", "A body that is not buffered (buffer-request-body) is sent once.")
+                )
+            )
+        }
+        if policies.collectsMax != nil, policies.collected == nil, case .original = call.request.body,
+            connection.parser.framing != .none
+        {
+            policies.waitingForward = options
+            return
         }
         guard let backend = backend(call.request) else {
             return call.forwarded(
@@ -253,9 +278,10 @@ extension GatewayExchange: PolicyEffects {
             )
         }
         policies.timeout = options.timeout.map { .seconds($0) }
-        var offset = policies.setup.offset
         // A body that was waited for as a whole lost its framing.
-        if let collected = policies.collected, case .http = backend, case .original = call.request.body {
+        if let collected = policies.collected, collected.readableBytes > 0, case .http = backend,
+            case .original = call.request.body
+        {
             call.request.body = .replaced(Array(collected.readableBytesView))
         }
         if let edited = EditedHead.request(call.request, connection) {
@@ -264,8 +290,9 @@ extension GatewayExchange: PolicyEffects {
                     .failure(.inside("BackendConnectionFailure", "The request that the policies made is not valid."))
                 )
             }
-            offset = 0
+            policies.isHeadEdited = true
         }
+        let offset = policies.isHeadEdited ? 0 : policies.setup.offset
         if case .replaced(let bytes) = call.request.body { policies.replacedBody = ByteBuffer(bytes: bytes) }
         switch backend {
         case .unsupported(let reason): call.forwarded(.failure(.inside("BackendConnectionFailure", reason)))
@@ -280,11 +307,32 @@ extension GatewayExchange: PolicyEffects {
             goForward(address, connection, prefix: prefix, targetOffset: offset, host: host)
             if let body = policies.replacedBody {
                 append(body, true)
+            } else if connection.parser.framing == .none {
+                append(ByteBuffer(), true)
             } else if policies.early.readableBytes > 0 || policies.isEarlyWhole {
                 append(policies.early, policies.isEarlyWhole)
             }
+            policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
             connect()
         }
+    }
+
+    /// Lets go of an answer that the policies do not want, so that they may ask again.
+    private func dropAnswer(_ policies: PolicyRun) {
+        if case .forwarding(let upstream) = state {
+            if policies.isAnswerWhole, isRequestWhole, outgoing.readableBytes == 0 {
+                surroundings.pool.release(upstream)
+            } else {
+                upstream.close()
+            }
+        }
+        policies.holdsAnswer = false
+        policies.isAnswerWhole = false
+        policies.heldBody = ByteBuffer()
+        policies.localBody = nil
+        closesAfterAnswer = false
+        isRequestWhole = false
+        state = .waiting
     }
 
     private func backend(_ request: PolicyRequest) -> APIRoute.Backend? {

@@ -10,29 +10,30 @@ struct ForwardRequestPolicy: PolicyStep {
                 "timeout", "follow-redirects", "buffer-request-body", "buffer-response", "fail-on-error-status-code",
             ]
         )
-        for name in ["follow-redirects", "buffer-request-body"] {
-            guard try !compiler.flag(element, name, default: false) else {
-                throw compiler.problem(
-                    "\"\(name)\" is not supported yet.",
-                    at: compiler.attribute(element, name)?.offset ?? element.offset
-                )
-            }
+        guard try !compiler.flag(element, "follow-redirects", default: false) else {
+            throw compiler.problem(
+                "\"follow-redirects\" is not supported yet.",
+                at: compiler.attribute(element, "follow-redirects")?.offset ?? element.offset
+            )
         }
+        let buffersRequest = try compiler.flag(element, "buffer-request-body", default: false)
         // Answers always go on as they come, whichever way it is set: nothing that a client can see depends on it.
         _ = try compiler.flag(element, "buffer-response", default: true)
         let timeout = try compiler.value(element, "timeout")
         if case .constant = timeout { _ = try compiler.needNumber(element, "timeout", 1...86_400) }
         let failsOnError = try compiler.flag(element, "fail-on-error-status-code", default: false)
-        steps.add(ForwardRequestPolicy(timeout: timeout, failsOnError: failsOnError))
+        steps.add(ForwardRequestPolicy(timeout: timeout, failsOnError: failsOnError, buffersRequest: buffersRequest))
         if failsOnError { steps.add(StatusCheck()) }
     }
 
     /// Seconds.
     let timeout: CompiledValue?
     let failsOnError: Bool
+    /// Whether the body is waited for as a whole, so that it can be sent again.
+    let buffersRequest: Bool
 
     /// Whether it does nothing but forward, by all defaults.
-    var isPlain: Bool { timeout == nil && !failsOnError }
+    var isPlain: Bool { timeout == nil && !failsOnError && !buffersRequest }
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         var options = ForwardOptions()

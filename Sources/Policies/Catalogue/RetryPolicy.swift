@@ -9,12 +9,6 @@ enum RetryPolicy {
             attributes: ["condition", "count", "interval", "max-interval", "delta", "first-fast-retry"],
             children: Set(element.children.map(\.name))
         )
-        if let forward = element.children.first(where: { $0.name == "forward-request" }) {
-            throw compiler.problem(
-                "<forward-request> inside <retry> is not supported yet: it needs buffer-request-body.",
-                at: forward.offset
-            )
-        }
         let condition = try compiler.condition(element, "condition")
         let pause = Pause(
             interval: try compiler.needNumber(element, "interval", 0...3600),

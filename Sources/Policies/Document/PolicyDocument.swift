@@ -65,7 +65,7 @@ package final class PolicyDocument: Sendable {
             .backend: [
                 .steps([
                     PolicyInstruction(
-                        step: ForwardRequestPolicy(timeout: nil, failsOnError: false),
+                        step: ForwardRequestPolicy(timeout: nil, failsOnError: false, buffersRequest: false),
                         policy: "forward-request",
                         policyID: nil,
                         scope: .global,

@@ -42,6 +42,8 @@ package final class PolicyProgram: Sendable {
     private let backend: [PolicyInstruction]
     private let outbound: [PolicyInstruction]
     private let onError: [PolicyInstruction]
+    /// Whether a request's body is waited for as a whole, so that it can be sent more than once.
+    package let buffersRequests: Bool
 
     /// Puts documents together from the widest scope to the narrowest; a scope without a document passes its parent on.
     package init(_ documents: [PolicyDocument]) {
@@ -54,6 +56,7 @@ package final class PolicyProgram: Sendable {
         backend = steps(.backend)
         outbound = steps(.outbound)
         onError = steps(.onError)
+        buffersRequests = backend.contains { ($0.step as? ForwardRequestPolicy)?.buffersRequest == true }
     }
 
     /// Whether a call may be forwarded as it came, as if there were no policy at all.
