@@ -168,7 +168,7 @@ package final class GatewayResponder: WireResponder {
     private func plan(_ match: RouteMatch, _ product: String?) -> PolicyPlan {
         if let known = match.plans[product ?? ""] { return known }
         let plan = PolicyPlan(
-            program: snapshot.policies.program(api: match.api.id, operation: match.entry.id, product: product),
+            program: snapshot.policies.program(api: match.api.resource, operation: match.entry.id, product: product),
             product: product.flatMap { snapshot.products[$0] }
         )
         match.plans[product ?? ""] = plan
@@ -235,13 +235,21 @@ package final class GatewayResponder: WireResponder {
             }
             let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
             let method = UnsafeRawBufferPointer(rebasing: head[parser.method])
-            guard let (api, length) = snapshot.routes.find(path), api.takesHTTP else { return .notFound }
+            guard let place = snapshot.routes.find(path),
+                let api = place.entry.find(
+                    place.revision,
+                    query: query(parser, head),
+                    field: { parser.value(lowercased: $0, in: head) }
+                ), api.takesHTTP
+            else { return .notFound }
+            let length = place.length
             let rest = UnsafeRawBufferPointer(rebasing: path[length...])
             guard let entry = api.operations.match(method: method, path: rest, query: query(parser, head)) else {
                 return preflight(api, parser, head, rest, offset: length)
             }
             let match = RouteMatch(api: api, entry: entry, offset: length)
-            matched.insert(line, match)
+            // Where a field picks the version, the line alone does not say which it is.
+            if !place.entry.readsFields { matched.insert(line, match) }
             return authorize(match, parser, head)
         }
     }

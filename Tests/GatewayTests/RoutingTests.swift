@@ -6,9 +6,19 @@ import Testing
 @testable import Gateway
 
 @Suite struct RoutingTests {
-    private func api(_ id: String, _ path: String, _ operations: [(String, String)] = []) throws -> APIRoute {
+    private func api(
+        _ id: String,
+        _ path: String,
+        _ operations: [(String, String)] = [],
+        revision: String = "1",
+        isCurrent: Bool = true,
+        version: (VersionScheme, String)? = nil
+    ) throws -> APIRoute {
         APIRoute(
-            id: id,
+            resource: id,
+            revision: revision,
+            isCurrent: isCurrent,
+            version: version.map { ($0.0, $0.1) },
             path: path,
             backend: .local(pathPrefix: ""),
             protocols: ["http"],
@@ -25,8 +35,51 @@ import Testing
         )
     }
 
-    private func find(_ tree: RouteTree, _ path: String) -> (String, Int)? {
-        Array(path.utf8).withUnsafeBytes { tree.find($0) }.map { ($0.api.id, $0.length) }
+    private func find(
+        _ tree: RouteTree,
+        _ path: String,
+        query: String = "",
+        field: String? = nil
+    ) -> (String, Int)? {
+        guard let place = Array(path.utf8).withUnsafeBytes({ tree.find($0) }) else { return nil }
+        return Array(query.utf8).withUnsafeBytes { query in
+            Array((field ?? "").utf8).withUnsafeBytes { value in
+                place.entry.find(place.revision, query: query) { _ in field == nil ? nil : value }
+                    .map { ($0.resource, place.length) }
+            }
+        }
+    }
+
+    @Test func `revisions are asked for behind the path`() throws {
+        let tree = RouteTree([
+            try api("a", "deep/echo", revision: "3"),
+            try api("a;rev=2", "deep/echo", revision: "2", isCurrent: false),
+            try api("b", "", revision: "1"),
+        ])
+        #expect(find(tree, "/deep/echo/x")?.0 == "a")
+        #expect(find(tree, "/deep/Echo;REV=2/x")?.0 == "a;rev=2" && find(tree, "/deep/echo;rev=2/x")?.1 == 16)
+        #expect(find(tree, "/deep/echo;rev=3/x")?.0 == "a")
+        #expect(find(tree, "/deep/echo;rev=9/x") == nil)
+        #expect(find(tree, "/deep;rev=2/echo/x")?.0 == "b")
+        #expect(find(tree, "/;rev=1/x")?.1 == 7 && find(tree, "/;rev=4/x") == nil)
+        #expect(find(tree, "/deep/echo;x=2/y")?.0 == "b")
+    }
+
+    @Test func `versions are asked for by segment, query or field`() throws {
+        let query = VersionScheme.query(Array("v".utf8))
+        let tree = RouteTree([
+            try api("original", "a"), try api("q1", "a", version: (query, "One")),
+            try api("q2", "a", version: (query, "2")),
+            try api("q2;rev=5", "a", revision: "5", isCurrent: false, version: (query, "2")),
+            try api("s1", "b", version: (.segment, "V1")),
+            try api("h1", "c", version: (.header(Array("x-v".utf8)), "1")),
+        ])
+        #expect(find(tree, "/a/x")?.0 == "original")
+        #expect(find(tree, "/a/x", query: "z=1&V=oNe")?.0 == "q1" && find(tree, "/a/x", query: "v=2")?.0 == "q2")
+        #expect(find(tree, "/a;rev=5/x", query: "v=2")?.0 == "q2;rev=5" && find(tree, "/a/x", query: "v=3") == nil)
+        #expect(find(tree, "/b/v1/x")?.0 == "s1" && find(tree, "/b/x") == nil && find(tree, "/b/v2/x") == nil)
+        #expect(find(tree, "/c/x", field: "1")?.0 == "h1" && find(tree, "/c/x") == nil)
+        #expect(find(tree, "/c/x", field: "2") == nil)
     }
 
     @Test func `the longest path wins, without case`() throws {

@@ -262,7 +262,10 @@ extension GatewayExchange: PolicyEffects {
         guard case .waiting = state, !policies.hasSentBody else {
             return call.forwarded(
                 .failure(
-                    .inside("BackendConnectionFailure", "A body that is not buffered (buffer-request-body) is sent once.")
+                    .inside(
+                        "BackendConnectionFailure",
+                        "A body that is not buffered (buffer-request-body) is sent once."
+                    )
                 )
             )
         }

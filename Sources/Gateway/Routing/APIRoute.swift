@@ -23,8 +23,15 @@ package final class APIRoute: Sendable {
         case unsupported(reason: String)
     }
 
+    /// Of the API whose revision this is, in lower case: what scopes and products name.
     package let id: String
-    /// Segments in lower case.
+    /// Of this revision, in lower case: whose policies and operations these are.
+    let resource: String
+    let revision: String
+    let isCurrent: Bool
+    /// The version in lower case, with how it is asked for.
+    let version: (scheme: VersionScheme, name: String)?
+    /// Segments in lower case, that of a version among them.
     package let path: [String]
     package let backend: Backend
     package let takesHTTP: Bool
@@ -36,8 +43,14 @@ package final class APIRoute: Sendable {
     let operations: OperationTable
     let facts: PolicyFacts.API
 
+    /// - Parameters:
+    ///   - resource: the name of the resource, as `echo` or `echo;rev=2`.
+    ///   - revision: its number as text.
     package init(
-        id: String,
+        resource: String,
+        revision: String = "1",
+        isCurrent: Bool = true,
+        version: (scheme: VersionScheme, name: String)? = nil,
         path: String,
         backend: Backend,
         protocols: [String],
@@ -47,8 +60,13 @@ package final class APIRoute: Sendable {
         facts: PolicyFacts.API,
         operations: [APIOperation]
     ) {
-        self.id = id
-        self.path = path.split(separator: "/").map { $0.lowercased() }
+        self.resource = resource.lowercased()
+        id = String(self.resource.prefix { $0 != ";" })
+        self.revision = revision
+        self.isCurrent = isCurrent
+        self.version = version.map { ($0.scheme, $0.name.lowercased()) }
+        let segments = path.split(separator: "/").map { $0.lowercased() }
+        self.path = version?.scheme == .segment ? segments + [version?.name.lowercased() ?? ""] : segments
         self.backend = backend
         takesHTTP = protocols.contains("http")
         self.requiresKey = requiresKey

@@ -20,6 +20,22 @@ enum PathText {
             && equal(UnsafeRawBufferPointer(rebasing: text[(text.count - suffix.count)...]), suffix)
     }
 
+    /// The decoded text in lower case (ASCII).
+    static func lowercased(_ text: UnsafeRawBufferPointer) -> String {
+        // Up to 15 bytes need no allocation; segments and versions are that short.
+        String(unsafeUninitializedCapacity: text.count) { buffer in
+            var count = 0
+            var place = 0
+            while place < text.count {
+                let (byte, length) = decoded(text, place)
+                buffer[count] = folded(byte)
+                count += 1
+                place += length
+            }
+            return count
+        }
+    }
+
     @inline(__always)
     static func folded(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 

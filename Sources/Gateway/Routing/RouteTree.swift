@@ -2,23 +2,34 @@
 package struct RouteTree: Sendable {
     /// Nodes whose path begins alike share it; children are found by hash.
     private final class Node: Sendable {
-        let api: APIRoute?
+        let entry: RouteEntry?
         let children: [String: Node]
 
-        init(api: APIRoute?, children: [String: Node]) {
-            self.api = api
+        init(entry: RouteEntry?, children: [String: Node]) {
+            self.entry = entry
             self.children = children
         }
     }
 
     private struct Draft {
-        var api: APIRoute?
+        var entry: RouteEntry?
         var children: [String: Int] = [:]
     }
 
+    /// Where a path led.
+    struct Place {
+        let entry: RouteEntry
+        /// Bytes of the path that are the API's, its revision among them.
+        let length: Int
+        /// nil for the current one.
+        let revision: String?
+    }
+
+    private static let revisionMark = Array(";rev=".utf8)
+
     private let root: Node
 
-    /// APIs that share a path: the first by id counts; the control plane does not let two current ones be.
+    /// APIs that share a path and a version: the first by id counts; the control plane does not let two current ones be.
     package init(_ apis: some Sequence<APIRoute>) {
         var drafts = [Draft()]
         for api in apis {
@@ -32,46 +43,59 @@ package struct RouteTree: Sendable {
                     node = drafts.count - 1
                 }
             }
-            if drafts[node].api == nil { drafts[node].api = api }
+            drafts[node].entry = drafts[node].entry ?? RouteEntry()
+            drafts[node].entry?.add(api)
         }
         // Children stand after their parents, so the last is built first.
         var built = [Node?](repeating: nil, count: drafts.count)
         for place in drafts.indices.reversed() {
-            built[place] = Node(api: drafts[place].api, children: drafts[place].children.compactMapValues { built[$0] })
+            built[place] = Node(
+                entry: drafts[place].entry,
+                children: drafts[place].children.compactMapValues { built[$0] }
+            )
         }
-        root = built[0] ?? Node(api: nil, children: [:])
+        root = built[0] ?? Node(entry: nil, children: [:])
     }
 
     /// - Parameter path: from its first slash on, without the query.
-    /// - Returns: the API and how many bytes its path took.
-    func find(_ path: UnsafeRawBufferPointer) -> (api: APIRoute, length: Int)? {
+    func find(_ path: UnsafeRawBufferPointer) -> Place? {
         var node = root
-        var best = root.api.map { ($0, 0) }
+        var best = root.entry.map { Place(entry: $0, length: 0, revision: nil) }
         var place = 0
         while place < path.count {
             while place < path.count, path[place] == 0x2F { place += 1 }
             let start = place
             while place < path.count, path[place] != 0x2F { place += 1 }
             guard start < place else { break }
-            guard let next = node.children[RouteTree.segment(path, start, place)] else { break }
+            let segment = UnsafeRawBufferPointer(rebasing: path[start..<place])
+            let mark = RouteTree.revisionPlace(segment)
+            // The API of the empty path has its revision in a segment of its own.
+            if mark == 0 {
+                if node === root, let entry = root.entry {
+                    best = Place(entry: entry, length: place, revision: RouteTree.revision(segment, 0))
+                }
+                break
+            }
+            let name = UnsafeRawBufferPointer(rebasing: segment[..<(mark ?? segment.count)])
+            guard let next = node.children[PathText.lowercased(name)] else { break }
             node = next
-            if let api = node.api { best = (api, place) }
+            if let entry = node.entry {
+                best = Place(entry: entry, length: place, revision: mark.map { RouteTree.revision(segment, $0) })
+            }
+            // A revision ends the API's path.
+            if mark != nil { break }
         }
         return best
     }
 
-    private static func segment(_ path: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> String {
-        // Segments of up to 15 bytes need no allocation; API paths are that short.
-        String(unsafeUninitializedCapacity: end - start) { buffer in
-            var count = 0
-            var place = start
-            while place < end {
-                let (byte, length) = PathText.decoded(UnsafeRawBufferPointer(rebasing: path[..<end]), place)
-                buffer[count] = PathText.folded(byte)
-                count += 1
-                place += length
-            }
-            return count
-        }
+    /// Where `;rev=` stands in a segment.
+    private static func revisionPlace(_ segment: UnsafeRawBufferPointer) -> Int? {
+        guard let mark = segment.firstIndex(of: 0x3B), mark + revisionMark.count < segment.count else { return nil }
+        let found = segment[mark..<(mark + revisionMark.count)]
+        return zip(found, revisionMark).allSatisfy { PathText.folded($0) == $1 } ? mark : nil
+    }
+
+    private static func revision(_ segment: UnsafeRawBufferPointer, _ mark: Int) -> String {
+        PathText.lowercased(UnsafeRawBufferPointer(rebasing: segment[(mark + revisionMark.count)...]))
     }
 }

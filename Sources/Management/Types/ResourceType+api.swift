@@ -14,6 +14,7 @@ extension ResourceType {
             .init("apiRevisionDescription", .text(0...256)),
             .init("apiVersion", .text(0...100)),
             .init("apiVersionDescription", .text(0...256)),
+            .init("apiVersionSetId", .text(1...300)),
             .init("isCurrent", .bool, default: true),
             .init("subscriptionRequired", .bool, default: true),
             .init("serviceUrl", .text(0...2000)),
@@ -30,28 +31,30 @@ extension ResourceType {
             .init("license", .any),
             .init("termsOfServiceUrl", .text(0...2000)),
         ],
-        // 0 path, 1 upstream, 2 protocols, 3 whether a key is needed, and the display name, 4 key names; the path is kept for uniqueness and for the routes.
+        // 0 path with version set and version, 1 upstream, 2 protocols, 3 whether a key is needed, revision, whether it is the
+        // current one, display name; 4 and 5 names of the key. Those of several parts are separated by tabs.
         index: { properties in
             let names = properties["subscriptionKeyParameterNames"]
             let protocols = (properties["protocols"]?.array ?? []).compactMap(\.string).joined(separator: ",")
             return [
-                (properties["path"]?.string ?? "").lowercased(), properties["serviceUrl"]?.string, protocols,
-                (properties["subscriptionRequired"]?.bool == false ? "open " : "key ")
-                    + (properties["displayName"]?.string ?? ""),
+                APIRules.place(properties), properties["serviceUrl"]?.string, protocols,
+                [
+                    properties["subscriptionRequired"]?.bool == false ? "open" : "key",
+                    properties["apiRevision"]?.string ?? "1",
+                    properties["isCurrent"]?.bool == false ? "other" : "current",
+                    properties["displayName"]?.string ?? "",
+                ].joined(separator: "\t"),
                 names?["header"]?.string, names?["query"]?.string,
             ]
         },
         rules: { draft, context throws(APIError) in
+            try APIRules.checkRevision(&draft)
+            try APIRules.checkVersion(&draft)
             try APIRules.checkPath(&draft)
             try APIRules.checkServiceURL(&draft, context)
             if draft.properties["isCurrent"]?.bool ?? true {
                 draft.requirements.append(
-                    .unique(
-                        type: "apis",
-                        column: 0,
-                        value: (draft.properties["path"]?.string ?? "").lowercased(),
-                        field: "path"
-                    )
+                    .unique(type: "apis", column: 0, value: APIRules.place(draft.properties), field: "path")
                 )
             }
         },
@@ -60,11 +63,18 @@ extension ResourceType {
             if let url = properties["serviceUrl"]?.string, url.hasPrefix(APIRules.localServices) {
                 shown["serviceUrl"] = .string(context.servicesURL + url.dropFirst(APIRules.localServices.count))
             }
+            if let set = properties["apiVersionSetId"]?.string {
+                shown["apiVersionSetId"] = .string(context.root + set)
+            }
             return shown
         },
         dependents: { id, store in
-            // Its places in products go with it.
+            // Its places in products and its revisions go with it.
             var links: [ResourceID] = []
+            let revisions = id.name.lowercased() + ";"
+            for entry in try await store.index(type: "apis") where entry.id.name.lowercased().hasPrefix(revisions) {
+                links.append(entry.id)
+            }
             for entry in try await store.index(type: "products/apis")
             where entry.id.name.lowercased() == id.name.lowercased() {
                 links.append(entry.id)
@@ -79,6 +89,56 @@ package enum APIRules {
     /// What stands in a stored serviceUrl for the web services of this installation, so that other ports at the next start
     /// change nothing.
     package static let localServices = "gatehouse://services"
+
+    /// What no two current APIs may share: the path, and the version where there is one.
+    static func place(_ properties: JSONObject) -> String {
+        let path = (properties["path"]?.string ?? "").lowercased()
+        guard let set = properties["apiVersionSetId"]?.string, let version = properties["apiVersion"]?.string else {
+            return path
+        }
+        return [path, ResourceID(set).name.lowercased(), version.lowercased()].joined(separator: "\t")
+    }
+
+    /// A name as `echo;rev=2` is that of a revision: it is not the current one, and its number stands in it.
+    static func checkRevision(_ draft: inout ResourceDraft) throws(APIError) {
+        let parts = draft.id.name.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return }
+        let number = parts[1].dropFirst(4)
+        guard parts[1].lowercased().hasPrefix("rev="), let revision = Int(number), revision > 0, revision < 1_000_000,
+            number == String(revision)
+        else {
+            throw .validation("name", "A revision is named by the API's id and \";rev=\" with a number.")
+        }
+        draft.requirements.append(.exists(ResourceID(["apis", String(parts[0])])))
+        draft.properties["apiRevision"] = .string(String(revision))
+        draft.properties["isCurrent"] = false
+    }
+
+    /// A version belongs to a version set, and a set's API has a version.
+    static func checkVersion(_ draft: inout ResourceDraft) throws(APIError) {
+        let version = draft.properties["apiVersion"]?.string ?? ""
+        if version.isEmpty { draft.properties["apiVersion"] = nil }
+        guard let set = draft.properties["apiVersionSetId"]?.string else {
+            guard version.isEmpty else {
+                throw .validation("apiVersionSetId", "An API with a version needs its version set.")
+            }
+            return
+        }
+        guard !version.isEmpty else { throw .validation("apiVersion", "An API of a version set needs a version.") }
+        guard version.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"/?#;%&=+".utf8.contains($0) }) else {
+            throw .validation("apiVersion", "The version must be made of characters of a segment of a URL.")
+        }
+        let segments = set.split(separator: "/").map(String.init)
+        guard segments.count >= 2, segments[segments.count - 2].lowercased() == "apiversionsets" else {
+            throw .validation(
+                "apiVersionSetId",
+                "The id must be /apiVersionSets/{id}, as a path or a full resource id."
+            )
+        }
+        let id = ResourceID(["apiVersionSets", segments[segments.count - 1]])
+        draft.properties["apiVersionSetId"] = .string(id.description)
+        draft.requirements.append(.exists(id))
+    }
 
     static func checkPath(_ draft: inout ResourceDraft) throws(APIError) {
         let given = draft.properties["path"]?.string ?? ""

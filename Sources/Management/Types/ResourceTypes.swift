@@ -3,7 +3,8 @@ import ResourceModel
 /// All types of the control plane.
 package enum ResourceTypes {
     package static let all: [ResourceType] =
-        [.api, .operation, .product, .productAPI, .subscription, .namedValue, .policyFragment] + ResourceType.policies
+        [.api, .operation, .product, .productAPI, .subscription, .namedValue, .policyFragment, .versionSet]
+        + ResourceType.policies
 
     /// The type of these type words, whatever their case.
     package static func type(path: String) -> ResourceType? {

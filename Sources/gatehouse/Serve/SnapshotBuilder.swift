@@ -26,6 +26,8 @@ actor SnapshotBuilder {
     private var openProducts: Set<String> = []
     private var products: [String: PolicyFacts.Product] = [:]
     private var users: [String: PolicyFacts.User] = [:]
+    /// How the versions of each version set are asked for.
+    private var schemes: [String: VersionScheme] = [:]
     private var policies: PolicyDocuments
     private var update: Task<Void, Never>?
 
@@ -52,6 +54,9 @@ actor SnapshotBuilder {
         var operations: [String: [IndexEntry]] = [:]
         for entry in try await operationEntries {
             operations[entry.id.segments[1].lowercased(), default: []].append(entry)
+        }
+        for entry in try await store.index(type: "apiVersionSets") {
+            schemes[entry.id.name.lowercased()] = Self.scheme(entry)
         }
         for entry in try await apiEntries {
             let name = entry.id.name.lowercased()
@@ -96,9 +101,11 @@ actor SnapshotBuilder {
             // Each thing once, however often it changed.
             var touched: [String: ResourceID] = [:]
             for change in changes { touched[partKey(change.id)] = partID(change.id) }
+            // APIs are built by the schemes of their version sets, so those come first.
+            for id in touched.values where id.type.lowercased() == "apiversionsets" { try await takeVersionSet(id) }
             for id in touched.values { try await rebuild(id) }
             policies = try await policies.updated(Array(touched.values))
-            if touched.values.contains(where: { $0.type.lowercased() == "apis" }) {
+            if touched.values.contains(where: { ["apis", "apiversionsets"].contains($0.type.lowercased()) }) {
                 routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
             }
             sequence = last.sequence
@@ -120,20 +127,7 @@ actor SnapshotBuilder {
 
     private func rebuild(_ id: ResourceID) async throws {
         switch id.type.lowercased() {
-        case "apis":
-            let name = id.name.lowercased()
-            guard let entry = try await store.indexEntry(id) else {
-                apis[name] = nil
-                policies.forget(api: name, keeping: nil)
-                return
-            }
-            var operations: [IndexEntry] = []
-            for resource in try await store.list(ResourceQuery(parent: id, type: "operations", limit: 10_000)) {
-                guard let operation = try await store.indexEntry(resource.id) else { continue }
-                operations.append(operation)
-            }
-            apis[name] = route(entry, operations)
-            policies.forget(api: name, keeping: Set(operations.map { $0.id.name.lowercased() }))
+        case "apis": try await rebuild(api: id)
         case "products": try await take(product: id)
         case "users":
             users[id.name.lowercased()] = try await store.get(id).map(Self.user)
@@ -151,6 +145,41 @@ actor SnapshotBuilder {
             let subscription = Self.subscription(entry)
             for hash in try await store.keyHashes(id) { add(hash, subscription) }
         default: break
+        }
+    }
+
+    private func rebuild(api id: ResourceID) async throws {
+        let name = id.name.lowercased()
+        guard let entry = try await store.indexEntry(id) else {
+            apis[name] = nil
+            policies.forget(api: name, keeping: nil)
+            return
+        }
+        var operations: [IndexEntry] = []
+        for resource in try await store.list(ResourceQuery(parent: id, type: "operations", limit: 10_000)) {
+            guard let operation = try await store.indexEntry(resource.id) else { continue }
+            operations.append(operation)
+        }
+        apis[name] = route(entry, operations)
+        policies.forget(api: name, keeping: Set(operations.map { $0.id.name.lowercased() }))
+    }
+
+    /// A version set that changed: the APIs in it are built anew.
+    private func takeVersionSet(_ id: ResourceID) async throws {
+        let name = id.name.lowercased()
+        schemes[name] = try await store.indexEntry(id).map(Self.scheme)
+        for entry in try await store.index(type: "apis")
+        where entry.columns[0]?.split(separator: "\t").dropFirst().first.map(String.init) == name {
+            try await rebuild(api: entry.id)
+        }
+    }
+
+    private static func scheme(_ entry: IndexEntry) -> VersionScheme {
+        let name = Array((entry.columns[2] ?? "").utf8)
+        switch entry.columns[1] {
+        case "Query": return .query(name)
+        case "Header": return .header(name)
+        default: return .segment
         }
     }
 
@@ -245,18 +274,31 @@ actor SnapshotBuilder {
                 )
             )
         }
+        let place = (entry.columns[0] ?? "").split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        // Columns of earlier data folders have the first part only.
+        let state = (entry.columns[3] ?? "").split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        let path = place.first ?? ""
+        let version = place.count == 3 ? (scheme: schemes[place[1]] ?? .segment, name: place[2]) : nil
+        let isCurrent = state.count < 4 || state[2] == "current"
+        let revision = state.count < 4 ? "1" : state[1]
         return APIRoute(
-            id: entry.id.name.lowercased(),
-            path: entry.columns[0] ?? "",
+            resource: entry.id.name,
+            revision: revision,
+            isCurrent: isCurrent,
+            version: version,
+            path: path,
             backend: Self.backend(entry.columns[1] ?? ""),
             protocols: (entry.columns[2] ?? "").split(separator: ",").map(String.init),
-            requiresKey: entry.columns[3]?.hasPrefix("open") != true,
+            requiresKey: state.first != "open",
             keyHeader: entry.columns[4] ?? "Ocp-Apim-Subscription-Key",
             keyQuery: entry.columns[5] ?? "subscription-key",
             facts: PolicyFacts.API(
                 id: entry.id.name,
-                name: entry.columns[3].map { String($0.drop { $0 != " " }.dropFirst()) } ?? "",
-                path: entry.columns[0] ?? ""
+                name: state.count < 4 ? "" : state[3...].joined(separator: "\t"),
+                path: path,
+                revision: revision,
+                version: version?.name,
+                isCurrentRevision: isCurrent
             ),
             operations: parsed
         )
