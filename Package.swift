@@ -15,6 +15,7 @@ let package = Package(
     name: "gatehouse",
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -47,7 +48,10 @@ let package = Package(
 
         // Workshops.
         // Strict HTTP/1.1 codec, connections and upstream pools of the data path. Knows no products and no policies.
-        .target(name: "HTTPWire", dependencies: [nioCore, nioPosix]),
+        .target(
+            name: "HTTPWire",
+            dependencies: [nioCore, nioPosix, .product(name: "NIOSSL", package: "swift-nio-ssl")]
+        ),
         // Policy documents: reading, compiling, running. Knows no sockets and no store: effects are a protocol.
         .target(name: "Policies", dependencies: ["Expressions"]),
         // The only room with SQL, and the secret box. Returns values, never rows.

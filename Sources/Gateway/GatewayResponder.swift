@@ -10,6 +10,8 @@ package final class GatewayResponder: WireResponder {
     private let pool: UpstreamPool
     private let answers: GatewayAnswers
     private let surroundings: ExchangeSurroundings
+    /// Addresses of proxies that say by X-Forwarded-Proto how they were called.
+    private let trustedProxies: [[UInt8]]
     /// The keyed hash of a raw key.
     private let hashKey: (UnsafeRawBufferPointer) -> [UInt8]
     private var snapshot = GatewaySnapshot.empty
@@ -26,6 +28,8 @@ package final class GatewayResponder: WireResponder {
         local: any LocalBackend,
         counters: LimitCounters,
         quotas: QuotaCounters,
+        upstreamTLS: UpstreamTLS,
+        trustedProxies: [String],
         serviceName: String,
         publicURL: @escaping () -> String,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8],
@@ -34,7 +38,8 @@ package final class GatewayResponder: WireResponder {
         self.slot = slot
         self.local = local
         self.hashKey = hashKey
-        pool = UpstreamPool(wire: wire)
+        self.trustedProxies = trustedProxies.map { Array($0.utf8) }
+        pool = UpstreamPool(wire: wire, tls: upstreamTLS)
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
         surroundings = ExchangeSurroundings(
             wire: wire,
@@ -240,7 +245,7 @@ package final class GatewayResponder: WireResponder {
                     place.revision,
                     query: query(parser, head),
                     field: { parser.value(lowercased: $0, in: head) }
-                ), api.takesHTTP
+                ), isReachable(api, connection, head)
             else { return .notFound }
             let length = place.length
             let rest = UnsafeRawBufferPointer(rebasing: path[length...])
@@ -249,9 +254,22 @@ package final class GatewayResponder: WireResponder {
             }
             let match = RouteMatch(api: api, entry: entry, offset: length)
             // Where a field picks the version, the line alone does not say which it is.
-            if !place.entry.readsFields { matched.insert(line, match) }
+            // The same where a proxy's field says whether the API may be called this way.
+            if !place.entry.readsFields, api.takesHTTP { matched.insert(line, match) }
             return authorize(match, parser, head)
         }
+    }
+
+    /// Whether the API may be called as it was: by http, or by https at a proxy that is believed.
+    private func isReachable(
+        _ api: APIRoute,
+        _ connection: DownstreamConnection,
+        _ head: UnsafeRawBufferPointer
+    ) -> Bool {
+        if api.takesHTTP { return true }
+        guard api.takesHTTPS, trustedProxies.contains(connection.clientAddress) else { return false }
+        return connection.parser.value("x-forwarded-proto", in: head)
+            .map { Octets.equal($0, "https") } ?? false
     }
 
     /// A browser that asks before a call sends no key and a verb that no operation has: it is answered for the one it asks for.

@@ -279,7 +279,8 @@ final class GatewayExchange: UpstreamReceiver {
             let current = turn
             return pool.connectNew(address) { [self] result in connected(result, current) }
         }
-        fail(connection, reason: "BackendConnectionFailure: the connection ended before the answer did")
+        let words = upstream.failure.map { " (\($0.prefix(200)))" } ?? ""
+        fail(connection, reason: "BackendConnectionFailure: the connection ended before the answer did\(words)")
     }
 
     func upstreamResume(_ upstream: UpstreamConnection) { connection?.setReading(true) }

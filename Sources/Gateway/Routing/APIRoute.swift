@@ -35,6 +35,7 @@ package final class APIRoute: Sendable {
     package let path: [String]
     package let backend: Backend
     package let takesHTTP: Bool
+    let takesHTTPS: Bool
     package let requiresKey: Bool
     /// Lower case, as UTF-8.
     let keyHeader: [UInt8]
@@ -69,6 +70,7 @@ package final class APIRoute: Sendable {
         self.path = version?.scheme == .segment ? segments + [version?.name.lowercased() ?? ""] : segments
         self.backend = backend
         takesHTTP = protocols.contains("http")
+        takesHTTPS = protocols.contains("https")
         self.requiresKey = requiresKey
         keyHeaderName = keyHeader
         self.keyHeader = Array(keyHeader.lowercased().utf8)

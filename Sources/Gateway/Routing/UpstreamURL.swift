@@ -34,12 +34,8 @@ extension APIRoute.Backend {
         guard !host.isEmpty, port > 0,
             host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"@/\\\"<>^`{|}".utf8.contains($0) })
         else { return nil }
-        guard scheme == "http" else {
-            self = .unsupported(reason: "BackendConnectionFailure: https upstreams are not supported yet.")
-            return
-        }
         self = .http(
-            UpstreamAddress(host: String(host), port: port),
+            UpstreamAddress(host: String(host), port: port, isTLS: scheme == "https"),
             pathPrefix: path.hasSuffix("/") ? String(path.dropLast()) : String(path)
         )
     }

@@ -29,6 +29,8 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     package var isReused = false
     /// Whether a byte of the current answer has come.
     package private(set) var hasAnswered = false
+    /// What the connection broke by, where that is known; for the log.
+    package private(set) var failure: String?
     var idleUntil = NIODeadline.distantFuture
 
     private let wire: WireLoop
@@ -136,7 +138,10 @@ package final class UpstreamConnection: ChannelDuplexHandler {
         if context.channel.isWritable { receiver?.upstreamResume(self) }
     }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failure = String(describing: error)
+        context.close(promise: nil)
+    }
 
     private func takeHead(_ bytes: inout ByteBuffer) -> Bool {
         do {

@@ -5,26 +5,28 @@ import NIOPosix
 package struct UpstreamAddress: Hashable, Sendable {
     package let host: String
     package let port: Int
+    package let isTLS: Bool
+    /// The value of the Host field.
+    package let authority: String
 
-    package init(host: String, port: Int) {
+    package init(host: String, port: Int, isTLS: Bool = false) {
         self.host = host
         self.port = port
-    }
-
-    /// The value of the Host field.
-    package var authority: String {
+        self.isTLS = isTLS
         let name = host.contains(":") ? "[\(host)]" : host
-        return port == 80 ? name : "\(name):\(port)"
+        authority = port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
     }
 }
 
 /// Kept-alive connections to upstreams, of one event loop; touched on that loop only.
 package final class UpstreamPool {
     private let wire: WireLoop
+    private let tls: UpstreamTLS
     private var idle: [UpstreamAddress: [UpstreamConnection]] = [:]
 
-    package init(wire: WireLoop) {
+    package init(wire: WireLoop, tls: UpstreamTLS) {
         self.wire = wire
+        self.tls = tls
         let bound = NIOLoopBound(self, eventLoop: wire.loop)
         wire.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }
     }
@@ -47,12 +49,16 @@ package final class UpstreamPool {
     ) {
         let limits = wire.limits
         let connection = UpstreamConnection(address: address, wire: wire)
-        let bound = NIOLoopBound((connection: connection, body: body), eventLoop: wire.loop)
+        let bound = NIOLoopBound((connection: connection, body: body, tls: tls), eventLoop: wire.loop)
         ClientBootstrap(group: wire.loop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(limits.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if address.isTLS {
+                        let handler = try bound.value.tls.makeHandler(host: address.host)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
                     try channel.pipeline.syncOperations.addHandler(bound.value.connection)
                 }
             }

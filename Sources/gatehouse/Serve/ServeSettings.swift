@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import NIOCore
 import SystemPackage
 import WebServices
 
@@ -35,6 +36,11 @@ struct ServeSettings: Sendable {
     var blobHostsAllowed: [String] = []
     /// Days that a block may wait to be committed (the service's own: a week).
     var blobUncommittedDays = 7
+
+    /// A file of certificates that https upstreams may be signed by, beside the system's authorities.
+    var upstreamAuthorities: String?
+    /// Addresses whose X-Forwarded-Proto the gateway believes.
+    var trustedProxies: [String] = []
 
     var batch = BatchLimits()
 
@@ -100,6 +106,8 @@ struct ServeSettings: Sendable {
         blobHostsAllowed =
             text(nil, "blob-hosts-allowed")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
+        upstreamAuthorities = text(nil, "upstream-ca-file")
+        trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
         batch.threads = ProcessInfo.processInfo.activeProcessorCount
         let bounds: [(WritableKeyPath<BatchLimits, Int>, String, ClosedRange<Int>)] = [
             (\.runningPerEndpoint, "batch-jobs-per-endpoint", 1...1000), (\.runningMax, "batch-jobs-max", 1...1000),
@@ -122,6 +130,17 @@ struct ServeSettings: Sendable {
             )
         }
         publicURLs[door] = parts[1].hasSuffix("/") ? String(parts[1].dropLast()) : parts[1]
+    }
+
+    /// IP addresses with commas between, in the form that connections have.
+    private static func addresses(_ text: String, _ key: String) throws -> [String] {
+        try text.split(separator: ",").map { word in
+            let word = word.trimmingCharacters(in: .whitespaces)
+            guard let address = (try? SocketAddress(ipAddress: word, port: 0))?.ipAddress else {
+                throw InstallationError("\(key): \"\(word)\" is no IP address.")
+            }
+            return address
+        }
     }
 
     private static func checked(_ value: Int, _ key: String, _ range: ClosedRange<Int>) throws -> Int {

@@ -174,6 +174,13 @@ struct Server {
         let counters = LimitCounters()
         let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
         let serviceName = opened.installation.serviceName
+        let trustedProxies = settings.trustedProxies
+        let upstreamTLS: UpstreamTLS
+        do { upstreamTLS = try UpstreamTLS(authorities: settings.upstreamAuthorities) } catch {
+            throw InstallationError(
+                "The file of upstream-ca-file (\(settings.upstreamAuthorities ?? "")) cannot be read as certificates."
+            )
+        }
         try await open(.gateway) { wire in
             GatewayResponder(
                 wire: wire,
@@ -181,6 +188,8 @@ struct Server {
                 local: LocalServices(calls: makeCalls(wire)),
                 counters: counters,
                 quotas: quotas,
+                upstreamTLS: upstreamTLS,
+                trustedProxies: trustedProxies,
                 serviceName: serviceName,
                 publicURL: { addresses.url(.gateway) },
                 hashKey: { box.hash($0) },
