@@ -24,6 +24,15 @@ import Testing
         }
     }
 
+    @Test func `absolute form names the same host`() throws {
+        let text = "GET HTTP://Api.test:81/a/b?c=1 HTTP/1.1\r\nHost: api.TEST:81\r\n\r\n"
+        let (parser, outcome) = try parse(text)
+        #expect(outcome == .complete)
+        let bytes = Array(text.utf8)
+        #expect(String(decoding: bytes[parser.target], as: UTF8.self) == "/a/b?c=1")
+        #expect(String(decoding: bytes[parser.target.lowerBound..<parser.pathEnd], as: UTF8.self) == "/a/b")
+    }
+
     @Test func `a head may come in any pieces`() throws {
         let text = Array("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
         var parser = HeadParser(limits: WireLimits())
@@ -47,7 +56,9 @@ import Testing
         "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\u{0}\r\n\r\n",
         "GET /\u{0} HTTP/1.1\r\nHost: a\r\n\r\n",
         "G@T / HTTP/1.1\r\nHost: a\r\n\r\n", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
-        "GET http://x/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /#f HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://x/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://u@a/ HTTP/1.1\r\nHost: u@a\r\n\r\n",
+        "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        "GET /#f HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n",
     ])
@@ -104,7 +115,10 @@ import Testing
         #expect(isDone && taken == text.utf8.count - 3)
     }
 
-    @Test(arguments: ["\r\n", "x\r\n", "5\r\nhelloX", "5\nhello", "FFFFFFFFFFFFFFFFF\r\n", "0\r\nA\nB\r\n\r\n"])
+    @Test(arguments: [
+        "\r\n", "x\r\n", "5\r\nhelloX", "5\nhello", "FFFFFFFFFFFFFFFFF\r\n", "0\r\nA\nB\r\n\r\n", "0\r\nA\r\n\r\n",
+        "0\r\n: b\r\n\r\n",
+    ])
     func `broken framing is refused`(_ text: String) {
         #expect(throws: HeadError.self) { try read(text) }
     }

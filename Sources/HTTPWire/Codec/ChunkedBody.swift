@@ -1,13 +1,16 @@
 /// Follows chunked framing, strictly: where the message ends, and which bytes are content.
 package struct ChunkedBody: Sendable {
     private enum State {
-        case size, sizeLF, extensionText, data, dataCR, dataLF, trailerStart, trailer, trailerLF, endLF, done
+        case size, sizeLF, extensionText, data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF, endLF,
+            done
     }
 
     private var state = State.size
     private var left = 0
     private var digits = 0
     private var trailerBytes = 0
+    /// Lives as long as the process and is only read.
+    private nonisolated(unsafe) let tokens = Octets.tokens
 
     /// Trailers and chunk extensions together: they are read and passed on, never kept.
     private static let extrasMax = 8 << 10
@@ -74,9 +77,15 @@ package struct ChunkedBody: Sendable {
             if byte == 0x0D {
                 state = .endLF
             } else {
+                // A trailer is a field: a name, a colon, a text.
+                guard tokens[Int(byte)] else { throw .malformed }
                 try countExtra(byte)
-                state = .trailer
+                state = .trailerName
             }
+        case .trailerName:
+            guard byte == 0x3A || tokens[Int(byte)] else { throw .malformed }
+            try countExtra(byte)
+            if byte == 0x3A { state = .trailer }
         case .trailer:
             if byte == 0x0D { state = .trailerLF } else { try countExtra(byte) }
         case .trailerLF:
@@ -90,7 +99,7 @@ package struct ChunkedBody: Sendable {
     }
 
     private mutating func countExtra(_ byte: UInt8) throws(HeadError) {
-        guard byte >= 0x20 || byte == 0x09 else { throw .malformed }
+        guard byte >= 0x20 && byte != 0x7F || byte == 0x09 else { throw .malformed }
         trailerBytes += 1
         guard trailerBytes <= ChunkedBody.extrasMax else { throw .tooLarge }
     }

@@ -36,6 +36,9 @@ package struct HeadParser: Sendable {
     private var contentLength: Int?
     private var isChunked = false
     private var hostCount = 0
+    private var host = 0..<0
+    /// Of a target in absolute form: what it says the host is.
+    private var authority: Range<Int>?
     private var hasConnectionTokens = false
     /// Bytes that were already searched for the head's end.
     private var searched = 0
@@ -51,6 +54,10 @@ package struct HeadParser: Sendable {
         try parseRequestLine(bytes)
         try parseFields(bytes)
         guard hostCount == 1 || (isHTTP10 && hostCount == 0) else { throw .malformed }
+        if let authority {
+            // A target that names another host than the field could be read in two ways.
+            guard hostCount == 0 || Octets.equal(bytes, authority, host) else { throw .malformed }
+        }
         switch (isChunked, contentLength) {
         case (true, nil): framing = .chunked
         case (true, _?): throw .malformed
@@ -160,8 +167,20 @@ package struct HeadParser: Sendable {
         guard place > 0, place < length, bytes[place] == 0x20 else { throw .malformed }
         method = 0..<place
         place &+= 1
-        let start = place
+        var start = place
         pathEnd = -1
+        authority = nil
+        // Absolute form, as proxies are asked: the authority is cut off.
+        if place &+ 7 < length, bytes[place] != 0x2F,
+            Octets.equal(UnsafeRawBufferPointer(rebasing: bytes[place..<(place &+ 7)]), "http://")
+        {
+            let authorityStart = place &+ 7
+            place = authorityStart
+            while place < length, Octets.isAuthority(bytes[place]) { place &+= 1 }
+            guard place > authorityStart, place < length, bytes[place] == 0x2F else { throw .malformed }
+            authority = authorityStart..<place
+            start = place
+        }
         while true {
             place = Octets.endOfTargetText(bytes, place, length)
             guard place < length, bytes[place] == 0x3F else { break }
@@ -255,6 +274,8 @@ package struct HeadParser: Sendable {
         case 4:
             if Octets.equal(name, "host") {
                 hostCount += 1
+                host = Int(field.valueStart)..<Int(field.valueEnd)
+                guard value.allSatisfy(Octets.isAuthority) else { throw .malformed }
                 field.isHopByHop = true
             }
         case 6:

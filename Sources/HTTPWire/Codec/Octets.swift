@@ -10,6 +10,29 @@ package enum Octets {
         return UnsafePointer(table)
     }()
 
+    /// Whether the byte may stand in a host with its port: no user, no path, no list.
+    static func isAuthority(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x3A, 0x41...0x5B, 0x5D, 0x61...0x7A: true
+        // Unreserved characters and those of registered names, the comma left out, which makes lists.
+        case 0x2D, 0x2E, 0x5F, 0x7E, 0x25, 0x21, 0x24, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x2B, 0x3B, 0x3D: true
+        default: false
+        }
+    }
+
+    /// Whether two ranges hold the same text, without case.
+    static func equal(_ bytes: UnsafeRawBufferPointer, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
+        guard left.count == right.count else { return false }
+        for place in 0..<left.count {
+            let one = bytes[left.lowerBound + place]
+            let other = bytes[right.lowerBound + place]
+            guard (one &- 0x41 < 26 ? one | 0x20 : one) == (other &- 0x41 < 26 ? other | 0x20 : other) else {
+                return false
+            }
+        }
+        return true
+    }
+
     /// The first place from `start` on that holds a control character other than the tab, or `end`.
     static func endOfText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var place = start
