@@ -25,13 +25,7 @@ struct SetHeaderPolicy: PolicyStep {
         try compiler.only(element, attributes: ["name", "exists-action"], children: ["value"])
         name = try compiler.needValue(element, "name")
         action = try compiler.choice(element, "exists-action", default: .override)
-        var values: [CompiledValue] = []
-        for child in element.children {
-            try compiler.only(child, attributes: [], text: true)
-            values.append(
-                try child.text.map { value throws(PolicyDiagnostic) in try compiler.value(value) } ?? .constant("")
-            )
-        }
+        let values = try compiler.values(element)
         self.values = values
         self.isResponse = isResponse ?? (compiler.section == .outbound || compiler.section == .onError)
         if let text = name.constantText { try check(text, element, compiler) }

@@ -6,13 +6,7 @@ struct SetQueryParameterPolicy: PolicyStep {
         steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["name", "exists-action"], children: ["value"])
         let action: SetHeaderPolicy.ExistsAction = try compiler.choice(element, "exists-action", default: .override)
-        var values: [CompiledValue] = []
-        for child in element.children {
-            try compiler.only(child, attributes: [], text: true)
-            values.append(
-                try child.text.map { value throws(PolicyDiagnostic) in try compiler.value(value) } ?? .constant("")
-            )
-        }
+        let values = try compiler.values(element)
         guard action != .delete || values.isEmpty, action == .delete || !values.isEmpty else {
             throw compiler.problem(
                 action == .delete

@@ -278,6 +278,16 @@ struct PolicyCompiler {
         }
     }
 
+    /// The `<value>` elements of a policy; one without text is an empty value.
+    func values(_ element: PolicyElement) throws(PolicyDiagnostic) -> [CompiledValue] {
+        var result: [CompiledValue] = []
+        for child in element.children {
+            try only(child, attributes: [], text: true)
+            result.append(try child.text.map { text throws(PolicyDiagnostic) in try value(text) } ?? .constant(""))
+        }
+        return result
+    }
+
     /// An attribute that must be a bool, as a word or an expression.
     func condition(_ element: PolicyElement, _ name: String) throws(PolicyDiagnostic) -> CompiledValue {
         let value = try needValue(element, name)
