@@ -53,7 +53,7 @@ let package = Package(
             dependencies: [nioCore, nioPosix, .product(name: "NIOSSL", package: "swift-nio-ssl")]
         ),
         // Policy documents: reading, compiling, running. Knows no sockets and no store: effects are a protocol.
-        .target(name: "Policies", dependencies: ["Expressions"]),
+        .target(name: "Policies", dependencies: ["ResourceModel", "Expressions"]),
         // The only room with SQL, and the secret box. Returns values, never rows.
         .target(
             name: "Store",

@@ -21,6 +21,8 @@ package final class GatewayResponder: WireResponder {
     private var matched = VerifiedKeys()
     /// What runs on error where no API was found, under this snapshot.
     private var unmatchedProgram: PolicyProgram?
+    /// What runs for operations, under this snapshot; made when first asked for.
+    private var plans: [PlanKey: PolicyPlan] = [:]
 
     package init(
         wire: WireLoop,
@@ -59,9 +61,6 @@ package final class GatewayResponder: WireResponder {
         let entry: OperationTable.Entry
         /// How much of the path is the API's.
         let offset: Int
-        /// By the product that a call came in by, empty for none; made when first asked for.
-        var plans: [String: PolicyPlan] = [:]
-
         init(api: APIRoute, entry: OperationTable.Entry, offset: Int) {
             self.api = api
             self.entry = entry
@@ -81,6 +80,13 @@ package final class GatewayResponder: WireResponder {
         }
     }
 
+    /// Whose plan it is: entries live as long as the snapshot that the plans are of.
+    private struct PlanKey: Hashable {
+        let entry: ObjectIdentifier
+        /// By which the call came in; empty for none.
+        let product: String
+    }
+
     private enum Decision {
         case notFound
         case preflight(RouteMatch)
@@ -95,6 +101,7 @@ package final class GatewayResponder: WireResponder {
         if slot.refresh(&snapshot, &generation) {
             verified.removeAll()
             matched.removeAll()
+            plans.removeAll(keepingCapacity: true)
             unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
         }
         switch decide(connection) {
@@ -171,12 +178,13 @@ package final class GatewayResponder: WireResponder {
     // MARK: - Policies
 
     private func plan(_ match: RouteMatch, _ product: String?) -> PolicyPlan {
-        if let known = match.plans[product ?? ""] { return known }
+        let key = PlanKey(entry: ObjectIdentifier(match.entry), product: product ?? "")
+        if let known = plans[key] { return known }
         let plan = PolicyPlan(
             program: snapshot.policies.program(api: match.api.resource, operation: match.entry.id, product: product),
             product: product.flatMap { snapshot.products[$0] }
         )
-        match.plans[product ?? ""] = plan
+        plans[key] = plan
         return plan
     }
 

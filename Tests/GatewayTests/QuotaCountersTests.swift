@@ -143,4 +143,38 @@ private final class SampleLedger: QuotaLedger {
         }
         #expect(await passes(counters, window(3)))
     }
+
+    @Test func `who waits while a period ends is told`() async {
+        let ledger = SlowLedger()
+        let clock = Clock(time: 10)
+        let counters = QuotaCounters(ledger: ledger) { clock.now.load(ordering: .relaxed) }
+        async let first = passes(counters, window(5))
+        while ledger.asked.load(ordering: .relaxed) == 0 { await Task.yield() }
+        clock.now.store(1010, ordering: .relaxed)
+        async let second = passes(counters, window(5))
+        while ledger.asked.load(ordering: .relaxed) < 2 { await Task.yield() }
+        ledger.isOpen.store(true, ordering: .relaxed)
+        let both = await [first, second]
+        #expect(both == [true, true])
+    }
+}
+
+private final class Clock: Sendable {
+    let now: Atomic<Int64>
+
+    init(time: Int64) { now = Atomic(time) }
+}
+
+/// A ledger that answers nobody until it is opened.
+private final class SlowLedger: QuotaLedger {
+    let asked = Atomic<Int>(0)
+    let isOpen = Atomic<Bool>(false)
+
+    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws {}
+
+    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
+        asked.add(1, ordering: .relaxed)
+        while !isOpen.load(ordering: .relaxed) { await Task.yield() }
+        return 0
+    }
 }

@@ -246,18 +246,35 @@ import Testing
 
     @Test func `quota-by-key counts a key once a call`() throws {
         let quota = """
-            <quota-by-key calls="10" renewal-period="300" counter-key="k" increment-count="2"/>
+            <quota-by-key calls="10" renewal-period="0" counter-key="k" increment-count="2"/>
             <quota-by-key calls="10" renewal-period="0" counter-key="k"/>
+            <quota-by-key calls="10" renewal-period="300" counter-key="k"/>
             <quota-by-key calls="10" renewal-period="0" counter-key="late" first-period-start="2026-01-31T00:00:00Z"
               increment-condition="@(context.Response.StatusCode == 200)"/>
             """
         let sample = Sample()
         try sample.run(inbound: quota)
+        let counter = "quota quota by key"
         #expect(
             sample.effects.log.filter { !$0.hasPrefix("GET") } == [
-                "quota quota by key k 2", "quota quota by key k 0", "quota quota by key late 0", "add late 1",
+                "\(counter) 0 \(TimeText.yearOne) k 2", "\(counter) 0 \(TimeText.yearOne) k 0",
+                "\(counter) 300 \(TimeText.yearOne) k 1", "\(counter) 0 1769817600 late 0", "add late 1",
             ]
         )
+    }
+
+    @Test func `a document that cannot be used lets nothing through`() throws {
+        let sample = Sample()
+        let global = try PolicyDocument(
+            Sample.global,
+            isRaw: true,
+            scope: .global,
+            owner: "o",
+            surroundings: PolicySurroundings()
+        )
+        try sample.run(PolicyProgram([global, .unusable(scope: .api)]))
+        #expect(sample.status == 500 && sample.effects.log.isEmpty)
+        #expect(sample.call?.lastError?.reason == "PolicyConfigurationFailure")
     }
 
     @Test(
@@ -265,6 +282,7 @@ import Testing
             ("1970-01-01T00:00:00Z", 0), ("2026-11-25T20:05:12Z", 1_795_637_112), ("0001-01-01", -62_135_596_800),
             ("2000-02-29T23:59:59.5Z", 951_868_799), ("2026-13-01", nil), ("2026-01-01T25:00:00Z", nil), ("soon", nil),
             ("2026-01-01T00:00:00+01:00", nil),
+            ("2026-01-01T12:00:.Z", nil), ("2026-01-01T::Z", nil), ("T", nil), ("", nil), ("-", nil),
         ] as [(String, Int64?)]
     )
     func `times of policies are read`(_ text: String, _ seconds: Int64?) {

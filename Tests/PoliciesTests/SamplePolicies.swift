@@ -97,11 +97,17 @@ final class Sample {
         surroundings: PolicySurroundings = PolicySurroundings(),
         subscription: String? = "sub"
     ) throws {
-        let program = PolicyProgram(
-            try documents.map {
-                try PolicyDocument($0.1, isRaw: true, scope: $0.0, owner: "o", surroundings: surroundings)
-            }
+        try run(
+            PolicyProgram(
+                try documents.map {
+                    try PolicyDocument($0.1, isRaw: true, scope: $0.0, owner: "o", surroundings: surroundings)
+                }
+            ),
+            subscription: subscription
         )
+    }
+
+    func run(_ program: PolicyProgram, subscription: String? = "sub") throws {
         isEnded = false
         let made = PolicyCall(
             program: program,

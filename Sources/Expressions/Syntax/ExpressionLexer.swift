@@ -244,7 +244,8 @@ struct ExpressionLexer {
     }
 
     private mutating func hex(_ digits: Int) -> UInt32? {
-        guard place + digits <= bytes.count else { return nil }
+        // A number may have a sign, an escape may not.
+        guard place + digits <= bytes.count, bytes[place] != 0x2B, bytes[place] != 0x2D else { return nil }
         let value = UInt32(String(decoding: bytes[place..<(place + digits)], as: UTF8.self), radix: 16)
         place += digits
         return value

@@ -43,8 +43,14 @@ package final class QuotaCounters: Sendable {
         var hasFailed = false
     }
 
+    private struct Shard {
+        var counters: [Name: Counter] = [:]
+        /// Where the next sweep is worth its time.
+        var sweepAt = QuotaCounters.countersMax
+    }
+
     private final class Cell: Sendable {
-        let counters = Mutex<[Name: Counter]>([:])
+        let state = Mutex(Shard())
     }
 
     private let ledger: any QuotaLedger
@@ -103,14 +109,19 @@ package final class QuotaCounters: Sendable {
         let name = Name(counter: window.counter, subject: window.subject)
         let period = QuotaCounters.period(window, now)
         let cell = cells[abs(window.subject.hashValue % QuotaCounters.shardCount)]
-        let (value, ask) = cell.counters.withLock { counters in
-            if counters.count >= QuotaCounters.countersMax, counters[name] == nil {
-                counters = counters.filter { $0.value.isAsking || $0.value.end.map { $0 > now } ?? true }
+        let (value, ask) = cell.state.withLock { shard in
+            if shard.counters.count >= shard.sweepAt {
+                shard.counters = shard.counters.filter { $0.value.isAsking || $0.value.end.map { $0 > now } ?? true }
+                shard.sweepAt = max(QuotaCounters.countersMax, shard.counters.count * 2)
             }
-            var counter =
-                counters[name].flatMap { $0.period == period.start ? $0 : nil }
-                ?? Counter(period: period.start, end: period.end)
-            defer { counters[name] = counter }
+            var counter = shard.counters[name] ?? Counter(period: period.start, end: period.end)
+            if counter.period != period.start {
+                // Who still waits for the period before is told with those of the new one.
+                let waiting = counter.waiting
+                counter = Counter(period: period.start, end: period.end)
+                counter.waiting = waiting
+            }
+            defer { shard.counters[name] = counter }
             return body(&counter)
         }
         if let ask { request(name, period.start, ask, cell) }
@@ -176,9 +187,9 @@ package final class QuotaCounters: Sendable {
                     reserved = calls
                 }
             } catch { reserved = nil }
-            let waiting = cell.counters.withLock { counters -> [@Sendable () -> Void] in
-                guard var counter = counters[name], counter.period == period else { return [] }
-                defer { counters[name] = counter }
+            let waiting = cell.state.withLock { shard -> [@Sendable () -> Void] in
+                guard var counter = shard.counters[name], counter.period == period else { return [] }
+                defer { shard.counters[name] = counter }
                 counter.isAsking = false
                 if let reserved {
                     // What an earlier process reserved counts as used.

@@ -68,7 +68,7 @@ enum EditedHead {
         }
         write(response.headers.edits, &output)
         // These answers never have a body, and say nothing of one.
-        if response.status != 204, response.status != 304 {
+        if !GatewayExchange.hasNoBody(response.status) {
             output.writeStaticString("Content-Length: ")
             ResponseBytes.writeDecimal(bodyCount, to: &output)
             output.writeStaticString("\r\n")

@@ -175,6 +175,10 @@ extension GatewayExchange {
         case .bytes(let bytes): sendOwn(response, bytes, connection)
         case .streamed:
             guard let source = response.source as? WireResponseSource else { return }
+            // A status without a body in the place of one with it, or the reverse: the backend's framing does not fit any more.
+            if Self.hasNoBody(response.status) != Self.hasNoBody(source.parser.status) {
+                return sendOwn(response, [], connection)
+            }
             var head = EditedHead.response(response, source)
             if closesAfterAnswer || connection.willClose { head.writeStaticString("Connection: close\r\n") }
             head.writeStaticString("\r\n")
@@ -198,12 +202,15 @@ extension GatewayExchange {
         if connection.willClose { head.writeStaticString("Connection: close\r\n") }
         head.writeStaticString("\r\n")
         let isHEAD = policies?.setup.source.isHEAD == true
-        if !isHEAD, response.status != 204, response.status != 304 { head.writeBytes(bytes) }
+        if !isHEAD, !Self.hasNoBody(response.status) { head.writeBytes(bytes) }
         connection.send(head)
         // The rest of what the backend says is not wanted.
         if case .forwarding(let upstream) = state { upstream.close() }
         end(connection)
     }
+
+    /// Statuses whose answers end with their head (RFC 9112, 6.3).
+    static func hasNoBody(_ status: Int) -> Bool { status == 204 || status == 304 }
 
     private func end(_ connection: DownstreamConnection) {
         state = .idle

@@ -102,6 +102,36 @@ package enum PolicyRules {
                 surroundings: surroundings
             )
         } catch { throw .validation("value", error.description) }
+        try await checkUsers(ofNamedValue: nil, context, surroundings)
+    }
+
+    /// Refuses a change that would break a document which is in force.
+    ///
+    /// - Parameters:
+    ///   - name: of the named value that changes; nil where a fragment does.
+    ///   - surroundings: as they would be.
+    static func checkUsers(
+        ofNamedValue name: String?,
+        _ context: RuleContext,
+        _ surroundings: PolicySurroundings
+    ) async throws(APIError) {
+        var users: [Resource] = []
+        do {
+            for type in ResourceType.policies {
+                for entry in try await context.store.index(type: type.path) {
+                    // A fragment may hold what changes, so whoever includes any is looked at.
+                    let isUser = !words(entry.columns[1]).isEmpty || name.map(words(entry.columns[0]).contains) ?? false
+                    if isUser, let user = try await context.store.get(entry.id) { users.append(user) }
+                }
+            }
+        } catch {
+            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+        }
+        for user in users {
+            do throws(PolicyDiagnostic) { _ = try document(user.id, user.properties, surroundings) } catch {
+                throw .validation("value", "\(user.id) would not compile any more: \(error.description)")
+            }
+        }
     }
 
     /// A stored document, compiled.
@@ -121,7 +151,7 @@ package enum PolicyRules {
 
     static func isRaw(_ properties: JSONObject) -> Bool { properties["format"]?.string == "rawxml" }
 
-    private static func scope(_ id: ResourceID) -> PolicyScope {
+    package static func scope(_ id: ResourceID) -> PolicyScope {
         switch (id.segments.count, id.segments.first?.lowercased()) {
         case (4, "products"): .product
         case (4, _): .api
@@ -135,10 +165,12 @@ package enum PolicyRules {
     /// - Parameters:
     ///   - secret: the plain text of a resource's secret slot.
     ///   - fragment: one that is about to take the place of what is stored.
+    ///   - value: of a named value, by its display name, likewise.
     package static func surroundings(
         _ store: any ResourceStore,
         _ secret: @Sendable (ResourceID, String) async throws -> String?,
-        replacing fragment: (id: String, fragment: PolicySurroundings.Fragment)? = nil
+        replacing fragment: (id: String, fragment: PolicySurroundings.Fragment)? = nil,
+        value: (name: String, text: String)? = nil
     ) async throws(APIError) -> PolicySurroundings {
         do {
             var values: [String: String] = [:]
@@ -149,6 +181,7 @@ package enum PolicyRules {
                     value.properties["secret"]?.bool == true
                     ? try await secret(value.id, "value") : value.properties["value"]?.string ?? ""
             }
+            if let value { values[value.name] = value.text }
             var fragments: [String: PolicySurroundings.Fragment] = [:]
             for found in try await store.list(
                 ResourceQuery(parent: .service, type: "policyFragments", limit: referencesMax)
@@ -225,6 +258,10 @@ enum NamedValueRules {
         } else {
             draft.secrets["value"] = nil
             guard given != nil else { throw .validation("value", "Value cannot be null.") }
+        }
+        if let given, draft.before != nil {
+            let surroundings = try await PolicyRules.surroundings(context.store, context.secret, value: (name, given))
+            try await PolicyRules.checkUsers(ofNamedValue: name, context, surroundings)
         }
     }
 

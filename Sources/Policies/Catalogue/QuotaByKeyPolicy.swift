@@ -33,6 +33,8 @@ struct QuotaByKeyPolicy: PolicyStep {
         }
         steps.add(
             QuotaByKeyPolicy(
+                // One counter for a key over all scopes; an hour and a day of the same key are two.
+                counter: "quota by key \(period) \(firstPeriod)",
                 calls: calls,
                 period: period,
                 firstPeriod: firstPeriod,
@@ -42,6 +44,7 @@ struct QuotaByKeyPolicy: PolicyStep {
         )
     }
 
+    let counter: String
     let calls: CompiledValue
     let period: Int
     let firstPeriod: Int64
@@ -54,19 +57,20 @@ struct QuotaByKeyPolicy: PolicyStep {
             throw .evaluation("\"calls\" must be within its bounds.")
         }
         let window = QuotaWindow(
-            counter: "quota by key",
+            counter: counter,
             subject: try key.text(call),
             calls: calls,
             period: period,
             firstPeriod: firstPeriod
         )
         // One call counts a key once, however many scopes ask for it.
-        let isCounted = call.countedKeys.contains(window.subject)
+        let counted = "\(counter) \(window.subject)"
+        let isCounted = call.countedKeys.contains(counted)
         let count = isCounted || increment.readsResponse ? 0 : try increment.count(call)
         let verdict = call.effects.take(window, increment: count, call)
         let flow = try QuotaAnswer.flow(verdict)
         guard case .allowed = verdict, !isCounted else { return flow }
-        call.countedKeys.insert(window.subject)
+        call.countedKeys.insert(counted)
         if increment.readsResponse {
             call.afterAnswer.append { [increment] call in
                 // An expression that fails here counts nothing: the answer is on its way already.
@@ -94,7 +98,10 @@ enum TimeText {
         var clock: [Int64?] = [0, 0, 0]
         if parts.count == 2 {
             guard parts[1].hasSuffix("Z") else { return nil }
-            clock = parts[1].dropLast().split(separator: ":").map { Int64($0.split(separator: ".")[0]) }
+            clock = parts[1].dropLast().split(separator: ":", omittingEmptySubsequences: false).map { word in
+                // Fractions of a second are nobody's period.
+                word.split(separator: ".", omittingEmptySubsequences: false).first.flatMap { Int64($0) }
+            }
         }
         guard clock.count == 3, let hour = clock[0], let minute = clock[1], let second = clock[2],
             (0..<24).contains(hour), (0..<60).contains(minute), (0..<60).contains(second)
@@ -111,6 +118,9 @@ enum TimeText {
 
 /// What a call counts for, by the attributes that the policies by key share.
 struct CallIncrement: Sendable {
+    /// What one call may count for; sums of it stay far from what a number holds.
+    private static let countMax = 1_000_000
+
     private let condition: CompiledValue?
     private let amount: CompiledValue?
     /// Whether it is known only once the answer is.
@@ -123,12 +133,18 @@ struct CallIncrement: Sendable {
         }
         self.condition = condition
         amount = try compiler.value(element, "increment-count")
-        if amount?.constantText != nil { _ = try compiler.needNumber(element, "increment-count", 1...1_000_000) }
+        if amount?.constantText != nil {
+            _ = try compiler.needNumber(element, "increment-count", 1...CallIncrement.countMax)
+        }
         readsResponse = (condition?.readsResponse ?? false) || (amount?.readsResponse ?? false)
     }
 
     func count(_ call: PolicyCall) throws(PolicyFailure) -> Int {
         if let condition, try !condition.bool(call) { return 0 }
-        return max(0, try amount?.int(call) ?? 1)
+        let count = try amount?.int(call) ?? 1
+        guard (0...CallIncrement.countMax).contains(count) else {
+            throw .evaluation("\"increment-count\" must be from 0 to \(CallIncrement.countMax).")
+        }
+        return count
     }
 }

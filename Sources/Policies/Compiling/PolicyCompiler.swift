@@ -273,6 +273,11 @@ struct PolicyCompiler {
             throw problem("Expressions of several statements, \"@{…}\", are not supported yet.", at: value.offset)
         case .expression:
             do throws(ExpressionError) { return .program(try ExpressionProgram(value.text)) } catch {
+                // Messages quote names, and what a named value put there may be a secret.
+                let range = value.offset..<(value.offset + value.text.utf8.count)
+                guard !source.holdsNamedValue(range) else {
+                    throw problem("The expression cannot be read with its named values in it.", at: value.offset)
+                }
                 throw problem(error.message, at: value.offset + error.offset)
             }
         }

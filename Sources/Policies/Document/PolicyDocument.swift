@@ -76,6 +76,22 @@ package final class PolicyDocument: Sendable {
         ]
     )
 
+    /// What stands in the place of a stored document that does not compile: calls fail, since what it forbade is not known.
+    package static func unusable(scope: PolicyScope) -> PolicyDocument {
+        let step = PolicyInstruction(step: Unusable(), policy: "policies", policyID: nil, scope: scope, path: "")
+        return PolicyDocument(scope: scope, sections: [.inbound: [.steps([step])]])
+    }
+
+    private struct Unusable: PolicyStep {
+        func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
+            throw .inside(
+                "PolicyConfigurationFailure",
+                "The policy document does not compile.",
+                source: "configuration"
+            )
+        }
+    }
+
     func instructions(_ section: PolicySection, base: [PolicyInstruction]) -> [PolicyInstruction] {
         guard let parts = sections[section] else { return base }
         var result: [PolicyInstruction] = []

@@ -1,4 +1,5 @@
 import Expressions
+import ResourceModel
 
 /// One call on its way through a program: the state that its steps read and change; used on one event loop.
 package final class PolicyCall {
@@ -156,6 +157,7 @@ package final class PolicyCall {
 
     private func take(_ failure: PolicyFailure, _ instruction: PolicyInstruction?) {
         releasePermits()
+        attempts = [:]
         lastError = LastError(
             source: failure.source ?? instruction?.policy ?? "gateway",
             reason: failure.reason,
@@ -205,26 +207,8 @@ package final class PolicyCall {
 /// The contract's bodies, to the letter (contracts/api-management.md 2.1).
 enum FailureText {
     static func body(_ failure: PolicyFailure, requestID: String) -> String {
-        let head = "{ \"statusCode\": \(failure.status), \"message\": \"\(escaped(failure.message))\""
+        let head = "{ \"statusCode\": \(failure.status), \"message\": \(JSONValue.string(failure.message).text)"
         guard failure.status == 500, failure.message == "Internal server error" else { return head + " }" }
         return head + ", \"activityId\": \"\(requestID)\" }"
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }

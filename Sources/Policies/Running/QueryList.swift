@@ -48,10 +48,10 @@ package enum PercentText {
         result.reserveCapacity(bytes.count)
         var place = 0
         while place < bytes.count {
-            if bytes[place] == 0x25, place + 2 < bytes.count,
-                let byte = UInt8(String(decoding: bytes[(place + 1)...(place + 2)], as: UTF8.self), radix: 16)
+            if bytes[place] == 0x25, place + 2 < bytes.count, let high = hex(bytes[place + 1]),
+                let low = hex(bytes[place + 2])
             {
-                result.append(byte)
+                result.append(high << 4 | low)
                 place += 3
             } else {
                 result.append(bytes[place] == 0x2B && plusIsBlank ? 0x20 : bytes[place])
@@ -59,6 +59,15 @@ package enum PercentText {
             }
         }
         return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func hex(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x37
+        case 0x61...0x66: byte - 0x57
+        default: nil
+        }
     }
 
     /// All but RFC 3986's unreserved characters is escaped.

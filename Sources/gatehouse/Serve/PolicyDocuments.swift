@@ -7,7 +7,8 @@ import Store
 
 /// The compiled policy documents of an instance, kept up with its changes.
 ///
-/// A document that does not compile any more, as after a change of a named value, stays in force as it was and is reported.
+/// Changes that would break a document are refused where they are made; one that is found broken all the same is reported, stays in
+/// force as it was, and fails its calls where it never was: what it forbade must not be let through.
 struct PolicyDocuments {
     private let store: any ResourceStore
     private let secret: @Sendable (ResourceID, String) async throws -> String?
@@ -57,6 +58,7 @@ struct PolicyDocuments {
         do throws(PolicyDiagnostic) {
             documents[id.key] = try PolicyRules.document(id, resource.properties, surroundings)
         } catch {
+            documents[id.key] = documents[id.key] ?? .unusable(scope: PolicyRules.scope(id))
             logger.error(
                 "policy document could not be compiled",
                 metadata: ["policy.id": "\(id)", "error.code": "line \(error.line), column \(error.column)"]
