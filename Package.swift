@@ -43,7 +43,7 @@ let package = Package(
         .target(name: "CChecksum"),
         // The language of policy expressions: syntax, binding, program. Knows no policies and no HTTP: `context` is handed in.
         .target(name: "Expressions"),
-        // Log handler that redacts secrets. Knows no store.
+        // Facts that calls leave, metrics, trace context, and the log handler that redacts secrets. Knows no store.
         .target(name: "Telemetry", dependencies: [logging]),
 
         // Workshops.
@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "Store",
             dependencies: [
-                "ResourceModel", crypto, logging, .product(name: "GRDB", package: "GRDB.swift"),
+                "ResourceModel", "Telemetry", crypto, logging, .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ]
         ),
@@ -99,7 +99,7 @@ let package = Package(
         // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.
         .target(
             name: "Gateway",
-            dependencies: ["ResourceModel", "HTTPWire", "Policies", nioCore, nioPosix, crypto, logging]
+            dependencies: ["ResourceModel", "Telemetry", "HTTPWire", "Policies", nioCore, nioPosix, crypto, logging]
         ),
         // Workspaces, datasets, experiments, runs, publishing. Knows no requests being scored: it enqueues.
         .target(
@@ -118,6 +118,8 @@ let package = Package(
                 httpTypes, nioCore, nioPosix, logging, crypto,
             ]
         ),
+        // Roll-ups of facts, their retention and the access log. Knows nothing of the request path.
+        .target(name: "Analytics", dependencies: ["ResourceModel", "Telemetry", "Store", logging]),
 
         // Faces.
         // Noun and verb commands, over HTTP only.
@@ -140,7 +142,8 @@ let package = Package(
                 "StudioModules",
                 "Blobs",
                 "Management",
-                "Gateway", "Studio", "WebServices", "Commands", nioCore, nioPosix, hummingbird, httpTypes, logging,
+                "Gateway", "Studio", "WebServices", "Analytics", "Commands", nioCore, nioPosix, hummingbird, httpTypes,
+                logging,
                 crypto,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),

@@ -2,6 +2,7 @@ package import HTTPWire
 package import Logging
 package import NIOCore
 import Policies
+package import Telemetry
 
 /// Answers requests of the gateway door on one event loop: route, key, policies, then the local service or the upstream.
 package final class GatewayResponder: WireResponder {
@@ -10,6 +11,7 @@ package final class GatewayResponder: WireResponder {
     private let pool: UpstreamPool
     private let answers: GatewayAnswers
     private let surroundings: ExchangeSurroundings
+    private let facts: FactRecorder
     /// Addresses of proxies that say by X-Forwarded-Proto how they were called.
     private let trustedProxies: [[UInt8]]
     /// The keyed hash of a raw key.
@@ -35,11 +37,13 @@ package final class GatewayResponder: WireResponder {
         serviceName: String,
         publicURL: @escaping () -> String,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8],
+        facts: FactRecorder,
         logger: Logger
     ) {
         self.slot = slot
         self.local = local
         self.hashKey = hashKey
+        self.facts = facts
         self.trustedProxies = trustedProxies.map { Array($0.utf8) }
         pool = UpstreamPool(wire: wire, tls: upstreamTLS)
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
@@ -51,8 +55,11 @@ package final class GatewayResponder: WireResponder {
             counters: counters,
             quotas: quotas,
             serviceName: serviceName,
-            logger: logger
+            logger: logger,
+            facts: facts
         )
+        let bound = NIOLoopBound(facts, eventLoop: wire.loop)
+        wire.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.handOn() }
     }
 
     /// What a request line means under a snapshot.
@@ -88,7 +95,8 @@ package final class GatewayResponder: WireResponder {
     }
 
     private enum Decision {
-        case notFound
+        /// - Parameter api: whose operation was not found; nil where there is no API either.
+        case notFound(APIRoute?)
         case preflight(RouteMatch)
         case unauthorized(RouteMatch, isKeyMissing: Bool)
         /// - Parameter product: by which the call came in.
@@ -102,20 +110,25 @@ package final class GatewayResponder: WireResponder {
             verified.removeAll()
             matched.removeAll()
             plans.removeAll(keepingCapacity: true)
+            facts.forgetCells()
             unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
         }
-        switch decide(connection) {
+        let exchange = exchange(connection)
+        exchange.record.begin(connection, at: MonotonicClock.nanoseconds())
+        let decision = decide(connection)
+        note(decision, exchange)
+        switch decision {
         case .notFound: return refuseUnmatched(connection)
         case .preflight(let match):
             guard let program = plan(match, snapshot.openAPIs[match.api.id]).program, program.answersPreflights else {
                 return refuseUnmatched(connection)
             }
             let setup = setup(match, nil, nil, connection)
-            return exchange(connection).answerPreflight(program, setup, connection)
+            return exchange.answerPreflight(program, setup, connection)
         case .unauthorized(let match, let isKeyMissing):
             if let program = plan(match, nil).program, program.hasErrorPolicies {
                 let setup = setup(match, nil, nil, connection)
-                return exchange(connection).refuse(
+                return exchange.refuse(
                     answers.unauthorizedFailure(match.api, isKeyMissing: isKeyMissing),
                     program,
                     setup,
@@ -124,7 +137,6 @@ package final class GatewayResponder: WireResponder {
             }
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let subscription, let product):
-            let exchange = exchange(connection)
             let plan = plan(match, product)
             if let program = plan.program {
                 return exchange.begin(program, setup(match, subscription, plan.product, connection), connection)
@@ -158,6 +170,66 @@ package final class GatewayResponder: WireResponder {
     package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
         answers.refusal(status, connection)
     }
+
+    package func ended(isWhole: Bool, on connection: DownstreamConnection) {
+        exchange(connection).record.end(isWhole: isWhole, connection, facts)
+    }
+
+    // MARK: - Facts
+
+    /// Whose call it is and what it was refused for.
+    private func note(_ decision: Decision, _ exchange: GatewayExchange) {
+        func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell {
+            facts.cell(operation: match.entry, subscription: subscription) {
+                UsageSubject(
+                    api: match.api.facts.id,
+                    operation: match.entry.id,
+                    product: product.map { snapshot.products[$0]?.id ?? $0 } ?? "",
+                    subscription: subscription?.id ?? "",
+                    user: subscription?.owner ?? ""
+                )
+            }
+        }
+        switch decision {
+        case .notFound(let api):
+            exchange.record.error = GatewayResponder.notFoundFault
+            exchange.record.cell =
+                api.map { api in
+                    facts.cell(operation: api, subscription: nil) {
+                        UsageSubject(api: api.facts.id, operation: "", product: "", subscription: "", user: "")
+                    }
+                } ?? facts.unmatchedCell
+            if let api { exchange.record.keyParameter = api.keyQuery }
+        case .preflight(let match):
+            exchange.record.cell = cell(match, nil, nil)
+        case .unauthorized(let match, let isKeyMissing):
+            exchange.record.error = isKeyMissing ? GatewayResponder.keyMissingFault : GatewayResponder.keyInvalidFault
+            exchange.record.cell = cell(match, nil, nil)
+            exchange.record.keyParameter = match.api.keyQuery
+        case .call(let match, let subscription, let product):
+            exchange.record.cell = cell(match, subscription, product)
+            exchange.record.keyParameter = match.api.keyQuery
+        }
+    }
+
+    private static let notFoundFault = RequestFault(
+        source: "configuration",
+        reason: "OperationNotFound",
+        section: "",
+        policy: ""
+    )
+    private static let keyMissingFault = RequestFault(
+        source: "authorization",
+        reason: "SubscriptionKeyNotFound",
+        section: "",
+        policy: ""
+    )
+    private static let keyInvalidFault = RequestFault(
+        source: "authorization",
+        reason: "SubscriptionKeyInvalid",
+        section: "",
+        policy: ""
+    )
 
     // MARK: - Inside
 
@@ -254,7 +326,7 @@ package final class GatewayResponder: WireResponder {
                     query: query(parser, head),
                     field: { parser.value(lowercased: $0, in: head) }
                 ), isReachable(api, connection, head)
-            else { return .notFound }
+            else { return .notFound(nil) }
             let length = place.length
             let rest = UnsafeRawBufferPointer(rebasing: path[length...])
             guard let entry = api.operations.match(method: method, path: rest, query: query(parser, head)) else {
@@ -291,7 +363,7 @@ package final class GatewayResponder: WireResponder {
         guard head[parser.method].elementsEqual("OPTIONS".utf8), parser.value("origin", in: head) != nil,
             let method = parser.value("access-control-request-method", in: head),
             let entry = api.operations.match(method: method, path: path, query: query(parser, head))
-        else { return .notFound }
+        else { return .notFound(api) }
         return .preflight(RouteMatch(api: api, entry: entry, offset: offset))
     }
 

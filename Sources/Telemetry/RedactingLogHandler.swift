@@ -36,9 +36,10 @@ package struct RedactingLogHandler: LogHandler {
 
 /// Finds secrets in text that is about to be written.
 package enum Redactor {
-    private static let mark = "[redacted]"
+    /// What stands in the place of a secret.
+    package static let mark = "[redacted]"
     private static let secretKeys = [
-        "key", "token", "password", "secret", "authorization", "signature", "sig", "cookie",
+        "key", "apikey", "token", "password", "secret", "authorization", "signature", "sig", "cookie",
     ]
 
     /// A value whose name says that it is a secret is replaced whole.

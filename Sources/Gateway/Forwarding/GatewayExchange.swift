@@ -2,7 +2,7 @@ import HTTPWire
 import Logging
 import NIOCore
 import Policies
-import ResourceModel
+import Telemetry
 
 /// What the exchanges of one event loop share.
 struct ExchangeSurroundings {
@@ -14,6 +14,7 @@ struct ExchangeSurroundings {
     let quotas: QuotaCounters
     let serviceName: String
     let logger: Logger
+    let facts: FactRecorder
 }
 
 /// One call on its way through the gateway; kept with its connection and used again for its next request.
@@ -50,6 +51,8 @@ final class GatewayExchange: UpstreamReceiver {
     var closesAfterAnswer = false
     /// Tells answers of an abandoned call from those of the current one.
     var turn = 0
+    /// What is told of the call when it has ended.
+    var record: CallRecord
 
     /// Reads the heads that local services answer with, where policies want to see them.
     var localParser: HeadParser
@@ -57,6 +60,7 @@ final class GatewayExchange: UpstreamReceiver {
     init(_ surroundings: ExchangeSurroundings) {
         self.surroundings = surroundings
         localParser = HeadParser(limits: surroundings.wire.limits)
+        record = CallRecord(cell: surroundings.facts.unmatchedCell)
     }
 
     private var pool: UpstreamPool { surroundings.pool }
@@ -102,10 +106,13 @@ final class GatewayExchange: UpstreamReceiver {
 
     func score(_ target: ByteBuffer, _ body: ByteBuffer, _ connection: DownstreamConnection) {
         state = .scoring
+        record.serviceBegins()
         let current = turn
         localCall = surroundings.local.respond(to: target, connection, body: body) { [self] answer in
             guard current == turn, case .scoring = state else { return }
             localCall = nil
+            record.serviceEnds()
+            record.noteService(answer)
             if policies != nil { return localAnswer(answer) }
             state = .idle
             self.connection = nil
@@ -150,7 +157,8 @@ final class GatewayExchange: UpstreamReceiver {
                 host: host ?? address.authority,
                 prefix: prefix,
                 targetOffset: targetOffset,
-                clientAddress: connection.clientAddress
+                clientAddress: connection.clientAddress,
+                trace: record.traceContext
             )
         }
         state = .connecting
@@ -159,6 +167,7 @@ final class GatewayExchange: UpstreamReceiver {
     /// Takes a connection for the request whose head is ready.
     func connect() {
         guard let address else { return }
+        record.serviceBegins()
         let current = turn
         pool.connect(address) { [self] result in connected(result, current) }
     }
@@ -219,6 +228,7 @@ final class GatewayExchange: UpstreamReceiver {
     func upstreamHead(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
         guard let connection else { return }
         replay = nil
+        record.backendStatus = upstream.parser.status
         closesAfterAnswer = upstream.parser.framing == .untilClose
         if policies != nil { return upstreamAnswer(head, upstream) }
         var bytes = ByteBuffer()
@@ -252,6 +262,7 @@ final class GatewayExchange: UpstreamReceiver {
     func upstreamPause(_ upstream: UpstreamConnection) { flushHead() }
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
+        record.serviceEnds()
         if let policies, policies.holdsAnswer {
             policies.isAnswerWhole = true
             return
@@ -315,7 +326,12 @@ final class GatewayExchange: UpstreamReceiver {
         if let policies, !hasSentHead, !policies.holdsAnswer {
             return policies.call.forwarded(.failure(.inside(String(reason.prefix { $0 != ":" }), reason)))
         }
-        let activityID = policies?.call.requestID ?? Identifier.guid()
+        record.serviceEnds()
+        if record.error == nil {
+            let word = String(reason.prefix { $0 != ":" })
+            record.error = RequestFault(source: "forward-request", reason: word, section: "backend", policy: "")
+        }
+        let activityID = record.id.guid
         surroundings.logger.warning(
             "backend failed",
             metadata: ["request.id": "\(activityID)", "error.code": "\(reason)"]

@@ -1,11 +1,14 @@
 import HTTPWire
 import NIOCore
+import Telemetry
 
 /// Heads on their way through: byte edits, no copies of single fields.
 enum RequestHead {
     private static let forwardedFor: StaticString = "x-forwarded-for"
+    private static let traceParent: StaticString = "traceparent"
 
-    /// The head for the upstream: a Host of its own, no fields of this hop, the client's address added.
+    /// The head for the upstream: a Host of its own, no fields of this hop, the client's address and this call's place in its
+    /// trace added.
     ///
     /// - Parameter targetOffset: how much of the target is the API's path.
     static func forwarded(
@@ -14,10 +17,11 @@ enum RequestHead {
         host: String,
         prefix: String,
         targetOffset: Int,
-        clientAddress: [UInt8]
+        clientAddress: [UInt8],
+        trace: TraceContext
     ) -> ByteBuffer {
         var output = ByteBuffer()
-        output.reserveCapacity(head.count + 192)
+        output.reserveCapacity(head.count + 256)
         output.writeBytes(UnsafeRawBufferPointer(rebasing: head[parser.method]))
         output.writeInteger(UInt8(0x20))
         if !prefix.isEmpty { output.writeString(prefix) }
@@ -30,7 +34,13 @@ enum RequestHead {
         output.writeStaticString(parser.isHTTP10 ? " HTTP/1.0\r\nHost: " : " HTTP/1.1\r\nHost: ")
         output.writeString(host)
         output.writeStaticString("\r\n")
-        copyFields(head, parser, from: parser.statusLineEnd, to: &output)
+        copyFields(head, parser, from: parser.statusLineEnd, isRequest: true, to: &output)
+        output.writeStaticString("traceparent: ")
+        output.writeWithUnsafeMutableBytes(minimumWritableBytes: TraceContext.length) { raw in
+            trace.write(to: raw.assumingMemoryBound(to: UInt8.self))
+            return TraceContext.length
+        }
+        output.writeStaticString("\r\n")
         output.writeStaticString("X-Forwarded-For: ")
         if let before = parser.value(forwardedFor, in: head) {
             output.writeBytes(before)
@@ -46,10 +56,12 @@ enum RequestHead {
         _ head: UnsafeRawBufferPointer,
         _ parser: HeadParser,
         from start: Int,
+        isRequest: Bool = false,
         to output: inout ByteBuffer
     ) {
         var place = start
-        for field in parser.fields where field.isHopByHop || isForwardedFor(head, field) {
+        for field in parser.fields
+        where field.isHopByHop || isNamed(forwardedFor, head, field) || isRequest && isNamed(traceParent, head, field) {
             let lineStart = Int(field.nameStart)
             if lineStart > place { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[place..<lineStart])) }
             place = Int(field.lineEnd)
@@ -58,11 +70,9 @@ enum RequestHead {
         if end > place { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[place..<end])) }
     }
 
-    private static func isForwardedFor(_ head: UnsafeRawBufferPointer, _ field: HeadField) -> Bool {
-        guard Int(field.nameEnd - field.nameStart) == forwardedFor.utf8CodeUnitCount else { return false }
-        return Octets.equal(
-            UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.nameEnd)]),
-            forwardedFor
-        )
+    @inline(__always)
+    private static func isNamed(_ name: StaticString, _ head: UnsafeRawBufferPointer, _ field: HeadField) -> Bool {
+        guard Int(field.nameEnd - field.nameStart) == name.utf8CodeUnitCount else { return false }
+        return Octets.equal(UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.nameEnd)]), name)
     }
 }

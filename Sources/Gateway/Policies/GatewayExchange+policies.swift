@@ -2,7 +2,7 @@ import HTTPWire
 import Logging
 import NIOCore
 import Policies
-import ResourceModel
+import Telemetry
 
 /// What a call with policies is made of.
 struct PolicySetup {
@@ -165,6 +165,7 @@ extension GatewayExchange {
     /// The policies have ended: their answer goes out.
     private func answer(_ call: PolicyCall) {
         guard let policies, let connection, let response = call.response else { return }
+        if let error = call.lastError { record.note(error) }
         if let error = call.lastError, response.status == 500 {
             surroundings.logger.warning(
                 "call failed",
@@ -228,7 +229,7 @@ extension GatewayExchange {
 extension GatewayExchange: PolicyEffects {
     var serviceName: String { surroundings.serviceName }
 
-    func makeRequestID() -> String { Identifier.guid() }
+    func makeRequestID() -> String { record.id.guid }
 
     func reason(_ status: Int) -> String { ResponseBytes.reason(status) }
 

@@ -43,6 +43,13 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     private var isInsideHead = false
     private var awaitsFlush = false
     private var deadline = NIODeadline.distantFuture
+    /// Whether a request is open whose end the responder has not been told.
+    private var isOpen = false
+    /// The status of the current answer; 0 before there is one.
+    package private(set) var answerStatus = 0
+    /// Bytes of the current request and of its answer so far, heads and framing among them.
+    package private(set) var bytesReceived = 0
+    package private(set) var bytesSent = 0
     /// The client's address as text.
     package private(set) var clientAddress: [UInt8] = []
 
@@ -61,10 +68,27 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     /// Sends bytes of the answer.
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
+        if answerStatus < 200, answerStatus != 101 { noteStatus(bytes) }
+        bytesSent += bytes.readableBytes
         context.write(wrapOutboundOut(bytes), promise: nil)
         guard !awaitsFlush else { return }
         awaitsFlush = true
         wire.flushAfterTick(self)
+    }
+
+    /// The first bytes of an answer are its status line: `HTTP/1.1 NNN`.
+    private func noteStatus(_ bytes: ByteBuffer) {
+        bytes.withUnsafeReadableBytes { raw in
+            guard raw.count >= 12 else { return }
+            answerStatus =
+                (Int(raw[9]) &- 0x30) &* 100 &+ (Int(raw[10]) &- 0x30) &* 10 &+ (Int(raw[11]) &- 0x30)
+        }
+    }
+
+    private func tellEnd(isWhole: Bool) {
+        guard isOpen else { return }
+        isOpen = false
+        responder.ended(isWhole: isWhole, on: self)
     }
 
     /// Sends what was written in this turn of the loop.
@@ -79,6 +103,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     package func finish(close: Bool = false) {
         isAnswered = true
         if close { closesAfterAnswer = true }
+        tellEnd(isWhole: true)
         switch state {
         case .responding: next()
         case .collecting, .streaming:
@@ -92,6 +117,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     /// Ends the connection without a proper end of the answer, so that nobody takes a cut answer for a whole one.
     package func cut() {
         state = .closed
+        tellEnd(isWhole: false)
         context?.close(promise: nil)
     }
 
@@ -134,6 +160,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         state = .closed
         self.context = nil
         if wasOpen { responder.abandon(on: self) }
+        tellEnd(isWhole: false)
         context.fireChannelInactive()
     }
 
@@ -216,6 +243,10 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
         bytes.moveReaderIndex(forwardBy: parser.length)
         isAnswered = false
+        isOpen = true
+        answerStatus = 0
+        bytesReceived = parser.length
+        bytesSent = 0
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
         deadline = wire.now + wire.limits.bodyTimeout
         isChunkedBody = parser.framing == .chunked
@@ -259,12 +290,15 @@ package final class DownstreamConnection: ChannelDuplexHandler {
                 // The first piece of a body that comes in several: room for all of it at once.
                 var buffer = ByteBuffer()
                 buffer.reserveCapacity(bodyLeft)
-                bodyLeft -= buffer.writeBuffer(&bytes)
+                let count = buffer.writeBuffer(&bytes)
+                bodyLeft -= count
+                bytesReceived += count
                 collected = buffer
                 return
             }
             guard var piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes)) else { return }
             bodyLeft -= piece.readableBytes
+            bytesReceived += piece.readableBytes
             collected?.writeBuffer(&piece)
             if bodyLeft == 0 { endBody(collected ?? piece) }
             return
@@ -275,6 +309,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
                 try chunks.feed(raw) { range in whole.writeBytes(UnsafeRawBufferPointer(rebasing: raw[range])) }
             }
             bytes.moveReaderIndex(forwardBy: taken)
+            bytesReceived += taken
         } catch {
             bytes.clear()
             refuse(400)
@@ -320,10 +355,12 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         guard isChunkedBody else {
             let piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes))
             bodyLeft -= piece?.readableBytes ?? 0
+            bytesReceived += piece?.readableBytes ?? 0
             return piece
         }
         do {
             let taken = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try chunks.feed(raw) { _ in } }
+            bytesReceived += taken
             return bytes.readSlice(length: taken)
         } catch {
             // The answer may already be on its way: nothing can be said any more.
@@ -335,13 +372,14 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     }
 
     private func refuse(_ status: Int) {
-        let isOpen: Bool
+        let hasRequest: Bool
         switch state {
-        case .collecting, .streaming: isOpen = true
-        default: isOpen = false
+        case .collecting, .streaming: hasRequest = true
+        default: hasRequest = false
         }
         send(responder.refusal(status, on: self))
-        if isOpen { responder.abandon(on: self) }
+        if hasRequest { responder.abandon(on: self) }
+        tellEnd(isWhole: true)
         isAnswered = true
         state = .discarding
         closeSoon()

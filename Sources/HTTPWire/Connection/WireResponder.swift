@@ -22,6 +22,16 @@ package protocol WireResponder: AnyObject {
 
     /// The answer to a request that the codec refused.
     func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer
+
+    /// The last that is heard of a request, once for each head that was received; `connection` still has its head, status and
+    /// sizes.
+    ///
+    /// - Parameter isWhole: whether its answer was sent to the end.
+    func ended(isWhole: Bool, on connection: DownstreamConnection)
+}
+
+extension WireResponder {
+    package func ended(isWhole: Bool, on connection: DownstreamConnection) {}
 }
 
 /// How the responder wants the body.

@@ -31,6 +31,7 @@ struct DataFolder: Sendable {
 
     var configurationFile: String { "\(path)/configuration.sqlite" }
     var workFile: String { "\(path)/work.sqlite" }
+    var factsFile: String { "\(path)/facts.sqlite" }
     var contentFolder: String { "\(path)/content" }
     var blobsFolder: String { "\(path)/blobs" }
     /// Addresses of the running server, for commands that are started beside it.

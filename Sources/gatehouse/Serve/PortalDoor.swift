@@ -25,6 +25,8 @@ struct PortalDoor {
         builder: SnapshotBuilder,
         storage: BlobStorage,
         addresses: DoorAddresses,
+        facts: FactKeeping,
+        isLoopback: Bool,
         logger: Logger
     ) {
         self.logger = logger
@@ -66,8 +68,7 @@ struct PortalDoor {
         let everyday = TokenGuard(tokens: [opened.managementToken] + opened.workspaceTokens)
         router = Router(context: ServingContext.self)
         router.add(middleware: ErrorMiddleware())
-        router.get("/health/live") { _, _ in Response.json(["status": "ok"]) }
-        router.get("/health/ready") { _, _ in Response.json(["status": "ok"]) }
+        HealthRoutes(facts: facts, builder: builder, tokens: management, isLoopback: isLoopback).addRoutes(to: router)
         ARMRoutes(service: resources, installation: opened.installation, tokens: management) {
             .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
         }.addRoutes(to: router)

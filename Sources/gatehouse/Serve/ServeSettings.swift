@@ -1,3 +1,4 @@
+import Analytics
 import Configuration
 import Foundation
 import NIOCore
@@ -42,7 +43,14 @@ struct ServeSettings: Sendable {
     /// Addresses whose X-Forwarded-Proto the gateway believes.
     var trustedProxies: [String] = []
 
+    /// Where a JSON line for each call of the gateway is written; `-` for standard output, nil for nowhere.
+    var accessLog: String?
+    var retention = FactWriter.Retention(usageDays: 400, requestDays: 30, requestsMax: 200_000)
+
     var batch = BatchLimits()
+
+    /// Whether only this machine reaches the doors.
+    var isLoopback: Bool { bind.hasPrefix("127.") || bind == "::1" || bind == "localhost" }
 
     static let roleNames = ["gateway", "portal", "services", "blobs", "worker"]
 
@@ -96,7 +104,6 @@ struct ServeSettings: Sendable {
         rrsRowsMax = try number(nil, "rrs-rows-max", 1...100_000_000)
         rrsCellsMax = try number(nil, "rrs-cells-max", 1...1_000_000_000)
         rrsTimeoutSeconds = try number(nil, "rrs-timeout-seconds", 1...3600)
-        let isLoopback = bind.hasPrefix("127.") || bind == "::1" || bind == "localhost"
         switch text(nil, "blob-development-account")?.lowercased() {
         case nil: hasDevelopmentAccount = isLoopback
         case "true": hasDevelopmentAccount = true
@@ -108,6 +115,10 @@ struct ServeSettings: Sendable {
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
         upstreamAuthorities = text(nil, "upstream-ca-file")
         trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
+        accessLog = text(nil, "access-log")
+        retention.usageDays = try Int64(number(nil, "usage-days", 1...36_500) ?? Int(retention.usageDays))
+        retention.requestDays = try Int64(number(nil, "request-days", 1...36_500) ?? Int(retention.requestDays))
+        retention.requestsMax = try number(nil, "requests-max", 1...100_000_000) ?? retention.requestsMax
         batch.threads = ProcessInfo.processInfo.activeProcessorCount
         let bounds: [(WritableKeyPath<BatchLimits, Int>, String, ClosedRange<Int>)] = [
             (\.runningPerEndpoint, "batch-jobs-per-endpoint", 1...1000), (\.runningMax, "batch-jobs-max", 1...1000),

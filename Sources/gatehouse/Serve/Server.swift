@@ -37,6 +37,7 @@ struct Server {
         if collected > 0 { logger.info("orphaned contents removed", metadata: ["content.count": "\(collected)"]) }
         let addresses = DoorAddresses(settings: settings)
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
+        let facts = try FactKeeping(folder, settings, logger)
         let slot = SnapshotSlot()
         let (resources, box) = (opened.resources, opened.box)
         let builder = SnapshotBuilder(
@@ -69,6 +70,7 @@ struct Server {
             batch,
             storage,
             addresses,
+            facts,
             logger
         )
         let portal = PortalDoor(
@@ -78,12 +80,15 @@ struct Server {
             builder: builder,
             storage: storage,
             addresses: addresses,
+            facts: facts,
+            isLoopback: settings.isLoopback,
             logger: logger
         )
         // The portal is not open yet: nobody is making a dataset.
         try await portal.datasets.collect()
         let worker = portal.worker
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
+        services.append(FactKeeping.Turning(keeping: facts))
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
@@ -110,6 +115,7 @@ struct Server {
         )
         try await serviceGroup.run()
         try? FileManager.default.removeItem(atPath: folder.serverFile)
+        try await facts.end()
         try await batch.threads.shutdown()
         try await storage.shutdown()
         try await workers.shutdownGracefully()
@@ -129,6 +135,7 @@ struct Server {
         _ batch: BatchExecution,
         _ storage: BlobStorage,
         _ addresses: DoorAddresses,
+        _ facts: FactKeeping,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -193,6 +200,7 @@ struct Server {
                 serviceName: serviceName,
                 publicURL: { addresses.url(.gateway) },
                 hashKey: { box.hash($0) },
+                facts: facts.makeRecorder(on: wire.loop),
                 logger: logger
             )
         }

@@ -30,6 +30,8 @@ actor SnapshotBuilder {
     private var schemes: [String: VersionScheme] = [:]
     private var policies: PolicyDocuments
     private var update: Task<Void, Never>?
+    /// Whether the last change could not be built.
+    private(set) var isFailing = false
 
     /// - Parameter secret: the plain text of a resource's secret slot.
     init(
@@ -109,8 +111,10 @@ actor SnapshotBuilder {
                 routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
             }
             sequence = last.sequence
+            isFailing = false
             publish()
         } catch {
+            isFailing = true
             // The last good snapshot stays in force; the next change tries again.
             logger.error("snapshot could not be built", metadata: ["error.code": "\(type(of: error))"])
             sequence = max(sequence, (try? await store.lastSequence()) ?? sequence)

@@ -1,0 +1,146 @@
+package import Logging
+package import Store
+package import Telemetry
+
+/// Takes what loops hand on, adds it up by minute and writes it; runs in the background, once a second.
+package actor FactWriter {
+    /// Roll-ups that are kept while the store cannot write: some hundred bytes each.
+    private static let rowsMax = 200_000
+    /// Single calls that are kept while the store cannot write.
+    private static let requestsWaitingMax = 10_000
+    /// Turns between two looks for what is too old.
+    private static let turnsBetweenForgetting = 60
+
+    /// How long facts are kept.
+    package struct Retention: Sendable {
+        /// Of roll-ups.
+        package var usageDays: Int64
+        /// Of single calls.
+        package var requestDays: Int64
+        package var requestsMax: Int
+
+        package init(usageDays: Int64, requestDays: Int64, requestsMax: Int) {
+            self.usageDays = usageDays
+            self.requestDays = requestDays
+            self.requestsMax = requestsMax
+        }
+    }
+
+    private struct Key: Hashable {
+        let minute: Int64
+        let subject: UsageSubject
+    }
+
+    private struct Entry {
+        let run: Int64
+        var totals: UsageTotals
+        var isWritten = false
+    }
+
+    private let inbox: FactInbox
+    private let store: any FactStore
+    private let metrics: MetricsRegistry
+    private let accessLog: AccessLog?
+    private let retention: Retention
+    private let logger: Logger
+    /// Tells rows of this process from those of an earlier one, and of a minute that was closed too early.
+    private var run: Int64
+    private var entries: [Key: Entry] = [:]
+    private var requests: [RequestRow] = []
+    private var turns = 0
+    /// Whether the last write failed.
+    package private(set) var isFailing = false
+
+    /// - Parameter now: milliseconds since 1970; rows of this process are told from others' by it.
+    package init(
+        inbox: FactInbox,
+        store: any FactStore,
+        metrics: MetricsRegistry,
+        accessLog: AccessLog?,
+        retention: Retention,
+        now: Int64,
+        logger: Logger
+    ) {
+        self.inbox = inbox
+        self.store = store
+        self.metrics = metrics
+        self.accessLog = accessLog
+        self.retention = retention
+        self.logger = logger
+        run = now
+    }
+
+    /// Writes what has come; what cannot be written is tried again the next time.
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    package func turn(now: Int64) async {
+        for batch in inbox.takeAll() {
+            metrics.take(batch)
+            if let accessLog {
+                let lost = accessLog.write(batch.logged, missing: batch.unlogged)
+                if lost > 0 { metrics.linesWereLost(lost) }
+            }
+            take(batch)
+        }
+        await write()
+        close(before: now / 60_000 - 1)
+        turns += 1
+        if turns % FactWriter.turnsBetweenForgetting == 1 { await forget(now) }
+    }
+
+    private func take(_ batch: FactBatch) {
+        for item in batch.usage {
+            let key = Key(minute: item.minute, subject: item.subject)
+            if entries[key] == nil, entries.count >= FactWriter.rowsMax {
+                metrics.factsWereLost(Int(item.totals.calls))
+                continue
+            }
+            entries[key, default: Entry(run: run, totals: UsageTotals())].totals.merge(item.totals)
+            entries[key]?.isWritten = false
+        }
+        let room = max(0, FactWriter.requestsWaitingMax - requests.count)
+        for event in batch.details.prefix(room) {
+            let (method, url) = RequestText.words(event)
+            requests.append(RequestRow(event: event, method: method, url: url))
+        }
+    }
+
+    private func write() async {
+        let keys = entries.filter { !$0.value.isWritten }.map(\.key)
+        let rows = keys.compactMap { key in
+            entries[key].map { UsageRow(minute: key.minute, run: $0.run, subject: key.subject, totals: $0.totals) }
+        }
+        let waiting = requests
+        guard !rows.isEmpty || !waiting.isEmpty else { return }
+        do {
+            try await store.write(rows, waiting)
+            // Turns do not overlap: nothing came in between.
+            for key in keys { entries[key]?.isWritten = true }
+            requests.removeFirst(waiting.count)
+            isFailing = false
+        } catch {
+            if !isFailing { logger.error("facts could not be written", metadata: ["error.code": "\(error)"]) }
+            isFailing = true
+        }
+    }
+
+    /// Lets go of minutes that are over and written.
+    private func close(before minute: Int64) {
+        let count = entries.count
+        entries = entries.filter { $0.key.minute >= minute || !$0.value.isWritten }
+        // Counts that come late for a closed minute get a row of their own.
+        if entries.count < count { run += 1 }
+    }
+
+    private func forget(_ now: Int64) async {
+        do {
+            try await store.forget(
+                usageBefore: now / 60_000 - retention.usageDays * 1440,
+                requestsBefore: now - retention.requestDays * 86_400_000,
+                requestsMax: retention.requestsMax
+            )
+        } catch {
+            logger.warning("old facts could not be removed", metadata: ["error.code": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,149 @@
+/// Adds up what happens on one event loop; used on that loop only.
+///
+/// A call costs a look-up and some additions here. Every second the owner hands what came together to the inbox, and the
+/// background goes on with it.
+package final class FactRecorder {
+    /// Subjects that one loop keeps at a time: beyond, those that were quiet are forgotten, and added up anew when they come.
+    private static let cellsMax = 1 << 16
+    /// Calls a second that one loop writes down singly: what SQLite takes beside everything else, with room.
+    package static let detailsMax = 200
+    /// Lines of the access log that wait on one loop: a second of the most that a loop answers.
+    private static let loggedMax = 1 << 16
+
+    /// The calls of a subject on this loop since they were handed on.
+    package final class Cell {
+        package let subject: UsageSubject
+        fileprivate var totals = UsageTotals()
+        fileprivate var isTouched = false
+
+        fileprivate init(_ subject: UsageSubject) { self.subject = subject }
+    }
+
+    /// What a cell is found by: objects of the snapshot.
+    private struct Key: Hashable {
+        let operation: ObjectIdentifier
+        let subscription: ObjectIdentifier?
+    }
+
+    private let inbox: FactInbox
+    private let logsRequests: Bool
+    private var cells: [Key: Cell] = [:]
+    private var touched: [Cell] = []
+    private var minute: Int64 = 0
+    private var batch = FactBatch()
+    private var seen = 0
+    private var generator = SystemRandomNumberGenerator()
+    private let unmatched = Cell(.unmatched)
+
+    /// - Parameter logsRequests: whether every call is wanted singly, for the access log.
+    package init(inbox: FactInbox, logsRequests: Bool) {
+        self.inbox = inbox
+        self.logsRequests = logsRequests
+    }
+
+    /// The cell of an operation and a subscription.
+    ///
+    /// - Parameters:
+    ///   - operation: an object that lives until `forgetCells`.
+    ///   - subscription: likewise; nil for none.
+    package func cell(
+        operation: AnyObject,
+        subscription: AnyObject?,
+        subject: () -> UsageSubject
+    ) -> Cell {
+        let key = Key(operation: ObjectIdentifier(operation), subscription: subscription.map { ObjectIdentifier($0) })
+        if let known = cells[key] { return known }
+        if cells.count >= FactRecorder.cellsMax { cells.removeAll(keepingCapacity: true) }
+        let cell = Cell(subject())
+        cells[key] = cell
+        return cell
+    }
+
+    package var unmatchedCell: Cell { unmatched }
+
+    /// The objects that cells are found by are about to go; what was counted stays.
+    package func forgetCells() { cells.removeAll(keepingCapacity: true) }
+
+    /// - Parameters:
+    ///   - seconds: the time, since 1970.
+    ///   - method: for the metrics.
+    ///   - event: called only where the call is written down singly.
+    package func record(
+        _ cell: Cell,
+        seconds: Int64,
+        status: Int,
+        method: HTTPMetrics.Method,
+        requestBytes: Int,
+        responseBytes: Int,
+        microseconds: Int64,
+        serviceMicroseconds: Int64?,
+        cache: CacheOutcome,
+        event: () -> RequestEvent
+    ) {
+        if seconds / 60 != minute { endMinute(seconds / 60) }
+        cell.totals.add(
+            status: status,
+            bytes: requestBytes &+ responseBytes,
+            microseconds: microseconds,
+            serviceMicroseconds: serviceMicroseconds,
+            cache: cache
+        )
+        if !cell.isTouched {
+            cell.isTouched = true
+            touched.append(cell)
+        }
+        batch.metrics.add(method: method, status: status, microseconds: microseconds)
+        seen &+= 1
+        var made: RequestEvent?
+        if logsRequests {
+            if batch.logged.count < FactRecorder.loggedMax {
+                let event = event()
+                batch.logged.append(event)
+                made = event
+            } else {
+                batch.unlogged += 1
+            }
+        }
+        if batch.details.count < FactRecorder.detailsMax {
+            batch.details.append(made ?? event())
+        } else {
+            // Each call of the second has the same chance to be among those that are kept.
+            let place = Int.random(in: 0..<seen, using: &generator)
+            if place < FactRecorder.detailsMax { batch.details[place] = made ?? event() }
+        }
+    }
+
+    /// Adds to a metric of policies.
+    package func emit(_ sample: MetricSample) {
+        if batch.samples.count < FactRecorder.loggedMax { batch.samples.append(sample) } else { batch.lostSamples += 1 }
+    }
+
+    /// Hands on what came together; called every second.
+    package func handOn() {
+        sealMinute()
+        batch.seen = seen
+        let kept = batch.details.count
+        if seen > kept, kept > 0 {
+            let weight = max(1, Int((Double(seen) / Double(kept)).rounded()))
+            for place in batch.details.indices { batch.details[place].weight = weight }
+        }
+        guard batch.seen > 0 || !batch.samples.isEmpty || batch.lostSamples > 0 else { return }
+        inbox.push(batch)
+        batch = FactBatch()
+        seen = 0
+    }
+
+    private func endMinute(_ next: Int64) {
+        sealMinute()
+        minute = next
+    }
+
+    private func sealMinute() {
+        for cell in touched {
+            batch.usage.append(FactBatch.Usage(minute: minute, subject: cell.subject, totals: cell.totals))
+            cell.totals = UsageTotals()
+            cell.isTouched = false
+        }
+        touched.removeAll(keepingCapacity: true)
+    }
+}

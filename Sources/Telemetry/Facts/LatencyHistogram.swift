@@ -1,0 +1,116 @@
+/// Durations in buckets that are the same everywhere, so that histograms of any grouping can be added up.
+///
+/// Up to 63 µs each has a bucket of its own; above, 32 buckets stand for each doubling, so that a quantile is at most 1.6 % off.
+/// Only buckets that hold something are kept.
+package struct LatencyHistogram: Sendable, Equatable {
+    /// Durations beyond some 76 hours count as that.
+    private static let microsecondsMax = UInt64(1) << 38
+
+    /// Rising.
+    private var buckets: [UInt16] = []
+    private var counts: [UInt64] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { buckets.isEmpty }
+
+    package mutating func record(microseconds: UInt64) {
+        add(LatencyHistogram.bucket(microseconds), 1)
+    }
+
+    package mutating func merge(_ other: LatencyHistogram) {
+        for (bucket, count) in zip(other.buckets, other.counts) { add(bucket, count) }
+    }
+
+    private mutating func add(_ bucket: UInt16, _ count: UInt64) {
+        var low = 0
+        var high = buckets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if buckets[middle] < bucket { low = middle + 1 } else { high = middle }
+        }
+        if low < buckets.count, buckets[low] == bucket {
+            counts[low] &+= count
+        } else {
+            buckets.insert(bucket, at: low)
+            counts.insert(count, at: low)
+        }
+    }
+
+    /// The duration, in microseconds, that this part of all does not exceed; 0 where there are none.
+    ///
+    /// - Parameter part: from 0 to 1.
+    package func quantile(_ part: Double) -> Double {
+        let total = counts.reduce(0, +)
+        guard total > 0 else { return 0 }
+        let wanted = max(1, UInt64((Double(total) * min(max(part, 0), 1)).rounded(.up)))
+        var seen: UInt64 = 0
+        for (bucket, count) in zip(buckets, counts) {
+            seen += count
+            if seen >= wanted { return LatencyHistogram.middle(bucket) }
+        }
+        return buckets.last.map(LatencyHistogram.middle) ?? 0
+    }
+
+    private static func bucket(_ microseconds: UInt64) -> UInt16 {
+        let value = min(microseconds, microsecondsMax - 1)
+        guard value >= 64 else { return UInt16(truncatingIfNeeded: value) }
+        let doubling = 63 - value.leadingZeroBitCount
+        return UInt16(truncatingIfNeeded: 64 + (doubling - 6) * 32 + Int(value >> UInt64(doubling - 5)) - 32)
+    }
+
+    private static func middle(_ bucket: UInt16) -> Double {
+        guard bucket >= 64 else { return Double(bucket) }
+        let doubling = (Int(bucket) - 64) / 32 + 6
+        let part = (Int(bucket) - 64) % 32 + 32
+        let width = UInt64(1) << UInt64(doubling - 5)
+        return Double(UInt64(part) * width) + Double(width - 1) / 2
+    }
+
+    // MARK: - Bytes
+
+    /// Pairs of numbers, seven bits a byte: how far the bucket is from the one before, and its count.
+    package var bytes: [UInt8] {
+        var result: [UInt8] = []
+        var before: UInt16 = 0
+        func write(_ number: UInt64) {
+            var left = number
+            while left >= 0x80 {
+                result.append(UInt8(truncatingIfNeeded: left) | 0x80)
+                left >>= 7
+            }
+            result.append(UInt8(truncatingIfNeeded: left))
+        }
+        for (bucket, count) in zip(buckets, counts) {
+            write(UInt64(bucket - before))
+            write(count)
+            before = bucket
+        }
+        return result
+    }
+
+    /// - Returns: nil where the bytes are not what `bytes` gives.
+    package init?(bytes: [UInt8]) {
+        var place = 0
+        func read() -> UInt64? {
+            var number: UInt64 = 0
+            var shift: UInt64 = 0
+            while place < bytes.count, shift < 64 {
+                let byte = bytes[place]
+                place += 1
+                number |= UInt64(byte & 0x7F) << shift
+                if byte < 0x80 { return number }
+                shift += 7
+            }
+            return nil
+        }
+        var before: UInt64 = 0
+        while place < bytes.count {
+            guard let step = read(), let count = read(), step < 2048, before + step < 2048 else { return nil }
+            guard buckets.isEmpty || step > 0 else { return nil }
+            before += step
+            buckets.append(UInt16(before))
+            counts.append(count)
+        }
+    }
+}
