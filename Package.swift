@@ -188,7 +188,7 @@ let package = Package(
             dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]
         ),
         .testTarget(name: "ExpressionsTests", dependencies: ["Expressions"]),
-        .testTarget(name: "PoliciesTests", dependencies: ["Policies", "Expressions"]),
+        .testTarget(name: "PoliciesTests", dependencies: ["Policies", "Expressions", "ResourceModel"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "Store", "ResourceModel", crypto, logging, nioCore]),
         .testTarget(name: "BlobClientTests", dependencies: ["BlobClient", "ResourceModel"]),

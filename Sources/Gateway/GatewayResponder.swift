@@ -12,6 +12,10 @@ package final class GatewayResponder: WireResponder {
     private let answers: GatewayAnswers
     private let surroundings: ExchangeSurroundings
     private let facts: FactRecorder
+    private let quotas: QuotaCounters
+    private let debugTokens: DebugTokens
+    /// Where legacy traces are read, without their ids.
+    private let traceLocation: () -> String
     /// Addresses of proxies that say by X-Forwarded-Proto how they were called.
     private let trustedProxies: [[UInt8]]
     /// The keyed hash of a raw key.
@@ -38,12 +42,19 @@ package final class GatewayResponder: WireResponder {
         publicURL: @escaping () -> String,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8],
         facts: FactRecorder,
+        cache: ResponseCache,
+        traces: TraceStore,
+        debugTokens: DebugTokens,
+        traceLocation: @escaping () -> String,
         logger: Logger
     ) {
         self.slot = slot
         self.local = local
         self.hashKey = hashKey
         self.facts = facts
+        self.quotas = quotas
+        self.debugTokens = debugTokens
+        self.traceLocation = traceLocation
         self.trustedProxies = trustedProxies.map { Array($0.utf8) }
         pool = UpstreamPool(wire: wire, tls: upstreamTLS)
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
@@ -56,7 +67,9 @@ package final class GatewayResponder: WireResponder {
             quotas: quotas,
             serviceName: serviceName,
             logger: logger,
-            facts: facts
+            facts: facts,
+            cache: cache,
+            traces: traces
         )
         let bound = NIOLoopBound(facts, eventLoop: wire.loop)
         wire.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.handOn() }
@@ -138,8 +151,9 @@ package final class GatewayResponder: WireResponder {
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let subscription, let product):
             let plan = plan(match, product)
-            if let program = plan.program {
-                return exchange.begin(program, setup(match, subscription, plan.product, connection), connection)
+            let trace = traceWish(match, subscription, connection)
+            if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
+                return exchange.begin(program, setup(match, subscription, plan.product, connection, trace), connection)
             }
             switch match.api.backend {
             case .local(let prefix):
@@ -172,7 +186,7 @@ package final class GatewayResponder: WireResponder {
     }
 
     package func ended(isWhole: Bool, on connection: DownstreamConnection) {
-        exchange(connection).record.end(isWhole: isWhole, connection, facts)
+        exchange(connection).record.end(isWhole: isWhole, connection, facts, quotas)
     }
 
     // MARK: - Facts
@@ -264,7 +278,8 @@ package final class GatewayResponder: WireResponder {
         _ match: RouteMatch,
         _ subscription: SubscriptionEntry?,
         _ product: PolicyFacts.Product?,
-        _ connection: DownstreamConnection
+        _ connection: DownstreamConnection,
+        _ trace: TraceWish? = nil
     ) -> PolicySetup {
         PolicySetup(
             api: match.api,
@@ -281,8 +296,38 @@ package final class GatewayResponder: WireResponder {
                 entry: match.entry,
                 offset: match.offset,
                 key: subscription == nil ? nil : keyRange(match.api, connection)
-            )
+            ),
+            trace: trace
         )
+    }
+
+    /// What runs for a call without policies that somebody wants to see.
+    private let forwardingProgram = PolicyProgram([.forwarding])
+
+    /// Whether the caller may see what its call does, and asked for it.
+    private func traceWish(
+        _ match: RouteMatch,
+        _ subscription: SubscriptionEntry?,
+        _ connection: DownstreamConnection
+    ) -> TraceWish? {
+        let parser = connection.parser
+        return connection.head.withUnsafeReadableBytes { head in
+            if let token = parser.value("apim-debug-authorization", in: head) {
+                switch debugTokens.judge(
+                    String(decoding: token, as: UTF8.self),
+                    now: MonotonicClock.wallMilliseconds() / 1000
+                ) {
+                case .valid(let api):
+                    return api == match.api.id ? .debug : .refused(field: "Apim-Debug-Authorization-WrongAPI")
+                case .expired: return .refused(field: "Apim-Debug-Authorization-Expired")
+                case .invalid: return nil
+                }
+            }
+            guard let subscription, subscription.mayTrace, let wish = parser.value("ocp-apim-trace", in: head),
+                Octets.equal(wish, "true")
+            else { return nil }
+            return .legacy(location: traceLocation())
+        }
     }
 
     private func keyRange(_ api: APIRoute, _ connection: DownstreamConnection) -> Range<Int>? {
@@ -303,7 +348,8 @@ package final class GatewayResponder: WireResponder {
             api: nil,
             offset: 0,
             facts: PolicyFacts(api: nothing, operation: nil, product: nil, subscription: nil, user: nil),
-            source: WireRequestSource(connection, entry: nil, offset: 0, key: nil)
+            source: WireRequestSource(connection, entry: nil, offset: 0, key: nil),
+            trace: nil
         )
         return exchange(connection).refuse(answers.notFoundFailure, unmatchedProgram, setup, connection)
     }

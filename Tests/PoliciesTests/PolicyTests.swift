@@ -1,4 +1,5 @@
 import Expressions
+import ResourceModel
 import Testing
 
 @testable import Policies
@@ -388,5 +389,151 @@ import Testing
         sample.call?.cancel()
         sample.effects.waiting.removeFirst().resume()
         #expect(!sample.isEnded && sample.effects.log == ["wait 1000"])
+    }
+
+    @Test func `an answer that was stored is given again, and outbound goes on behind the store`() throws {
+        let sample = Sample()
+        func run() throws {
+            try sample.run(
+                inbound: """
+                    <base/><cache-lookup vary-by-developer="false" vary-by-developer-groups="false"
+                      downstream-caching-type="public"><vary-by-query-parameter>lang; x</vary-by-query-parameter></cache-lookup>
+                    """,
+                outbound: """
+                    <set-header name="X-Before"><value>1</value></set-header><cache-store duration="60" />
+                    <set-header name="X-After"><value>1</value></set-header>
+                    """
+            )
+        }
+        try run()
+        #expect(sample.effects.kept == [60] && sample.call?.wasCached == false)
+        #expect(sample.response?.values("cache-control") == ["public, max-age=60, must-revalidate"])
+        sample.effects.log = []
+        sample.request.query = "details=other&lang=en"
+        try run()
+        #expect(sample.effects.log.isEmpty && sample.call?.wasCached == true)
+        #expect(sample.response?.values("x-after") == ["1"] && sample.response?.values("x-before") == ["1"])
+        #expect(sample.response?.values("cache-control") == ["public, max-age=9, must-revalidate"])
+        sample.request.query = "lang=es"
+        try run()
+        #expect(sample.effects.log.count == 1 && sample.call?.wasCached == false)
+    }
+
+    @Test func `what is not to be shared is neither looked up nor stored`() throws {
+        let lookup = #"<cache-lookup vary-by-developer="false" vary-by-developer-groups="false" />"#
+        for (method, header) in [("POST", nil), ("GET", ("authorization", "Bearer x"))] {
+            let sample = Sample()
+            sample.request.method = method
+            if let header { sample.request.headers.append(header) }
+            try sample.run(inbound: lookup, outbound: #"<cache-store duration="60" />"#)
+            #expect(sample.effects.kept.isEmpty && sample.call?.wasCached == nil)
+        }
+        let sample = Sample()
+        sample.effects.backend = [.success(404), .success(404)]
+        try sample.run(inbound: lookup, outbound: #"<cache-store duration="60" />"#)
+        #expect(sample.effects.kept.isEmpty)
+        try sample.run(
+            inbound: lookup,
+            outbound: #"<cache-store duration="5" cache-response="@(context.Response.StatusCode == 404)" />"#
+        )
+        #expect(sample.effects.kept == [5])
+        sample.request.headers.append(("if-none-match", "\"1\""))
+        sample.effects.cache = [:]
+        try sample.run(inbound: lookup)
+        #expect(sample.call?.request.values("if-none-match").isEmpty == true)
+    }
+
+    @Test func `a developer has answers of its own where the policy says so`() throws {
+        let sample = Sample()
+        for subscription in ["one", "two"] {
+            try sample.run(
+                inbound: #"<cache-lookup vary-by-developer="true" vary-by-developer-groups="false" />"#,
+                outbound: #"<cache-store duration="60" />"#,
+                subscription: subscription
+            )
+        }
+        #expect(sample.effects.kept == [60, 60])
+    }
+
+    @Test func `metrics are emitted with their dimensions`() throws {
+        let sample = Sample()
+        try sample.run(
+            inbound: """
+                <emit-metric name="calls" namespace="shop" value="2.5">
+                  <dimension name="API ID" /><dimension name="User ID" />
+                  <dimension name="Client" value="@(context.Request.Headers.GetValueOrDefault("accept", "none"))" />
+                </emit-metric>
+                """
+        )
+        let metric = try #require(sample.effects.metrics.first)
+        #expect(metric.name == "calls" && metric.namespace == "shop" && metric.value == 2.5)
+        #expect(metric.dimensions.map(\.name) == ["API ID", "User ID", "Client"])
+        #expect(metric.dimensions.map(\.value) == ["guide", "N/A", "text/plain"])
+        for wrong in [
+            #"<emit-metric name="a" />"#, #"<emit-metric name="a" value="x"><dimension name="API ID" /></emit-metric>"#,
+            #"<emit-metric name="a"><dimension name="Mine" /></emit-metric>"#,
+        ] {
+            #expect(throws: PolicyDiagnostic.self) { try sample.run(inbound: wrong) }
+        }
+    }
+
+    @Test func `bytes are counted in a quota of their own`() throws {
+        let sample = Sample()
+        let product = "<policies><inbound><quota bandwidth='10' renewal-period='3600' calls='5' /></inbound></policies>"
+        try sample.run([(.global, Sample.global), (.product, product)])
+        #expect(sample.effects.log.filter { $0.hasPrefix("quota") }.count == 2)
+        #expect(sample.call?.bandwidth.map(\.calls) == [10_240])
+        sample.effects.quotas = [.allowed, .refused(90_061)]
+        try sample.run([(.global, Sample.global), (.product, product)])
+        #expect(
+            sample.body
+                == #"{ "statusCode": 403, "message": "Out of bandwidth quota. Quota will be replenished in 1.01:01:01." }"#
+        )
+        try sample.run(
+            inbound:
+                #"<quota-by-key bandwidth="1" renewal-period="300" counter-key="k" increment-condition="@(context.Response.StatusCode == 200)" />"#
+        )
+        #expect(sample.call?.bandwidth.map(\.calls) == [1024])
+    }
+
+    @Test func `a trace tells each step with what it changed, and what was said in it`() throws {
+        let sample = Sample()
+        sample.tracing = true
+        try sample.run(
+            inbound: """
+                <set-variable name="v" value="@(2)" />
+                <choose><when condition="@(context.Variables["v"] == null)"><set-header name="X"><value>1</value></set-header></when></choose>
+                <set-header name="X-T" id="mine"><value>t</value></set-header>
+                <trace source="author" severity="information"><message>@("seen " + context.Request.Method)</message>
+                  <metadata name="m" value="1" /></trace>
+                """,
+            outbound: "<set-status code='299' />"
+        )
+        let trace = try #require(sample.call?.trace)
+        let inbound = try #require(trace.document["inbound"]?.array)
+        #expect(inbound.compactMap { $0["source"]?.string } == ["set-variable", "choose", "set-header", "author"])
+        #expect(inbound[0]["data"]?["variables"]?["v"]?.string == "2")
+        #expect(inbound[1]["data"]?["flow"]?.string == "skipped")
+        #expect(
+            inbound[2]["data"]?["request"]?["header X-T"]?.string == "t"
+                && inbound[2]["data"]?["policyId"]?.string == "mine"
+        )
+        #expect(inbound[3]["data"]?["message"]?.string == "seen GET" && inbound[3]["data"]?["m"]?.string == "1")
+        #expect(trace.document["outbound"]?.array?.first?["data"]?["response"]?["status"]?.string == "299")
+        #expect(inbound[0]["elapsed"]?.string == "00:00:00.0000100")
+    }
+
+    @Test func `a mocked answer is the operation's own`() throws {
+        let sample = Sample()
+        sample.samples = [
+            PolicyFacts.Sample(status: 200, contentType: "application/json", body: #"{"a":1}"#),
+            PolicyFacts.Sample(status: 200, contentType: "text/xml", body: "<a/>"),
+        ]
+        try sample.run(inbound: "<mock-response />")
+        #expect(sample.body == #"{"a":1}"# && sample.response?.values("content-type") == ["application/json"])
+        try sample.run(inbound: #"<mock-response content-type="text/xml" />"#)
+        #expect(sample.body == "<a/>" && sample.effects.log.isEmpty)
+        try sample.run(inbound: #"<mock-response status-code="404" />"#)
+        #expect(sample.status == 404 && sample.body == "")
     }
 }

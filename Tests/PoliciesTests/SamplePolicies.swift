@@ -67,7 +67,7 @@ final class SampleEffects: PolicyEffects {
         let request = call.request
         log.append(
             "\(request.method ?? request.source.method) \(request.backendURL ?? "")\(request.currentPath)?\(request.currentQuery)"
-                + (options.timeout.map { " within \($0)" } ?? "")
+                + (options.timeout.map { " within \($0 / 1000)" } ?? "")
         )
         switch backend.isEmpty ? .success(200) : backend.removeFirst() {
         case .success(let status):
@@ -75,6 +75,19 @@ final class SampleEffects: PolicyEffects {
         case .failure(let failure): call.forwarded(.failure(failure))
         }
     }
+
+    var cache: [String: PolicyResponse] = [:]
+    var kept: [Int] = []
+    var metrics: [EmittedMetric] = []
+
+    func cached(_ key: String) -> (response: PolicyResponse, secondsLeft: Int)? { cache[key].map { ($0, 9) } }
+
+    func keep(_ response: PolicyResponse, _ key: String, seconds: Int) {
+        cache[key] = response
+        kept.append(seconds)
+    }
+
+    func emit(_ metric: EmittedMetric) { metrics.append(metric) }
 
     func wait(_ milliseconds: Int64, _ call: PolicyCall) {
         log.append("wait \(milliseconds)")
@@ -88,6 +101,8 @@ final class Sample {
     let effects = SampleEffects()
     private(set) var call: PolicyCall?
     private(set) var isEnded = false
+    var tracing = false
+    var samples: [PolicyFacts.Sample] = []
 
     static let global = "<policies><inbound/><backend><forward-request/></backend><outbound/></policies>"
 
@@ -113,7 +128,13 @@ final class Sample {
             program: program,
             facts: PolicyFacts(
                 api: PolicyFacts.API(id: "guide", name: "Guide", path: "guide"),
-                operation: PolicyFacts.Operation(id: "read", name: "Read", method: "GET", urlTemplate: "/reviews/{id}"),
+                operation: PolicyFacts.Operation(
+                    id: "read",
+                    name: "Read",
+                    method: "GET",
+                    urlTemplate: "/reviews/{id}",
+                    samples: samples
+                ),
                 product: PolicyFacts.Product(
                     id: "starter",
                     name: "Starter",
@@ -125,7 +146,8 @@ final class Sample {
                 user: nil
             ),
             source: request,
-            effects: effects
+            effects: effects,
+            trace: tracing ? CallTrace(start: 0, clock: { (0, 10_000) }, timestamp: { String($0) }) : nil
         ) { [self] _ in isEnded = true }
         call = made
         made.start()

@@ -22,11 +22,13 @@ struct CallRecord {
     var method = HTTPMetrics.Method.other
     /// The query parameter that holds the subscription key.
     var keyParameter: [UInt8] = []
-    private var start: UInt64 = 0
+    private(set) var start: UInt64 = 0
     private var serviceStart: UInt64 = 0
     private var serviceTime: UInt64?
     var backendStatus = 0
     var cache = CacheOutcome.none
+    /// Quotas that the call's bytes count in.
+    var bandwidth: [QuotaWindow] = []
     var error: RequestFault?
 
     init(cell: FactRecorder.Cell) { self.cell = cell }
@@ -41,6 +43,7 @@ struct CallRecord {
         serviceTime = nil
         backendStatus = 0
         cache = .none
+        bandwidth = []
         error = nil
         keyParameter = []
         id = TraceID(high: connection.wire.nextID(), low: connection.wire.nextID())
@@ -84,8 +87,14 @@ struct CallRecord {
     }
 
     /// Gives the facts of a call that ended.
-    mutating func end(isWhole: Bool, _ connection: DownstreamConnection, _ facts: FactRecorder) {
+    mutating func end(
+        isWhole: Bool,
+        _ connection: DownstreamConnection,
+        _ facts: FactRecorder,
+        _ quotas: QuotaCounters
+    ) {
         serviceEnds()
+        for window in bandwidth { quotas.add(window, connection.bytesReceived + connection.bytesSent) }
         // An answer that was cut is no success, whatever its head said.
         let status = isWhole || connection.answerStatus >= 400 ? connection.answerStatus : 0
         let microseconds = Int64((MonotonicClock.nanoseconds() &- start) / 1000)

@@ -15,12 +15,16 @@ struct ExchangeSurroundings {
     let serviceName: String
     let logger: Logger
     let facts: FactRecorder
+    let cache: ResponseCache
+    let traces: TraceStore
 }
 
 /// One call on its way through the gateway; kept with its connection and used again for its next request.
 final class GatewayExchange: UpstreamReceiver {
     /// Bytes of a request kept while its upstream connection is made.
     private static let connectBufferMax = 64 << 10
+    /// Answers in turn that point elsewhere and are followed: more go in circles.
+    static let redirectsMax = 10
 
     enum State {
         case idle
@@ -36,7 +40,9 @@ final class GatewayExchange: UpstreamReceiver {
     var state = State.idle
     var connection: DownstreamConnection?
     private var localCall: (any LocalCall)?
-    private var address: UpstreamAddress?
+    private(set) var address: UpstreamAddress?
+    /// What stands before the operation's path at the upstream.
+    private(set) var pathPrefix = ""
     /// What policies do with the call; nil for one without any.
     var policies: PolicyRun?
     /// Bytes for the upstream that are not sent yet: the head until the body's first piece comes, all while connecting.
@@ -144,6 +150,7 @@ final class GatewayExchange: UpstreamReceiver {
         host: String? = nil
     ) {
         self.address = address
+        pathPrefix = prefix
         let parser = connection.parser
         connection.head.withUnsafeReadableBytes { head in
             let method = head[parser.method]
@@ -243,10 +250,13 @@ final class GatewayExchange: UpstreamReceiver {
 
     func upstreamBody(_ body: ByteBuffer, _ upstream: UpstreamConnection) {
         guard let connection else { return }
-        if let policies, policies.holdsAnswer {
-            var body = body
-            policies.heldBody.writeBuffer(&body)
-            return
+        if let policies {
+            policies.capture?.take(body)
+            if policies.holdsAnswer {
+                var body = body
+                policies.heldBody.writeBuffer(&body)
+                return
+            }
         }
         if var head = incoming {
             incoming = nil
@@ -263,10 +273,12 @@ final class GatewayExchange: UpstreamReceiver {
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
         record.serviceEnds()
+        policies?.capture?.isWhole = true
         if let policies, policies.holdsAnswer {
             policies.isAnswerWhole = true
             return
         }
+        if let policies { finish(policies) }
         flushHead()
         guard let connection else { return }
         // An answer that came before the request was whole leaves the upstream in the middle of it.
@@ -336,7 +348,11 @@ final class GatewayExchange: UpstreamReceiver {
             "backend failed",
             metadata: ["request.id": "\(activityID)", "error.code": "\(reason)"]
         )
-        policies?.call.cancel()
+        if let policies {
+            policies.capture = nil
+            finish(policies)
+            policies.call.cancel()
+        }
         policies = nil
         state = .idle
         turn += 1

@@ -21,7 +21,9 @@ package final class QuotaCounters: Sendable {
     /// Parts of a quota that are reserved at once: what a crash may cost a caller.
     private static let partsOfQuota: Int64 = 100
     /// Calls of one reservation at most: a thousand calls share one write.
-    private static let pieceMax: Int64 = 1000
+    private static let callsPieceMax: Int64 = 1000
+    /// Bytes of one reservation at most, where bytes are counted.
+    private static let bytesPieceMax: Int64 = 16 << 20
     private static let shardCount = 64
     /// Counters of a shard; when there are more, those whose periods are over go.
     private static let countersMax = 4096
@@ -80,7 +82,7 @@ package final class QuotaCounters: Sendable {
     ) -> QuotaVerdict {
         let now = now()
         return use(window, now) { counter in
-            QuotaCounters.judge(&counter, Int64(window.calls), Int64(increment), now, whenReady)
+            QuotaCounters.judge(&counter, window, Int64(increment), now, whenReady)
         }
     }
 
@@ -94,9 +96,11 @@ package final class QuotaCounters: Sendable {
                 counter.isAsking = true
                 return ((), 0)
             }
-            guard counter.used > reserved else { return ((), nil) }
+            // Ahead of what is used, so that a crash between two calls forgets nothing of it.
+            let piece = QuotaCounters.piece(window)
+            guard reserved < limit, reserved - counter.used <= piece / 2 else { return ((), nil) }
             counter.isAsking = true
-            return ((), min(limit, counter.used + QuotaCounters.piece(limit)))
+            return ((), min(limit, counter.used + piece))
         }
     }
 
@@ -128,17 +132,20 @@ package final class QuotaCounters: Sendable {
         return value
     }
 
-    /// How many calls are reserved at once.
-    private static func piece(_ limit: Int64) -> Int64 { min(pieceMax, max(1, limit / partsOfQuota)) }
+    /// How many calls or bytes are reserved at once.
+    private static func piece(_ window: QuotaWindow) -> Int64 {
+        min(window.isBandwidth ? bytesPieceMax : callsPieceMax, max(1, Int64(window.calls) / partsOfQuota))
+    }
 
     /// - Returns: the verdict, and what the ledger is to be asked: a new reservation, or 0 for what there is.
     private static func judge(
         _ counter: inout Counter,
-        _ limit: Int64,
+        _ window: QuotaWindow,
         _ increment: Int64,
         _ now: Int64,
         _ whenReady: @Sendable @escaping () -> Void
     ) -> (QuotaVerdict, Int64?) {
+        let limit = Int64(window.calls)
         let mayAsk = !counter.isAsking
         guard let reserved = counter.reserved else {
             guard !counter.hasFailed else {
@@ -151,7 +158,7 @@ package final class QuotaCounters: Sendable {
             return (.pending, mayAsk ? 0 : nil)
         }
         guard counter.used < limit else { return (.refused(counter.end.map { max(1, $0 - now) }), nil) }
-        let piece = piece(limit)
+        let piece = piece(window)
         let next = min(limit, max(reserved, counter.used + increment) + piece)
         guard counter.used + increment <= reserved || increment == 0 else {
             guard !counter.hasFailed else {

@@ -55,13 +55,52 @@ enum EditedHead {
         return output
     }
 
-    /// The head of an answer whose body a policy made, without its empty line.
-    static func response(_ response: PolicyResponse, bodyCount: Int, _ wire: WireLoop) -> ByteBuffer {
+    /// The head of an answer as the cache keeps it: without framing and fields of the hop.
+    ///
+    /// - Parameter isOwnBody: whether the body is the backend's, so that its coding is what the head says.
+    static func kept(_ response: PolicyResponse, isOwnBody: Bool) -> ByteBuffer {
         var output = ByteBuffer()
         writeStatus(response, &output)
         if let source = response.source as? WireResponseSource {
             source.head.withUnsafeReadableBytes { head in
-                copy(head, source.parser, response.headers.edits, dropsFraming: true, dropsHop: true, &output)
+                copy(
+                    head,
+                    source.parser,
+                    response.headers.edits,
+                    dropsFraming: true,
+                    keepsCoding: isOwnBody,
+                    dropsHop: true,
+                    &output
+                )
+            }
+        }
+        write(response.headers.edits, &output)
+        output.writeStaticString("\r\n")
+        return output
+    }
+
+    /// The head of an answer whose body a policy made, without its empty line.
+    ///
+    /// - Parameter isOwnBody: whether the body is the one that the head came with.
+    static func response(
+        _ response: PolicyResponse,
+        bodyCount: Int,
+        isOwnBody: Bool,
+        _ wire: WireLoop
+    ) -> ByteBuffer {
+        var output = ByteBuffer()
+        writeStatus(response, &output)
+        if let source = response.source as? WireResponseSource {
+            source.head.withUnsafeReadableBytes { head in
+                copy(
+                    head,
+                    source.parser,
+                    response.headers.edits,
+                    dropsFraming: true,
+                    keepsCoding: isOwnBody,
+                    dropsHop: true,
+                    &output
+                )
             }
         } else {
             wire.writeDate(to: &output)
@@ -95,13 +134,15 @@ enum EditedHead {
     /// Copies the fields that no edit stands for.
     ///
     /// - Parameters:
-    ///   - dropsFraming: whether the body is another one, so that its length and encoding are not what they were.
+    ///   - dropsFraming: whether the body is framed anew.
+    ///   - keepsCoding: whether it is still the same body, so that its coding is what the head says.
     ///   - dropsHop: whether fields of the hop stay behind.
     private static func copy(
         _ head: UnsafeRawBufferPointer,
         _ parser: HeadParser,
         _ edits: [HeaderEdits.Edit],
         dropsFraming: Bool,
+        keepsCoding: Bool = false,
         dropsHop: Bool,
         _ output: inout ByteBuffer
     ) {
@@ -110,7 +151,7 @@ enum EditedHead {
         for field in parser.fields {
             let name = UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.nameEnd)])
             let goes =
-                dropsHop && field.isHopByHop || dropsFraming && isFraming(name)
+                dropsHop && field.isHopByHop || dropsFraming && isFraming(name, keepsCoding)
                 || edits.contains { Octets.equal(name, lowercased: $0.lowercasedBytes) }
             guard goes else { continue }
             let end = Int(field.nameStart)
@@ -121,8 +162,8 @@ enum EditedHead {
         if end > start { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<end])) }
     }
 
-    private static func isFraming(_ name: UnsafeRawBufferPointer) -> Bool {
+    private static func isFraming(_ name: UnsafeRawBufferPointer, _ keepsCoding: Bool) -> Bool {
         Octets.equal(name, "content-length") || Octets.equal(name, "transfer-encoding")
-            || Octets.equal(name, "content-encoding")
+            || !keepsCoding && Octets.equal(name, "content-encoding")
     }
 }

@@ -2,6 +2,7 @@ import HTTPWire
 import Logging
 import NIOCore
 import Policies
+import ResourceModel
 import Telemetry
 
 /// What a call with policies is made of.
@@ -12,6 +13,8 @@ struct PolicySetup {
     let offset: Int
     let facts: PolicyFacts
     let source: WireRequestSource
+    /// How the caller is told of the call's trace; nil where there is none.
+    let trace: TraceWish?
 }
 
 /// The state of a call with policies, beside that of its exchange.
@@ -46,8 +49,19 @@ final class PolicyRun {
     var isAnswerWhole = false
     /// The body of a local service's answer.
     var localBody: ByteBuffer?
+    /// Takes the answer's body on its way past, where it is wanted for the cache.
+    var capture: AnswerCapture?
+    /// What the current `forward-request` asks for.
+    var options = ForwardOptions()
+    /// Answers that pointed elsewhere and were followed.
+    var redirectCount = 0
+    /// The request as the policies made it, while another one follows where an answer pointed.
+    var requestBeforeRedirect: PolicyRequest?
+    /// By what the trace is found.
+    let traceID: String?
 
-    init(call: PolicyCall, setup: PolicySetup, collectsMax: Int?) {
+    init(call: PolicyCall, setup: PolicySetup, collectsMax: Int?, traceID: String?) {
+        self.traceID = traceID
         self.call = call
         self.setup = setup
         self.collectsMax = collectsMax
@@ -88,11 +102,13 @@ extension GatewayExchange {
     ) -> PolicyCall {
         reset(connection)
         state = .waiting
+        let trace = setup.trace.map { _ in CallTrace.ofGateway(start: record.start) }
         let call = PolicyCall(
             program: program,
             facts: setup.facts,
             source: setup.source,
-            effects: self
+            effects: self,
+            trace: trace
         ) { [self] call in
             guard policies?.call === call else { return }
             answer(call)
@@ -100,7 +116,10 @@ extension GatewayExchange {
         var collectsMax: Int?
         if program.buffersRequests { collectsMax = PolicyRun.bufferedBytesMax }
         if case .local? = setup.api?.backend { collectsMax = surroundings.local.bodyBytesMax }
-        policies = PolicyRun(call: call, setup: setup, collectsMax: collectsMax)
+        // Not to be guessed: whoever knows it may read the trace.
+        let traceID = setup.trace.map { _ in Identifier.guid() }
+        policies = PolicyRun(call: call, setup: setup, collectsMax: collectsMax, traceID: traceID)
+        if let trace { beginTrace(trace, setup) }
         return call
     }
 
@@ -137,6 +156,7 @@ extension GatewayExchange {
     /// A backend's head has come: the policies go on with it.
     func upstreamAnswer(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
         let source = WireResponseSource(head: head, parser: upstream.parser)
+        if let policies, policies.options.followsRedirects, follow(source, upstream, policies) { return }
         holdAnswer(source)
     }
 
@@ -157,6 +177,11 @@ extension GatewayExchange {
     private func holdAnswer(_ source: WireResponseSource) {
         guard let policies else { return }
         policies.holdsAnswer = true
+        if let before = policies.requestBeforeRedirect {
+            policies.requestBeforeRedirect = nil
+            policies.call.request = before
+        }
+        policies.call.trace?.add("backend", "forward-request", ["response": ["status": .int(source.parser.status)]])
         policies.call.forwarded(
             .success(PolicyResponse(status: source.parser.status, source: source, body: .streamed))
         )
@@ -164,7 +189,12 @@ extension GatewayExchange {
 
     /// The policies have ended: their answer goes out.
     private func answer(_ call: PolicyCall) {
-        guard let policies, let connection, let response = call.response else { return }
+        guard let policies, let connection, var response = call.response else { return }
+        record.cache = call.wasCached.map { $0 ? .hit : .miss } ?? .none
+        record.bandwidth = call.bandwidth
+        if let trace = policies.setup.trace, let id = policies.traceID {
+            for field in trace.fields(id) { response.headers.set(field.name, [field.value]) }
+        }
         if let error = call.lastError { record.note(error) }
         if let error = call.lastError, response.status == 500 {
             surroundings.logger.warning(
@@ -174,6 +204,7 @@ extension GatewayExchange {
         }
         switch response.body {
         case .bytes(let bytes): sendOwn(response, bytes, connection)
+        case .kept(let bytes): sendOwn(response, bytes, isOwnBody: true, connection)
         case .streamed:
             guard let source = response.source as? WireResponseSource else { return }
             // A status without a body in the place of one with it, or the reverse: the backend's framing does not fit any more.
@@ -186,6 +217,8 @@ extension GatewayExchange {
             policies.holdsAnswer = false
             hasSentHead = true
             if var body = policies.localBody {
+                policies.capture?.take(body)
+                policies.capture?.isWhole = true
                 head.writeBuffer(&body)
                 connection.send(head)
                 return end(connection)
@@ -198,8 +231,18 @@ extension GatewayExchange {
         }
     }
 
-    private func sendOwn(_ response: PolicyResponse, _ bytes: [UInt8], _ connection: DownstreamConnection) {
-        var head = EditedHead.response(response, bodyCount: bytes.count, surroundings.wire)
+    private func sendOwn(
+        _ response: PolicyResponse,
+        _ bytes: [UInt8],
+        isOwnBody: Bool = false,
+        _ connection: DownstreamConnection
+    ) {
+        var head = EditedHead.response(
+            response,
+            bodyCount: bytes.count,
+            isOwnBody: isOwnBody,
+            surroundings.wire
+        )
         if connection.willClose { head.writeStaticString("Connection: close\r\n") }
         head.writeStaticString("\r\n")
         let isHEAD = policies?.setup.source.isHEAD == true
@@ -213,9 +256,21 @@ extension GatewayExchange {
     /// Statuses whose answers end with their head (RFC 9112, 6.3).
     static func hasNoBody(_ status: Int) -> Bool { status == 204 || status == 304 }
 
+    /// What is done with a call's capture and trace once its answer is whole, or has broken off.
+    func finish(_ policies: PolicyRun) {
+        if let capture = policies.capture, let answer = capture.answer {
+            let now = MonotonicClock.nanoseconds()
+            let end = now &+ UInt64(capture.seconds) &* 1_000_000_000
+            surroundings.cache.insert(capture.key, answer, end: end, now: now)
+        }
+        policies.capture = nil
+        if let trace = policies.call.trace, let id = policies.traceID { endTrace(trace, id, policies) }
+    }
+
     private func end(_ connection: DownstreamConnection) {
         state = .idle
         turn += 1
+        if let policies { finish(policies) }
         policies = nil
         self.connection = nil
         incoming = nil
@@ -255,6 +310,60 @@ extension GatewayExchange: PolicyEffects {
 
     func release(_ key: String) { surroundings.counters.release(key) }
 
+    func cached(_ key: String) -> (response: PolicyResponse, secondsLeft: Int)? {
+        guard let (answer, seconds) = surroundings.cache.find(key, now: MonotonicClock.nanoseconds()) else {
+            return nil
+        }
+        let status = answer.source.parser.status
+        return (PolicyResponse(status: status, source: answer.source, body: .kept(answer.body)), seconds)
+    }
+
+    func keep(_ response: PolicyResponse, _ key: String, seconds: Int) {
+        guard let policies else { return }
+        switch response.body {
+        case .kept: break
+        case .bytes(let bytes):
+            capture(response, key, seconds, isOwnBody: false, isChunked: false)
+            policies.capture?.take(ByteBuffer(bytes: bytes))
+            policies.capture?.isWhole = true
+        case .streamed:
+            // How long a body until the connection's end is cannot be told from one that broke off.
+            guard let framing = (response.source as? WireResponseSource)?.parser.framing, framing != .untilClose else {
+                return
+            }
+            capture(response, key, seconds, isOwnBody: true, isChunked: framing == .chunked)
+            policies.capture?.take(policies.heldBody)
+            policies.capture?.isWhole = policies.isAnswerWhole
+        }
+    }
+
+    private func capture(
+        _ response: PolicyResponse,
+        _ key: String,
+        _ seconds: Int,
+        isOwnBody: Bool,
+        isChunked: Bool
+    ) {
+        policies?.capture = AnswerCapture(
+            EditedHead.kept(response, isOwnBody: isOwnBody),
+            key: key,
+            seconds: seconds,
+            isChunked: isChunked,
+            surroundings.wire.limits
+        )
+    }
+
+    func emit(_ metric: EmittedMetric) {
+        surroundings.facts.emit(
+            MetricSample(
+                name: metric.name,
+                namespace: metric.namespace,
+                value: metric.value,
+                dimensions: metric.dimensions
+            )
+        )
+    }
+
     func wait(_ milliseconds: Int64, _ call: PolicyCall) {
         let current = turn
         let bound = NIOLoopBound((exchange: self, call: call), eventLoop: surroundings.wire.loop)
@@ -288,7 +397,8 @@ extension GatewayExchange: PolicyEffects {
                 .failure(.inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http."))
             )
         }
-        policies.timeout = options.timeout.map { .seconds($0) }
+        policies.options = options
+        policies.timeout = options.timeout.map { .milliseconds($0) }
         // A body that was waited for as a whole lost its framing.
         if let collected = policies.collected, collected.readableBytes > 0, case .http = backend,
             case .original = call.request.body
@@ -326,6 +436,48 @@ extension GatewayExchange: PolicyEffects {
             policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
             connect()
         }
+    }
+
+    /// Goes where an answer points, if it is one that does (contracts/api-management.md 3.2: `follow-redirects`).
+    ///
+    /// As clients of .NET do: a POST becomes a GET but for 307 and 308, https is not left for http, and another host is not told
+    /// what was meant for the first.
+    private func follow(
+        _ source: WireResponseSource,
+        _ upstream: UpstreamConnection,
+        _ policies: PolicyRun
+    ) -> Bool {
+        let status = source.parser.status
+        guard [301, 302, 303, 307, 308].contains(status), policies.redirectCount < GatewayExchange.redirectsMax,
+            let location = source.values("location").first, let current = address,
+            let target = RedirectTarget(location, from: current, path: pathPrefix + policies.call.request.currentPath)
+        else { return false }
+        let call = policies.call
+        if policies.requestBeforeRedirect == nil { policies.requestBeforeRedirect = call.request }
+        policies.redirectCount += 1
+        upstream.close()
+        let method = call.request.method ?? call.request.source.method
+        if status == 303 && method != "HEAD" || status < 303 && method == "POST" {
+            call.request.method = "GET"
+            call.request.body = .replaced([])
+        }
+        call.request.backendURL = target.base
+        call.request.backendID = nil
+        call.request.path = target.path
+        call.request.query = target.query
+        call.request.headers.set("Authorization", [])
+        if target.isElsewhere {
+            for name in ["Cookie", "Host", policies.setup.api?.keyHeaderName ?? "Ocp-Apim-Subscription-Key"] {
+                call.request.headers.set(name, [])
+            }
+        }
+        call.trace?.add("backend", "forward-request", ["redirected": .string(target.base + target.path)])
+        isRequestWhole = false
+        policies.hasSentBody = false
+        closesAfterAnswer = false
+        state = .waiting
+        forward(call, policies.options)
+        return true
     }
 
     /// Lets go of an answer that the policies do not want, so that they may ask again.

@@ -8,6 +8,7 @@ final class WireRequestSource: RequestSource {
     private let entry: OperationTable.Entry?
     /// The head as it came: that of the connection may be written anew for the backend.
     private let original: ByteBuffer
+    private var fields: [HeadField] { connection.parser.fields }
     private let methodRange: Range<Int>
     private let target: Range<Int>
     private let pathEnd: Int
@@ -75,13 +76,25 @@ final class WireRequestSource: RequestSource {
         Set((entry?.query ?? []).map { String(decoding: $0.name, as: UTF8.self) })
     }
 
+    /// All fields as they came.
+    var allFields: [(name: String, value: String)] {
+        original.withUnsafeReadableBytes { head in
+            fields.map { field in
+                (
+                    String(decoding: head[Int(field.nameStart)..<Int(field.nameEnd)], as: UTF8.self),
+                    String(decoding: head[Int(field.valueStart)..<Int(field.valueEnd)], as: UTF8.self)
+                )
+            }
+        }
+    }
+
     func values(_ lowercasedName: String) -> [String] {
         connection.head.withUnsafeReadableBytes { connection.parser.values(lowercasedName, in: $0) }
     }
 }
 
 /// The fields of a backend's answer as policies see them.
-final class WireResponseSource: HeaderSource {
+final class WireResponseSource: HeaderSource, Sendable {
     let head: ByteBuffer
     let parser: HeadParser
 

@@ -16,11 +16,14 @@ package final class SubscriptionEntry: Sendable {
     package let facts: PolicyFacts.Subscription
     /// The owner's id in lower case.
     package let owner: String?
+    /// Whether its keys may ask for traces.
+    package let mayTrace: Bool
 
     package init(
         id: String,
         scope: Scope,
         isActive: Bool,
+        mayTrace: Bool = false,
         name: String = "",
         owner: String? = nil,
         startSeconds: Int64 = 0
@@ -29,6 +32,7 @@ package final class SubscriptionEntry: Sendable {
         self.scope = scope
         self.isActive = isActive
         self.owner = owner
+        self.mayTrace = mayTrace
         facts = PolicyFacts.Subscription(id: id, name: name, startSeconds: startSeconds)
     }
 }

@@ -13,6 +13,7 @@ package struct ARMRoutes: Sendable {
     private let service: ResourceService
     private let installation: Installation
     private let tokens: TokenGuard
+    private let traces: TraceActions
     private let addresses: @Sendable () -> ServiceAddresses
 
     /// Where the installation's doors are reached.
@@ -32,11 +33,13 @@ package struct ARMRoutes: Sendable {
         service: ResourceService,
         installation: Installation,
         tokens: TokenGuard,
+        traces: TraceActions,
         addresses: @Sendable @escaping () -> ServiceAddresses
     ) {
         self.service = service
         self.installation = installation
         self.tokens = tokens
+        self.traces = traces
         self.addresses = addresses
     }
 
@@ -205,6 +208,16 @@ package struct ARMRoutes: Sendable {
     }
 
     private func action(_ request: Request, _ id: ResourceID, _ word: String) async throws -> Response {
+        if id.key == "/gateways/managed" {
+            switch word.lowercased() {
+            case "listdebugcredentials":
+                return try await traces.credentials(try await request.jsonObject()) { api in
+                    try await service.exists(api)
+                }
+            case "listtrace": return try traces.trace(try await request.jsonObject())
+            default: throw APIError.notFound("The path is not known.")
+            }
+        }
         let type = try type(of: id)
         if type.path == ResourceType.namedValue.path, word.lowercased() == "listvalue" {
             let resource = try await service.get(id)

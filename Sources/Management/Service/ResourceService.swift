@@ -34,6 +34,8 @@ package struct ResourceService: Sendable {
         self.afterCommit = afterCommit
     }
 
+    package func exists(_ id: ResourceID) async throws -> Bool { try await store.indexEntry(id) != nil }
+
     package func get(_ id: ResourceID) async throws -> Resource {
         guard let resource = try await store.get(id) else { throw ResourceService.notFound(id) }
         return resource

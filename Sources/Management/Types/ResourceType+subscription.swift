@@ -27,12 +27,13 @@ extension ResourceType {
         secrets: [
             .init("primaryKey", isKey: true, bytesMax: 256), .init("secondaryKey", isKey: true, bytesMax: 256),
         ],
-        // 0 display name, 1 scope, 2 state, 3 owner, 4 start in seconds since 1970.
+        // 0 display name, 1 scope, 2 state, 3 owner, 4 start in seconds since 1970, 5 "tracing" where its keys may ask for traces.
         index: { properties in
             let start = properties["startDate"]?.string.flatMap { try? Date($0, strategy: .iso8601) }
             return [
                 properties["displayName"]?.string, properties["scope"]?.string, properties["state"]?.string,
                 properties["ownerId"]?.string, start.map { String(Int64($0.timeIntervalSince1970)) },
+                properties["allowTracing"]?.bool == true ? "tracing" : nil,
             ]
         },
         rules: { draft, context throws(APIError) in try await SubscriptionRules.check(&draft, context) },

@@ -18,7 +18,10 @@ struct CallLimit: Sendable {
 
     /// Names what counts: the same however often the document is compiled.
     let counter: String
+    /// 0 where only bytes are limited.
     let calls: Int
+    /// Kilobytes of requests and answers; 0 where only calls are limited.
+    let bandwidth: Int
     /// Seconds.
     let period: Int
     private let api: Target?
@@ -33,7 +36,12 @@ struct CallLimit: Sendable {
         operation: Target?
     ) throws(PolicyDiagnostic) {
         self.counter = counter
-        calls = try compiler.needNumber(element, "calls", 1...CallLimit.callsMax)
+        let kilobytes = try compiler.number(element, "bandwidth", 1...CallLimit.callsMax)
+        bandwidth = kilobytes ?? 0
+        calls =
+            kilobytes == nil
+            ? try compiler.needNumber(element, "calls", 1...CallLimit.callsMax)
+            : try compiler.number(element, "calls", 1...CallLimit.callsMax) ?? 0
         period = try compiler.needNumber(element, "renewal-period", periods)
         self.api = api
         self.operation = operation
@@ -51,16 +59,17 @@ struct CallLimit: Sendable {
         periods: ClosedRange<Int>,
         path: String
     ) throws(PolicyDiagnostic) -> [CallLimit] {
-        try compiler.only(element, attributes: attributes.union(["calls", "renewal-period"]), children: ["api"])
+        let numbers = attributes.intersection(["bandwidth"]).union(["calls", "renewal-period"])
+        try compiler.only(element, attributes: attributes.union(numbers), children: ["api"])
         var limits: [CallLimit] = []
         var counter: String { "\(compiler.owner) \(path) \(limits.count)" }
         limits.append(try CallLimit(element, compiler, counter, periods, api: nil, operation: nil))
         for api in element.children {
-            try compiler.only(api, attributes: ["name", "id", "calls", "renewal-period"], children: ["operation"])
+            try compiler.only(api, attributes: numbers.union(["name", "id"]), children: ["operation"])
             let target = try Target(api, compiler)
             limits.append(try CallLimit(api, compiler, counter, periods, api: target, operation: nil))
             for operation in api.children {
-                try compiler.only(operation, attributes: ["name", "id", "calls", "renewal-period"])
+                try compiler.only(operation, attributes: numbers.union(["name", "id"]))
                 let inner = try Target(operation, compiler)
                 limits.append(try CallLimit(operation, compiler, counter, periods, api: target, operation: inner))
             }

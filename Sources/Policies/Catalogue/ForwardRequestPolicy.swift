@@ -7,41 +7,62 @@ struct ForwardRequestPolicy: PolicyStep {
         try compiler.only(
             element,
             attributes: [
-                "timeout", "follow-redirects", "buffer-request-body", "buffer-response", "fail-on-error-status-code",
+                "timeout", "timeout-ms", "follow-redirects", "buffer-request-body", "buffer-response",
+                "fail-on-error-status-code",
             ]
         )
-        guard try !compiler.flag(element, "follow-redirects", default: false) else {
-            throw compiler.problem(
-                "\"follow-redirects\" is not supported yet.",
-                at: compiler.attribute(element, "follow-redirects")?.offset ?? element.offset
-            )
-        }
+        let followsRedirects = try compiler.flag(element, "follow-redirects", default: false)
         let buffersRequest = try compiler.flag(element, "buffer-request-body", default: false)
         // Answers always go on as they come, whichever way it is set: nothing that a client can see depends on it.
         _ = try compiler.flag(element, "buffer-response", default: true)
         let timeout = try compiler.value(element, "timeout")
         if case .constant = timeout { _ = try compiler.needNumber(element, "timeout", 1...86_400) }
+        let milliseconds = try compiler.value(element, "timeout-ms")
+        if case .constant = milliseconds { _ = try compiler.needNumber(element, "timeout-ms", 1...86_400_000) }
+        guard timeout == nil || milliseconds == nil else {
+            throw compiler.problem("\"timeout\" and \"timeout-ms\" exclude one another.", at: element.offset)
+        }
         let failsOnError = try compiler.flag(element, "fail-on-error-status-code", default: false)
-        steps.add(ForwardRequestPolicy(timeout: timeout, failsOnError: failsOnError, buffersRequest: buffersRequest))
+        steps.add(
+            ForwardRequestPolicy(
+                timeout: timeout,
+                timeoutMilliseconds: milliseconds,
+                followsRedirects: followsRedirects,
+                failsOnError: failsOnError,
+                buffersRequest: buffersRequest
+            )
+        )
         if failsOnError { steps.add(StatusCheck()) }
     }
 
     /// Seconds.
-    let timeout: CompiledValue?
-    let failsOnError: Bool
+    var timeout: CompiledValue?
+    var timeoutMilliseconds: CompiledValue?
+    var followsRedirects = false
+    var failsOnError = false
     /// Whether the body is waited for as a whole, so that it can be sent again.
-    let buffersRequest: Bool
+    var buffersRequest = false
 
     /// Whether it does nothing but forward, by all defaults.
-    var isPlain: Bool { timeout == nil && !failsOnError && !buffersRequest }
+    var isPlain: Bool {
+        timeout == nil && timeoutMilliseconds == nil && !followsRedirects && !failsOnError && !buffersRequest
+    }
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         var options = ForwardOptions()
         if let timeout {
             let seconds = try timeout.int(call)
             guard (1...86_400).contains(seconds) else { throw .evaluation("The timeout must be 1 to 86400 seconds.") }
-            options.timeout = Int64(seconds)
+            options.timeout = Int64(seconds) * 1000
         }
+        if let timeoutMilliseconds {
+            let milliseconds = try timeoutMilliseconds.int(call)
+            guard (1...86_400_000).contains(milliseconds) else {
+                throw .evaluation("The timeout must be 1 to 86400000 milliseconds.")
+            }
+            options.timeout = Int64(milliseconds)
+        }
+        options.followsRedirects = followsRedirects
         call.effects.forward(call, options)
         return .wait
     }

@@ -2,15 +2,18 @@
 package enum PolicyCatalogue {
     private static let definitions: [String: PolicyDefinition] = Dictionary(
         uniqueKeysWithValues: [
-            AuthenticationBasicPolicy.definition, CORSPolicy.definition, CheckHeaderPolicy.definition,
+            AuthenticationBasicPolicy.definition, CacheLookupPolicy.definition, CacheStorePolicy.definition,
+            CORSPolicy.definition, CheckHeaderPolicy.definition,
             ChoosePolicy.definition,
-            ForwardRequestPolicy.definition, IPFilterPolicy.definition, IncludeFragmentPolicy.definition,
-            LimitConcurrencyPolicy.definition, QuotaPolicy.definition, QuotaByKeyPolicy.definition,
+            EmitMetricPolicy.definition, ForwardRequestPolicy.definition, IPFilterPolicy.definition,
+            IncludeFragmentPolicy.definition,
+            LimitConcurrencyPolicy.definition, MockResponsePolicy.definition, QuotaPolicy.definition,
+            QuotaByKeyPolicy.definition,
             RateLimitPolicy.definition, RateLimitByKeyPolicy.definition,
             RetryPolicy.definition, ReturnResponsePolicy.definition, RewriteURIPolicy.definition,
             SetBackendServicePolicy.definition, SetBodyPolicy.definition, SetHeaderPolicy.definition,
             SetMethodPolicy.definition, SetQueryParameterPolicy.definition, SetStatusPolicy.definition,
-            SetVariablePolicy.definition,
+            SetVariablePolicy.definition, TracePolicy.definition,
         ].map { ($0.name, $0) }
     )
 
@@ -21,11 +24,11 @@ package enum PolicyCatalogue {
 
     /// Known policies that are refused by name (contracts/api-management.md 3.2).
     static let refused: Set<String> = [
-        "authentication-certificate", "authentication-managed-identity", "cache-lookup", "cache-lookup-value",
-        "cache-remove-value", "cache-store", "cache-store-value", "cross-domain", "emit-metric",
+        "authentication-certificate", "authentication-managed-identity", "cache-lookup-value",
+        "cache-remove-value", "cache-store-value", "cross-domain",
         "find-and-replace", "get-authorization-context", "invoke-dapr-binding", "json-to-xml", "jsonp",
-        "log-to-eventhub", "mock-response", "proxy", "publish-to-dapr", "redirect-content-urls", "send-one-way-request",
-        "send-request", "trace", "validate-azure-ad-token",
+        "log-to-eventhub", "proxy", "publish-to-dapr", "redirect-content-urls", "send-one-way-request",
+        "send-request", "validate-azure-ad-token",
         "validate-client-certificate", "validate-content", "validate-headers", "validate-jwt",
         "validate-odata-request", "validate-graphql-request", "validate-parameters", "validate-status-code", "wait",
         "xml-to-json", "xsl-transform",

@@ -4,16 +4,19 @@ struct QuotaByKeyPolicy: PolicyStep {
         element,
         compiler,
         steps throws(PolicyDiagnostic) in
-        try QuotaAnswer.refuseBandwidth(element, compiler)
         try compiler.only(
             element,
             attributes: [
-                "calls", "renewal-period", "counter-key", "increment-condition", "increment-count",
+                "calls", "bandwidth", "renewal-period", "counter-key", "increment-condition", "increment-count",
                 "first-period-start",
             ]
         )
-        let calls = try compiler.needValue(element, "calls")
-        if calls.constantText != nil { _ = try compiler.needNumber(element, "calls", 1...CallLimit.callsMax) }
+        let calls = try compiler.value(element, "calls")
+        let bandwidth = try compiler.value(element, "bandwidth")
+        for (name, value) in [("calls", calls), ("bandwidth", bandwidth)] where value?.constantText != nil {
+            _ = try compiler.needNumber(element, name, 1...CallLimit.callsMax)
+        }
+        guard calls != nil || bandwidth != nil else { throw compiler.missing("calls", element) }
         let period = try compiler.needNumber(element, "renewal-period", 0...QuotaAnswer.periodMax)
         guard period == 0 || period >= 300 else {
             throw compiler.problem(
@@ -31,46 +34,65 @@ struct QuotaByKeyPolicy: PolicyStep {
             }
             firstPeriod = seconds
         }
-        steps.add(
-            QuotaByKeyPolicy(
-                // One counter for a key over all scopes; an hour and a day of the same key are two.
-                counter: "quota by key \(period) \(firstPeriod)",
-                calls: calls,
-                period: period,
-                firstPeriod: firstPeriod,
-                key: try compiler.needValue(element, "counter-key"),
-                increment: try CallIncrement(element, &compiler)
+        let key = try compiler.needValue(element, "counter-key")
+        let increment = try CallIncrement(element, &compiler)
+        for (limit, isBandwidth) in [(calls, false), (bandwidth, true)] {
+            guard let limit else { continue }
+            steps.add(
+                QuotaByKeyPolicy(
+                    // One counter for a key over all scopes; an hour and a day of the same key are two.
+                    counter: "quota by key \(period) \(firstPeriod)" + (isBandwidth ? " bytes" : ""),
+                    limit: limit,
+                    isBandwidth: isBandwidth,
+                    period: period,
+                    firstPeriod: firstPeriod,
+                    key: key,
+                    increment: increment
+                )
             )
-        )
+        }
     }
 
     let counter: String
-    let calls: CompiledValue
+    /// Calls, or kilobytes.
+    let limit: CompiledValue
+    let isBandwidth: Bool
     let period: Int
     let firstPeriod: Int64
     let key: CompiledValue
     let increment: CallIncrement
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
-        let calls = try calls.int(call)
-        guard (1...CallLimit.callsMax).contains(calls) else {
-            throw .evaluation("\"calls\" must be within its bounds.")
+        let limit = try limit.int(call)
+        guard (1...CallLimit.callsMax).contains(limit) else {
+            throw .evaluation("\"\(isBandwidth ? "bandwidth" : "calls")\" must be within its bounds.")
         }
         let window = QuotaWindow(
             counter: counter,
             subject: try key.text(call),
-            calls: calls,
+            calls: isBandwidth ? limit * QuotaAnswer.kilobyte : limit,
             period: period,
-            firstPeriod: firstPeriod
+            firstPeriod: firstPeriod,
+            isBandwidth: isBandwidth
         )
         // One call counts a key once, however many scopes ask for it.
         let counted = "\(counter) \(window.subject)"
         let isCounted = call.countedKeys.contains(counted)
-        let count = isCounted || increment.readsResponse ? 0 : try increment.count(call)
+        let count = isCounted || isBandwidth || increment.readsResponse ? 0 : try increment.count(call)
         let verdict = call.effects.take(window, increment: count, call)
-        let flow = try QuotaAnswer.flow(verdict)
+        let flow = try QuotaAnswer.flow(verdict, window)
         guard case .allowed = verdict, !isCounted else { return flow }
         call.countedKeys.insert(counted)
+        if isBandwidth {
+            if increment.readsResponse {
+                call.afterAnswer.append { [increment] call in
+                    if let count = try? increment.count(call), count > 0 { call.bandwidth.append(window) }
+                }
+            } else if try increment.count(call) > 0 {
+                call.bandwidth.append(window)
+            }
+            return flow
+        }
         if increment.readsResponse {
             call.afterAnswer.append { [increment] call in
                 // An expression that fails here counts nothing: the answer is on its way already.

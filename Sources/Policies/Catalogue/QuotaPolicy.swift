@@ -6,30 +6,37 @@ struct QuotaPolicy: PolicyStep {
         scopes: [.product],
         isSingle: true
     ) { element, compiler, steps throws(PolicyDiagnostic) in
-        try QuotaAnswer.refuseBandwidth(element, compiler)
         let limits = try CallLimit.all(
             element,
             compiler,
-            attributes: [],
+            attributes: ["bandwidth"],
             periods: 0...QuotaAnswer.periodMax,
             path: steps.path
         )
-        for limit in limits { steps.add(QuotaPolicy(limit: limit)) }
+        for limit in limits {
+            if limit.calls > 0 { steps.add(QuotaPolicy(limit: limit, isBandwidth: false)) }
+            if limit.bandwidth > 0 { steps.add(QuotaPolicy(limit: limit, isBandwidth: true)) }
+        }
     }
 
     let limit: CallLimit
+    let isBandwidth: Bool
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         // Counted by subscription: a call without one has nobody to count for.
         guard limit.applies(call.facts), let subscription = call.facts.subscription else { return .next }
         let window = QuotaWindow(
-            counter: limit.counter,
+            counter: isBandwidth ? limit.counter + " bytes" : limit.counter,
             subject: subscription.id,
-            calls: limit.calls,
+            calls: isBandwidth ? limit.bandwidth * QuotaAnswer.kilobyte : limit.calls,
             period: limit.period,
-            firstPeriod: subscription.startSeconds
+            firstPeriod: subscription.startSeconds,
+            isBandwidth: isBandwidth
         )
-        return try QuotaAnswer.flow(call.effects.take(window, increment: 1, call))
+        // What a call takes of the bytes is known when it has ended.
+        let verdict = call.effects.take(window, increment: isBandwidth ? 0 : 1, call)
+        if isBandwidth, case .allowed = verdict { call.bandwidth.append(window) }
+        return try QuotaAnswer.flow(verdict, window)
     }
 }
 
@@ -38,14 +45,10 @@ enum QuotaAnswer {
     /// Seconds of a period at most: a hundred years.
     static let periodMax = 3_155_760_000
 
-    static func refuseBandwidth(_ element: PolicyElement, _ compiler: PolicyCompiler) throws(PolicyDiagnostic) {
-        for child in [element] + element.children + element.children.flatMap(\.children) {
-            guard let attribute = compiler.attribute(child, "bandwidth") else { continue }
-            throw compiler.problem("\"bandwidth\" is not supported yet.", at: attribute.offset)
-        }
-    }
+    static let kilobyte = 1024
 
-    static func flow(_ verdict: QuotaVerdict) throws(PolicyFailure) -> PolicyFlow {
+    static func flow(_ verdict: QuotaVerdict, _ window: QuotaWindow) throws(PolicyFailure) -> PolicyFlow {
+        let what = window.isBandwidth ? "bandwidth quota" : "call volume quota"
         switch verdict {
         case .allowed: return .next
         case .pending: return .wait
@@ -53,12 +56,12 @@ enum QuotaAnswer {
         case .refused(let seconds?):
             throw PolicyFailure(
                 status: 403,
-                message: "Out of call volume quota. Quota will be replenished in \(span(seconds)).",
+                message: "Out of \(what). Quota will be replenished in \(span(seconds)).",
                 reason: "QuotaExceeded",
                 fields: [("Retry-After", String(seconds))]
             )
         case .refused(nil):
-            throw PolicyFailure(status: 403, message: "Out of call volume quota.", reason: "QuotaExceeded")
+            throw PolicyFailure(status: 403, message: "Out of \(what).", reason: "QuotaExceeded")
         }
     }
 

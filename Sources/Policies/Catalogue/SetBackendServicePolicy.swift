@@ -4,17 +4,36 @@ struct SetBackendServicePolicy: PolicyStep {
         element,
         compiler,
         steps throws(PolicyDiagnostic) in
-        if let attribute = compiler.attribute(element, "backend-id") {
-            throw compiler.problem("\"backend-id\" is not supported yet.", at: attribute.offset)
+        try compiler.only(element, attributes: ["base-url", "backend-id"])
+        let url = try compiler.value(element, "base-url")
+        let id = try compiler.value(element, "backend-id")
+        guard (url == nil) != (id == nil) else {
+            throw compiler.problem("<set-backend-service> needs \"base-url\" or \"backend-id\".", at: element.offset)
         }
-        try compiler.only(element, attributes: ["base-url"])
-        steps.add(SetBackendServicePolicy(url: try compiler.needValue(element, "base-url")))
+        if let url, url.constantText == "" { throw compiler.missing("base-url", element) }
+        if let text = id?.constantText {
+            guard !text.isEmpty else { throw compiler.missing("backend-id", element) }
+            guard compiler.surroundings.hasBackend(text) else {
+                throw compiler.problem(
+                    "There is no backend of this id.",
+                    at: compiler.attribute(element, "backend-id")?.offset ?? element.offset
+                )
+            }
+        }
+        steps.add(SetBackendServicePolicy(url: url, id: id))
     }
 
-    let url: CompiledValue
+    let url: CompiledValue?
+    let id: CompiledValue?
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
-        call.request.backendURL = try url.text(call)
+        if let id {
+            call.request.backendID = try id.text(call)
+            call.request.backendURL = nil
+        } else if let url, call.request.backendID == nil {
+            // A backend that an outer scope chose by its id gives way to another id only (contracts/api-management.md 3.2).
+            call.request.backendURL = try url.text(call)
+        }
         return .next
     }
 }

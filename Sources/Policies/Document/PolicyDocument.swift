@@ -65,7 +65,7 @@ package final class PolicyDocument: Sendable {
             .backend: [
                 .steps([
                     PolicyInstruction(
-                        step: ForwardRequestPolicy(timeout: nil, failsOnError: false, buffersRequest: false),
+                        step: ForwardRequestPolicy(),
                         policy: "forward-request",
                         policyID: nil,
                         scope: .global,
@@ -102,6 +102,15 @@ package final class PolicyDocument: Sendable {
             }
         }
         return result
+    }
+
+    /// Whether it answers with samples of operations, which must then be known.
+    package var usesSamples: Bool {
+        sections.values.contains { parts in
+            parts.contains { part in
+                if case .steps(let steps) = part { steps.contains { $0.step is MockResponsePolicy } } else { false }
+            }
+        }
     }
 
     /// Checks a fragment by itself; policies that the section of its user does not allow are found there.
@@ -154,11 +163,20 @@ package struct PolicySurroundings: Sendable {
     private let namedValues: [String: String]
     /// By id in lower case.
     private let fragments: [String: Fragment]
+    /// Ids in lower case.
+    private let backends: Set<String>
 
-    package init(namedValues: [String: String] = [:], fragments: [String: Fragment] = [:]) {
+    package init(
+        namedValues: [String: String] = [:],
+        fragments: [String: Fragment] = [:],
+        backends: Set<String> = []
+    ) {
         self.namedValues = namedValues
         self.fragments = fragments
+        self.backends = backends
     }
+
+    func hasBackend(_ id: String) -> Bool { backends.contains(id.lowercased()) }
 
     func namedValue(_ name: String) -> String? { namedValues[name] }
     func fragment(_ id: String) -> Fragment? { fragments[id.lowercased()] }

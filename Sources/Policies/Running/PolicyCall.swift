@@ -24,6 +24,14 @@ package final class PolicyCall {
     var afterAnswer: [(PolicyCall) -> Void] = []
     /// Keys that this call was counted for by `quota-by-key`.
     var countedKeys: Set<String> = []
+    /// Quotas that the bytes of the call count in once it has ended.
+    package internal(set) var bandwidth: [QuotaWindow] = []
+    /// What the response cache was asked for in vain.
+    var cacheLookup: CacheLookup?
+    /// What the response cache had to do with the call; nil where it was not asked.
+    package private(set) var wasCached: Bool?
+    /// nil unless somebody wants to see what the call does.
+    package let trace: CallTrace?
     /// Attempts of each `retry`, by its place.
     var attempts: [Int: Int] = [:]
 
@@ -43,11 +51,13 @@ package final class PolicyCall {
         facts: PolicyFacts,
         source: any RequestSource,
         effects: any PolicyEffects,
+        trace: CallTrace? = nil,
         completion: @escaping (PolicyCall) -> Void
     ) {
         self.program = program
         self.facts = facts
         self.effects = effects
+        self.trace = trace
         self.completion = completion
         instructions = program.steps(.inbound)
         request = PolicyRequest(source: source)
@@ -55,6 +65,7 @@ package final class PolicyCall {
 
     /// Where the running step stands in its section; names `retry` loops.
     var currentPlace: Int { place }
+    package var currentSection: String { section.rawValue }
 
     package func start() { run() }
 
@@ -125,10 +136,16 @@ package final class PolicyCall {
                 }
                 let sectionBefore = section
                 isResumed = false
-                switch try instructions[place].step.run(self) {
+                let flow = trace == nil ? try instructions[place].step.run(self) : try traced(instructions[place])
+                switch flow {
                 case .next: place += 1
                 case .jump(let count): place += count
                 case .finish: return end()
+                case .continueAfterStore:
+                    wasCached = true
+                    section = .outbound
+                    instructions = program.steps(section)
+                    place = (instructions.firstIndex { $0.step is CacheStorePolicy } ?? -1) + 1
                 case .wait:
                     guard isResumed else { return }
                     // A failure moved the call to on-error meanwhile.
@@ -138,6 +155,26 @@ package final class PolicyCall {
                 take(error, instructions[place])
             }
         }
+    }
+
+    /// Runs a step and tells the trace what it did.
+    private func traced(_ instruction: PolicyInstruction) throws(PolicyFailure) -> PolicyFlow {
+        let before = TracePoint(self)
+        let section = currentSection
+        let flow = try instruction.step.run(self)
+        guard !(instruction.step is TracePolicy) else { return flow }
+        var data: JSONObject = ["path": .string(instruction.path), "scope": .string(instruction.scope.rawValue)]
+        if let id = instruction.policyID { data["policyId"] = .string(id) }
+        switch flow {
+        case .next: break
+        case .jump(let count): data["flow"] = .string(count < 0 ? "repeated" : "skipped")
+        case .wait: data["flow"] = "waits"
+        case .finish: data["flow"] = "ends with its own answer"
+        case .continueAfterStore: data["flow"] = "answered from the cache"
+        }
+        for (name, value) in TracePoint(self).changes(since: before, self).members { data[name] = value }
+        trace?.add(section, instruction.policy, .object(data))
+        return flow
     }
 
     /// The next section; false after the last one.
@@ -158,6 +195,15 @@ package final class PolicyCall {
     private func take(_ failure: PolicyFailure, _ instruction: PolicyInstruction?) {
         releasePermits()
         attempts = [:]
+        trace?.add(
+            section.rawValue,
+            failure.source ?? instruction?.policy ?? "gateway",
+            [
+                "path": JSONValue(instruction?.path), "scope": JSONValue(instruction?.scope.rawValue),
+                "error": ["reason": .string(failure.reason), "message": .string(failure.detail)],
+                "response": ["status": .int(failure.status)],
+            ]
+        )
         lastError = LastError(
             source: failure.source ?? instruction?.policy ?? "gateway",
             reason: failure.reason,
@@ -194,6 +240,7 @@ package final class PolicyCall {
             let before = field.name == "Vary" ? response?.values("vary") ?? [] : []
             response?.headers.set(field.name, [(before + [field.value]).joined(separator: ", ")])
         }
+        if wasCached == nil, cacheLookup != nil { wasCached = false }
         for count in afterAnswer { count(self) }
         completion(self)
     }

@@ -31,23 +31,34 @@ package struct RateVerdict: Sendable {
     }
 }
 
-/// A number of calls in fixed periods.
+/// A number of calls, or of bytes, in fixed periods.
 package struct QuotaWindow: Sendable {
     /// Names the policy that counts; the same for all calls that it counts.
     package let counter: String
     package let subject: String
+    /// Or bytes.
     package let calls: Int
     /// Seconds; 0 for one period that never ends.
     package let period: Int
     /// When the first period began, in seconds since 1970.
     package let firstPeriod: Int64
+    /// Whether bytes are counted in the place of calls.
+    package let isBandwidth: Bool
 
-    package init(counter: String, subject: String, calls: Int, period: Int, firstPeriod: Int64) {
+    package init(
+        counter: String,
+        subject: String,
+        calls: Int,
+        period: Int,
+        firstPeriod: Int64,
+        isBandwidth: Bool = false
+    ) {
         self.counter = counter
         self.subject = subject
         self.calls = calls
         self.period = period
         self.firstPeriod = firstPeriod
+        self.isBandwidth = isBandwidth
     }
 }
 
@@ -63,10 +74,20 @@ package enum QuotaVerdict: Sendable {
 
 /// What a backend is asked for by `forward-request`.
 package struct ForwardOptions: Sendable {
-    /// Seconds without an answer.
+    /// Milliseconds without an answer.
     package var timeout: Int64?
+    /// Whether answers that point elsewhere are followed.
+    package var followsRedirects = false
 
     package init() {}
+}
+
+/// A value for a metric.
+package struct EmittedMetric: Sendable {
+    package let name: String
+    package let namespace: String
+    package let value: Double
+    package let dimensions: [(name: String, value: String)]
 }
 
 /// What policies do to the world, given by the gateway; called on the call's event loop only.
@@ -101,6 +122,14 @@ package protocol PolicyEffects: AnyObject {
 
     /// A name for the call, in logs and answers; asked for once, and only where one is needed.
     func makeRequestID() -> String
+
+    /// An answer of the response cache, with the whole seconds that it may still be used.
+    func cached(_ key: String) -> (response: PolicyResponse, secondsLeft: Int)?
+
+    /// Keeps an answer as it is now, once its body is whole; one that breaks off or is too long is not kept.
+    func keep(_ response: PolicyResponse, _ key: String, seconds: Int)
+
+    func emit(_ metric: EmittedMetric)
 
     /// Goes on with the call after some milliseconds, by `PolicyCall.resume`.
     func wait(_ milliseconds: Int64, _ call: PolicyCall)

@@ -25,17 +25,33 @@ package struct PolicyFacts {
         }
     }
 
+    /// An answer that an operation's description holds.
+    package struct Sample: Sendable {
+        package let status: Int
+        package let contentType: String
+        package let body: String?
+
+        package init(status: Int, contentType: String, body: String?) {
+            self.status = status
+            self.contentType = contentType
+            self.body = body
+        }
+    }
+
     package final class Operation: Sendable {
         package let id: String
         package let name: String
         package let method: String
         package let urlTemplate: String
+        /// Only where a policy answers with them.
+        package let samples: [Sample]
 
-        package init(id: String, name: String, method: String, urlTemplate: String) {
+        package init(id: String, name: String, method: String, urlTemplate: String, samples: [Sample] = []) {
             self.id = id
             self.name = name
             self.method = method
             self.urlTemplate = urlTemplate
+            self.samples = samples
         }
     }
 

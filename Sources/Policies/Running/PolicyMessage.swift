@@ -70,6 +70,8 @@ package struct PolicyRequest {
     package var query: String?
     /// An absolute URL in the place of the API's service URL.
     package var backendURL: String?
+    /// A managed backend in its place.
+    package var backendID: String?
     package var body = Body.original
 
     package init(source: any RequestSource) { self.source = source }
@@ -88,6 +90,8 @@ package struct PolicyResponse {
     package enum Body {
         /// The backend's, as it comes.
         case streamed
+        /// The backend's, kept since an earlier call.
+        case kept([UInt8])
         case bytes([UInt8])
     }
 

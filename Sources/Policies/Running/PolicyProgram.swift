@@ -18,6 +18,8 @@ enum PolicyFlow {
     case wait
     /// The answer is made: the rest of all sections is skipped.
     case finish
+    /// The answer came from the cache: outbound goes on behind the policy that would have stored it.
+    case continueAfterStore
 }
 
 /// One step of a program; immutable, shared by all calls.
@@ -56,7 +58,10 @@ package final class PolicyProgram: Sendable {
         backend = steps(.backend)
         outbound = steps(.outbound)
         onError = steps(.onError)
-        buffersRequests = backend.contains { ($0.step as? ForwardRequestPolicy)?.buffersRequest == true }
+        // A request that may have to be sent to a second place is kept whole, as one that may be sent twice.
+        buffersRequests = backend.contains { instruction in
+            (instruction.step as? ForwardRequestPolicy).map { $0.buffersRequest || $0.followsRedirects } ?? false
+        }
     }
 
     /// Whether a call may be forwarded as it came, as if there were no policy at all.

@@ -21,6 +21,11 @@ package struct SecretBox: Sendable {
         HKDF<SHA256>.deriveKey(inputKeyMaterial: master, info: Data(purpose.utf8), outputByteCount: 32)
     }
 
+    /// A key of this installation for one further purpose.
+    package func key(for purpose: String) -> [UInt8] {
+        SecretBox.derive(sealing, purpose).withUnsafeBytes { Array($0) }
+    }
+
     /// AES-256-GCM; the context, as the resource's key and slot, must be the same when it is opened.
     package func seal(_ text: String, context: String) throws -> [UInt8] {
         let box = try AES.GCM.seal(Data(text.utf8), using: sealing, authenticating: Data(context.utf8))

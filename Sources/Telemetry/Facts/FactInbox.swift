@@ -27,7 +27,9 @@ package struct FactBatch: Sendable {
 
 /// Where loops leave facts for the background; nobody waits at it.
 package final class FactInbox: Sendable {
-    /// Batches that wait: half a minute of four loops. Beyond, counts are added to the last one and single calls are let go.
+    /// Batches that wait: half a minute of four loops.
+    ///
+    /// Beyond, counts are added to the last one and single calls are let go.
     package static let batchesMax = 128
 
     private let waiting = Mutex<[FactBatch]>([])

@@ -66,6 +66,20 @@ struct PolicyDocuments {
         }
     }
 
+    // MARK: - Samples
+
+    /// Whether any document answers with samples of operations.
+    var usesAnySamples: Bool { documents.values.contains(where: \.usesSamples) }
+
+    /// Whether calls of an API may be answered with them.
+    ///
+    /// - Parameter api: in lower case.
+    func usesSamples(api: String) -> Bool {
+        documents.contains { key, document in
+            document.usesSamples && (!key.hasPrefix("/apis/") || key.hasPrefix("/apis/\(api)/"))
+        }
+    }
+
     // MARK: - What went with its owner
 
     /// - Parameter operations: those that the API has, in lower case; nil where the API itself is gone.

@@ -26,6 +26,7 @@ struct PortalDoor {
         storage: BlobStorage,
         addresses: DoorAddresses,
         facts: FactKeeping,
+        tracing: Tracing,
         isLoopback: Bool,
         logger: Logger
     ) {
@@ -69,7 +70,13 @@ struct PortalDoor {
         router = Router(context: ServingContext.self)
         router.add(middleware: ErrorMiddleware())
         HealthRoutes(facts: facts, builder: builder, tokens: management, isLoopback: isLoopback).addRoutes(to: router)
-        ARMRoutes(service: resources, installation: opened.installation, tokens: management) {
+        tracing.addRoutes(to: router)
+        ARMRoutes(
+            service: resources,
+            installation: opened.installation,
+            tokens: management,
+            traces: tracing.actions
+        ) {
             .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
         }.addRoutes(to: router)
         InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)

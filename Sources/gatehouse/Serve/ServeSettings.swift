@@ -47,6 +47,9 @@ struct ServeSettings: Sendable {
     var accessLog: String?
     var retention = FactWriter.Retention(usageDays: 400, requestDays: 30, requestsMax: 200_000)
 
+    /// Bytes of all answers that policies keep in the response cache.
+    var responseCacheBytesMax = 64 << 20
+
     var batch = BatchLimits()
 
     /// Whether only this machine reaches the doors.
@@ -115,6 +118,8 @@ struct ServeSettings: Sendable {
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
         upstreamAuthorities = text(nil, "upstream-ca-file")
         trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
+        responseCacheBytesMax =
+            try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax
         accessLog = text(nil, "access-log")
         retention.usageDays = try Int64(number(nil, "usage-days", 1...36_500) ?? Int(retention.usageDays))
         retention.requestDays = try Int64(number(nil, "request-days", 1...36_500) ?? Int(retention.requestDays))

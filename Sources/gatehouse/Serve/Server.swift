@@ -38,6 +38,7 @@ struct Server {
         let addresses = DoorAddresses(settings: settings)
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
         let facts = try FactKeeping(folder, settings, logger)
+        let tracing = Tracing(box: opened.box)
         let slot = SnapshotSlot()
         let (resources, box) = (opened.resources, opened.box)
         let builder = SnapshotBuilder(
@@ -71,6 +72,7 @@ struct Server {
             storage,
             addresses,
             facts,
+            tracing,
             logger
         )
         let portal = PortalDoor(
@@ -81,6 +83,7 @@ struct Server {
             storage: storage,
             addresses: addresses,
             facts: facts,
+            tracing: tracing,
             isLoopback: settings.isLoopback,
             logger: logger
         )
@@ -136,6 +139,7 @@ struct Server {
         _ storage: BlobStorage,
         _ addresses: DoorAddresses,
         _ facts: FactKeeping,
+        _ tracing: Tracing,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -179,6 +183,7 @@ struct Server {
         }
         try await open(.services) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let counters = LimitCounters()
+        let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
         let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
         let serviceName = opened.installation.serviceName
         let trustedProxies = settings.trustedProxies
@@ -201,6 +206,10 @@ struct Server {
                 publicURL: { addresses.url(.gateway) },
                 hashKey: { box.hash($0) },
                 facts: facts.makeRecorder(on: wire.loop),
+                cache: cache,
+                traces: tracing.traces,
+                debugTokens: tracing.tokens,
+                traceLocation: { addresses.url(.portal) + "/traces/" },
                 logger: logger
             )
         }

@@ -29,6 +29,8 @@ actor SnapshotBuilder {
     /// How the versions of each version set are asked for.
     private var schemes: [String: VersionScheme] = [:]
     private var policies: PolicyDocuments
+    /// APIs whose operations hold their samples, since a policy answers with them.
+    private var sampled: Set<String> = []
     private var update: Task<Void, Never>?
     /// Whether the last change could not be built.
     private(set) var isFailing = false
@@ -70,6 +72,7 @@ actor SnapshotBuilder {
             users[user.id.name.lowercased()] = Self.user(user)
         }
         policies = try await policies.reloaded()
+        try await takeSamples()
         for entry in try await store.index(type: "products/apis") {
             productAPIs[entry.id.segments[1].lowercased(), default: []].insert(entry.id.name.lowercased())
         }
@@ -107,7 +110,10 @@ actor SnapshotBuilder {
             for id in touched.values where id.type.lowercased() == "apiversionsets" { try await takeVersionSet(id) }
             for id in touched.values { try await rebuild(id) }
             policies = try await policies.updated(Array(touched.values))
-            if touched.values.contains(where: { ["apis", "apiversionsets"].contains($0.type.lowercased()) }) {
+            let hasSampled = try await takeSamples()
+            if hasSampled
+                || touched.values.contains(where: { ["apis", "apiversionsets"].contains($0.type.lowercased()) })
+            {
                 routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
             }
             sequence = last.sequence
@@ -160,12 +166,25 @@ actor SnapshotBuilder {
             return
         }
         var operations: [IndexEntry] = []
+        var samples: [String: [PolicyFacts.Sample]] = [:]
+        let usesSamples = policies.usesSamples(api: name)
+        if usesSamples { sampled.insert(name) } else { sampled.remove(name) }
         for resource in try await store.list(ResourceQuery(parent: id, type: "operations", limit: 10_000)) {
             guard let operation = try await store.indexEntry(resource.id) else { continue }
             operations.append(operation)
+            if usesSamples { samples[operation.id.key] = OperationSamples.read(resource.properties) }
         }
-        apis[name] = route(entry, operations)
+        apis[name] = route(entry, operations, samples)
         policies.forget(api: name, keeping: Set(operations.map { $0.id.name.lowercased() }))
+    }
+
+    /// Builds the APIs anew whose samples a policy has begun to answer with.
+    @discardableResult
+    private func takeSamples() async throws -> Bool {
+        guard policies.usesAnySamples else { return false }
+        let wanted = apis.keys.filter { !sampled.contains($0) && policies.usesSamples(api: $0) }
+        for name in wanted { try await rebuild(api: ResourceID(["apis", name])) }
+        return !wanted.isEmpty
     }
 
     /// A version set that changed: the APIs in it are built anew.
@@ -252,6 +271,8 @@ actor SnapshotBuilder {
             id: entry.id.name,
             scope: kind,
             isActive: entry.columns[2] == "active",
+            // The administrator's own keys may, whatever they say.
+            mayTrace: entry.columns[5] == "tracing" || owner?.key == "/users/1",
             name: entry.columns[0] ?? "",
             owner: owner?.name.lowercased(),
             startSeconds: entry.columns[4].flatMap(Int64.init) ?? 0
@@ -259,7 +280,13 @@ actor SnapshotBuilder {
     }
 
     /// An API from its flat columns and those of its operations.
-    private func route(_ entry: IndexEntry, _ operations: [IndexEntry]) -> APIRoute {
+    ///
+    /// - Parameter samples: of operations, by the keys of their ids.
+    private func route(
+        _ entry: IndexEntry,
+        _ operations: [IndexEntry],
+        _ samples: [String: [PolicyFacts.Sample]] = [:]
+    ) -> APIRoute {
         var parsed: [APIOperation] = []
         for operation in operations {
             // Templates were checked when they were written.
@@ -272,7 +299,8 @@ actor SnapshotBuilder {
                         id: operation.id.name,
                         name: operation.columns[0] ?? "",
                         method: method,
-                        urlTemplate: text
+                        urlTemplate: text,
+                        samples: samples[operation.id.key] ?? []
                     ),
                     template: template
                 )

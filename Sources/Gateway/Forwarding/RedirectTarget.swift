@@ -1,0 +1,37 @@
+import HTTPWire
+
+/// Where a `Location` points.
+struct RedirectTarget {
+    /// Scheme and authority.
+    let base: String
+    let path: String
+    let query: String
+    /// Whether it is another host than the one that answered.
+    let isElsewhere: Bool
+
+    /// - Parameters:
+    ///   - from: whose answer it was.
+    ///   - path: of the request that it answered.
+    /// - Returns: nil for a place that is not gone to.
+    init?(_ location: String, from: UpstreamAddress, path: String) {
+        let origin = (from.isTLS ? "https://" : "http://") + from.authority
+        var absolute = String(location.prefix { $0 != "#" })
+        if absolute.hasPrefix("//") {
+            absolute = (from.isTLS ? "https:" : "http:") + absolute
+        } else if absolute.hasPrefix("/") {
+            absolute = origin + absolute
+        } else if absolute.firstRange(of: "://") == nil {
+            let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "/"
+            absolute = origin + folder + absolute
+        }
+        let mark = absolute.firstIndex(of: "?")
+        let bare = String(absolute[..<(mark ?? absolute.endIndex)])
+        query = mark.map { String(absolute[absolute.index(after: $0)...]) } ?? ""
+        guard query.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
+            case .http(let address, let prefix)? = APIRoute.Backend(url: bare), !from.isTLS || address.isTLS
+        else { return nil }
+        base = (address.isTLS ? "https://" : "http://") + address.authority
+        self.path = prefix.isEmpty ? "/" : bare.hasSuffix("/") ? prefix + "/" : prefix
+        isElsewhere = address != from
+    }
+}
