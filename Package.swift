@@ -20,6 +20,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -50,7 +52,10 @@ let package = Package(
         // Strict HTTP/1.1 codec, connections and upstream pools of the data path. Knows no products and no policies.
         .target(
             name: "HTTPWire",
-            dependencies: [nioCore, nioPosix, .product(name: "NIOSSL", package: "swift-nio-ssl")]
+            dependencies: [
+                nioCore, nioPosix, .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
         ),
         // Policy documents: reading, compiling, running. Knows no sockets and no store: effects are a protocol.
         .target(name: "Policies", dependencies: ["ResourceModel", "Expressions"]),
@@ -60,6 +65,14 @@ let package = Package(
             dependencies: [
                 "ResourceModel", "Telemetry", crypto, logging, .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]
+        ),
+        // Certificates of our own authority. Knows no doors and no files.
+        .target(
+            name: "Certificates",
+            dependencies: [
+                crypto, .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ]
         ),
         // The client's side of the blob protocol: signatures, connection strings, transfers. Knows no store.
@@ -138,7 +151,8 @@ let package = Package(
         .executableTarget(
             name: "gatehouse",
             dependencies: [
-                "ResourceModel", "Telemetry", "HTTPWire", "Policies", "Store", "BlobClient", "HTTPServing",
+                "ResourceModel", "Telemetry", "HTTPWire", "Policies", "Store", "Certificates", "BlobClient",
+                "HTTPServing",
                 "StudioModules",
                 "Blobs",
                 "Management",
@@ -150,6 +164,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             linkerSettings: [
                 // The file must work when copied elsewhere: the Swift runtime is linked in, not looked up beside a toolchain.

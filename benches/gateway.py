@@ -216,7 +216,7 @@ def instructions(folder, binary, path, headers, requests):
     ready.unlink(missing_ok=True)
     command = ["valgrind", "--tool=callgrind", "--fair-sched=yes", f"--callgrind-out-file={out}", str(binary), "serve", "--data",
                f"{folder}/data", "--ready-file", str(ready), "--loops", "1"]
-    for door in ("gateway", "portal", "services", "blobs"):
+    for door in ("gateway", "gateway-tls", "portal", "services", "blobs"):
         command += [f"--{door}-port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -32,7 +32,7 @@ class Server:
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
         command = [str(BINARY), "serve", "--data", str(self.data), "--ready-file", str(ready)]
-        for door in ("gateway", "portal", "services", "blobs"):
+        for door in ("gateway", "gateway-tls", "portal", "services", "blobs"):
             command += [f"--{door}-port", str(self.ports.get(door, 0))]
         if self.pin is not None:
             command = ["taskset", "-c", str(self.pin)] + command

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PORTS = [word for door in ("gateway", "portal", "services", "blobs") for word in (f"--{door}-port", "0")]
+PORTS = [word for door in ("gateway", "gateway-tls", "portal", "services", "blobs") for word in (f"--{door}-port", "0")]
 
 
 def once(folder):

@@ -20,7 +20,15 @@ package final class GatewayResponder: WireResponder {
     private let trustedProxies: [[UInt8]]
     /// The keyed hash of a raw key.
     private let hashKey: (UnsafeRawBufferPointer) -> [UInt8]
-    private var snapshot = GatewaySnapshot.empty
+    private let held: HeldSnapshot
+    private var snapshot: GatewaySnapshot {
+        get { held.snapshot }
+        set { held.snapshot = newValue }
+    }
+    /// Bytes of a request's body where its API says nothing else.
+    private let bodyBytesMax: Int
+    /// Whether callers speak TLS with this door.
+    private let isTLS: Bool
     private var generation = 0
     private var verified = VerifiedKeys()
     /// Request lines that were routed under this snapshot.
@@ -37,6 +45,9 @@ package final class GatewayResponder: WireResponder {
         counters: LimitCounters,
         quotas: QuotaCounters,
         upstreamTLS: UpstreamTLS,
+        resolver: NameResolver,
+        bodyBytesMax: Int,
+        isTLS: Bool,
         trustedProxies: [String],
         serviceName: String,
         publicURL: @escaping () -> String,
@@ -56,7 +67,11 @@ package final class GatewayResponder: WireResponder {
         self.debugTokens = debugTokens
         self.traceLocation = traceLocation
         self.trustedProxies = trustedProxies.map { Array($0.utf8) }
-        pool = UpstreamPool(wire: wire, tls: upstreamTLS)
+        self.bodyBytesMax = bodyBytesMax
+        self.isTLS = isTLS
+        let held = HeldSnapshot()
+        self.held = held
+        pool = UpstreamPool(wire: wire, tls: upstreamTLS, resolver: resolver)
         answers = GatewayAnswers(wire: wire, publicURL: publicURL)
         surroundings = ExchangeSurroundings(
             wire: wire,
@@ -68,11 +83,17 @@ package final class GatewayResponder: WireResponder {
             serviceName: serviceName,
             logger: logger,
             facts: facts,
+            backends: { held.snapshot.backends },
             cache: cache,
             traces: traces
         )
         let bound = NIOLoopBound(facts, eventLoop: wire.loop)
         wire.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.handOn() }
+    }
+
+    /// The snapshot that a loop works by, shared with what its exchanges ask.
+    private final class HeldSnapshot {
+        var snapshot = GatewaySnapshot.empty
     }
 
     /// What a request line means under a snapshot.
@@ -119,7 +140,7 @@ package final class GatewayResponder: WireResponder {
     // MARK: - WireResponder
 
     package func receiveHead(on connection: DownstreamConnection) -> BodyPlan {
-        if slot.refresh(&snapshot, &generation) {
+        if slot.refresh(&held.snapshot, &generation) {
             verified.removeAll()
             matched.removeAll()
             plans.removeAll(keepingCapacity: true)
@@ -150,6 +171,13 @@ package final class GatewayResponder: WireResponder {
             }
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let subscription, let product):
+            let most = match.api.bodyBytesMax ?? bodyBytesMax
+            exchange.bodyBytesMax = .max
+            switch connection.parser.framing {
+            case .length(let length) where length > most: return refuseTooLarge(connection)
+            case .chunked: exchange.bodyBytesMax = most
+            case .none, .length, .untilClose: break
+            }
             let plan = plan(match, product)
             let trace = traceWish(match, subscription, connection)
             if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
@@ -259,6 +287,12 @@ package final class GatewayResponder: WireResponder {
         let exchange = GatewayExchange(surroundings)
         connection.exchange = exchange
         return exchange
+    }
+
+    private func refuseTooLarge(_ connection: DownstreamConnection) -> BodyPlan {
+        connection.send(answers.refusal(413, connection))
+        connection.finish(close: true)
+        return .answered
     }
 
     // MARK: - Policies
@@ -381,7 +415,7 @@ package final class GatewayResponder: WireResponder {
             let match = RouteMatch(api: api, entry: entry, offset: length)
             // Where a field picks the version, the line alone does not say which it is.
             // The same where a proxy's field says whether the API may be called this way.
-            if !place.entry.readsFields, api.takesHTTP { matched.insert(line, match) }
+            if !place.entry.readsFields, isTLS ? api.takesHTTPS : api.takesHTTP { matched.insert(line, match) }
             return authorize(match, parser, head)
         }
     }
@@ -392,6 +426,7 @@ package final class GatewayResponder: WireResponder {
         _ connection: DownstreamConnection,
         _ head: UnsafeRawBufferPointer
     ) -> Bool {
+        if isTLS { return api.takesHTTPS }
         if api.takesHTTP { return true }
         guard api.takesHTTPS, trustedProxies.contains(connection.clientAddress) else { return false }
         return connection.parser.value("x-forwarded-proto", in: head)
@@ -439,7 +474,8 @@ package final class GatewayResponder: WireResponder {
             if let product = snapshot.openAPIs[api.id] { return .call(match, nil, product: product) }
             return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : .call(match, nil, product: nil)
         }
-        guard let subscription = subscription(key), subscription.isActive, snapshot.covers(subscription, api: api.id)
+        guard let subscription = subscription(key), snapshot.isGood(subscription),
+            snapshot.covers(subscription, api: api.id)
         else {
             return .unauthorized(match, isKeyMissing: false)
         }

@@ -13,6 +13,10 @@ package final class GatewaySnapshot: Sendable {
     package let policies: PolicyBook
     let products: [String: PolicyFacts.Product]
     let users: [String: PolicyFacts.User]
+    /// Owners of subscriptions whose keys are no good, by id in lower case.
+    let blockedUsers: Set<String>
+    /// By id in lower case.
+    let backends: [String: ManagedBackend]
 
     package init(
         sequence: Int64,
@@ -22,7 +26,9 @@ package final class GatewaySnapshot: Sendable {
         openProducts: Set<String>,
         policies: PolicyBook = PolicyBook(),
         products: [String: PolicyFacts.Product] = [:],
-        users: [String: PolicyFacts.User] = [:]
+        users: [String: PolicyFacts.User] = [:],
+        blockedUsers: Set<String> = [],
+        backends: [String: ManagedBackend] = [:]
     ) {
         self.sequence = sequence
         self.routes = routes
@@ -31,9 +37,18 @@ package final class GatewaySnapshot: Sendable {
         self.policies = policies
         self.products = products
         self.users = users
+        self.blockedUsers = blockedUsers
+        self.backends = backends
         openAPIs = openProducts.sorted().reduce(into: [:]) { open, product in
             for api in productAPIs[product] ?? [] where open[api] == nil { open[api] = product }
         }
+    }
+
+    /// Whether keys of the subscription open anything: it is active, and its owner is not blocked.
+    func isGood(_ subscription: SubscriptionEntry) -> Bool {
+        guard subscription.isActive else { return false }
+        guard !blockedUsers.isEmpty, let owner = subscription.owner else { return true }
+        return !blockedUsers.contains(owner)
     }
 
     /// Whether the subscription's scope covers the API.

@@ -14,12 +14,24 @@ package struct WireLimits: Sendable {
     package var idleTimeout = TimeAmount.seconds(120)
     /// Time without a byte of a body before the request is given up.
     package var bodyTimeout = TimeAmount.seconds(60)
+    /// Bytes of a body that must come in a second, over all of its time: a caller that drips holds a connection for nothing.
+    package var bodyRateMin = 240
+    /// Time before the rate is looked at: a body may begin slowly.
+    package var bodyRateGrace = TimeAmount.seconds(10)
+    /// Time that a client may take no byte of an answer that waits for it.
+    package var writeTimeout = TimeAmount.seconds(60)
     /// Open connections of one door: descriptors are bounded by the system, and each costs memory.
     package var connectionsMax = 10_000
+    /// Open connections of one address, so that one client cannot take them all.
+    package var connectionsPerAddressMax = 5_000
     /// Time for a connection to an upstream.
     package var connectTimeout = TimeAmount.seconds(10)
-    /// Time without a byte from an upstream that was asked (API Management's default for forward-request).
+    /// Time to the first byte of an upstream that was asked (API Management's default for forward-request).
     package var upstreamTimeout = TimeAmount.seconds(300)
+    /// Time without a byte in an upstream's answer, or in either way of a WebSocket.
+    package var upstreamIdleTimeout = TimeAmount.seconds(300)
+    /// Time for TLS to be agreed on.
+    package var handshakeTimeout = TimeAmount.seconds(10)
     /// Idle connections kept for each upstream on each loop.
     package var idleUpstreamsMax = 256
     /// Time that an idle connection to an upstream is kept: below the keep-alive time of common servers.

@@ -15,6 +15,8 @@ struct ExchangeSurroundings {
     let serviceName: String
     let logger: Logger
     let facts: FactRecorder
+    /// Of the snapshot in force.
+    let backends: () -> [String: ManagedBackend]
     let cache: ResponseCache
     let traces: TraceStore
 }
@@ -52,6 +54,12 @@ final class GatewayExchange: UpstreamReceiver {
     private var replay: ByteBuffer?
     private var isIdempotent = false
     private var isHEAD = false
+    private var wantsWebSocket = false
+    /// Bytes of the head in what is to go out.
+    private(set) var headCount = 0
+    /// Bytes of the body that may come and have come.
+    var bodyBytesMax = Int.max
+    private var bodyBytes = 0
     var incoming: ByteBuffer?
     var hasSentHead = false
     var closesAfterAnswer = false
@@ -155,6 +163,8 @@ final class GatewayExchange: UpstreamReceiver {
         connection.head.withUnsafeReadableBytes { head in
             let method = head[parser.method]
             isHEAD = method.elementsEqual("HEAD".utf8)
+            wantsWebSocket =
+                parser.upgradesToWebSocket && parser.framing == .none && method.elementsEqual("GET".utf8)
             isIdempotent = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"].contains {
                 method.elementsEqual($0.utf8)
             }
@@ -165,9 +175,11 @@ final class GatewayExchange: UpstreamReceiver {
                 prefix: prefix,
                 targetOffset: targetOffset,
                 clientAddress: connection.clientAddress,
+                wantsWebSocket: wantsWebSocket,
                 trace: record.traceContext
             )
         }
+        headCount = outgoing.readableBytes
         state = .connecting
     }
 
@@ -187,12 +199,29 @@ final class GatewayExchange: UpstreamReceiver {
         }
         switch result {
         case .failure(let error):
+            policies?.backend?.state.failed("BackendConnectionFailure", now: MonotonicClock.nanoseconds())
+            // Nothing was sent yet: another one of the pool may do it.
+            if goElsewhere() { return }
             fail(connection, reason: "BackendConnectionFailure: \(String(describing: type(of: error)))")
         case .success(let upstream):
             state = .forwarding(upstream)
-            upstream.begin(self, isHEAD: isHEAD, timeout: policies?.timeout)
+            upstream.begin(self, isHEAD: isHEAD, wantsWebSocket: wantsWebSocket, timeout: policies?.timeout)
+            if let timeout = policies?.timeout { watch(upstream, timeout) }
             if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
             connection.setReading(true)
+        }
+    }
+
+    /// Ends a call on time; the sweep of every second is enough for the usual time-outs.
+    private func watch(_ upstream: UpstreamConnection, _ timeout: TimeAmount) {
+        let current = turn
+        let bound = NIOLoopBound((exchange: self, upstream: upstream), eventLoop: surroundings.wire.loop)
+        surroundings.wire.loop.scheduleTask(in: timeout) {
+            let (exchange, upstream) = bound.value
+            guard exchange.turn == current, case .forwarding(let now) = exchange.state, now === upstream,
+                !upstream.hasAnswered, let connection = exchange.connection
+            else { return }
+            exchange.endLate(upstream, connection)
         }
     }
 
@@ -204,6 +233,10 @@ final class GatewayExchange: UpstreamReceiver {
     }
 
     func receiveBody(_ body: ByteBuffer, isLast: Bool, _ connection: DownstreamConnection) {
+        if bodyBytesMax != .max {
+            bodyBytes += body.readableBytes
+            if bodyBytes > bodyBytesMax { return refuseTooLarge(connection) }
+        }
         switch state {
         case .local(let target): score(target, policies?.replacedBody ?? body, connection)
         case .waiting: keep(body, isLast, connection)
@@ -237,15 +270,34 @@ final class GatewayExchange: UpstreamReceiver {
         replay = nil
         record.backendStatus = upstream.parser.status
         closesAfterAnswer = upstream.parser.framing == .untilClose
+        if let backend = policies?.backend { note(head, upstream, backend) }
         if policies != nil { return upstreamAnswer(head, upstream) }
         var bytes = ByteBuffer()
         bytes.reserveCapacity(head.readableBytes + 512)
         head.withUnsafeReadableBytes { raw in
             RequestHead.copyFields(raw, upstream.parser, from: 0, to: &bytes)
         }
-        if closesAfterAnswer || connection.willClose { bytes.writeStaticString("Connection: close\r\n") }
+        if upstream.isTunnel {
+            RequestHead.writeUpgrade(to: &bytes)
+        } else if closesAfterAnswer || connection.willClose {
+            bytes.writeStaticString("Connection: close\r\n")
+        }
         bytes.writeStaticString("\r\n")
         incoming = bytes
+        if upstream.isTunnel { openTunnel(connection) }
+    }
+
+    /// Both sides go on with the WebSocket protocol once the head is out.
+    func openTunnel(_ connection: DownstreamConnection) {
+        flushHead()
+        connection.beginTunnel()
+    }
+
+    private func note(_ head: ByteBuffer, _ upstream: UpstreamConnection, _ backend: ManagedBackend) {
+        let retryAfter = head.withUnsafeReadableBytes { raw in
+            upstream.parser.value("retry-after", in: raw).flatMap { Int(String(decoding: $0, as: UTF8.self)) }
+        }
+        backend.state.answered(upstream.parser.status, retryAfter: retryAfter, now: MonotonicClock.nanoseconds())
     }
 
     func upstreamBody(_ body: ByteBuffer, _ upstream: UpstreamConnection) {
@@ -266,6 +318,7 @@ final class GatewayExchange: UpstreamReceiver {
             connection.send(head)
         } else {
             connection.send(body)
+            if upstream.isTunnel { connection.touchTunnel() }
         }
     }
 
@@ -302,6 +355,7 @@ final class GatewayExchange: UpstreamReceiver {
             let current = turn
             return pool.connectNew(address) { [self] result in connected(result, current) }
         }
+        policies?.backend?.state.failed("BackendConnectionFailure", now: MonotonicClock.nanoseconds())
         let words = upstream.failure.map { " (\($0.prefix(200)))" } ?? ""
         fail(connection, reason: "BackendConnectionFailure: the connection ended before the answer did\(words)")
     }
@@ -323,8 +377,24 @@ final class GatewayExchange: UpstreamReceiver {
 
     func checkTime(_ now: NIODeadline, _ connection: DownstreamConnection) {
         guard case .forwarding(let upstream) = state, upstream.isLate(now) else { return }
+        endLate(upstream, connection)
+    }
+
+    private func endLate(_ upstream: UpstreamConnection, _ connection: DownstreamConnection) {
         upstream.close()
+        policies?.backend?.state.failed("Timeout", now: MonotonicClock.nanoseconds())
         fail(connection, reason: "Timeout")
+    }
+
+    /// A body that is longer than the API takes, and did not say so before.
+    private func refuseTooLarge(_ connection: DownstreamConnection) {
+        bodyBytesMax = .max
+        if case .idle = state { return }
+        let mayAnswer = !hasSentHead
+        cancel()
+        guard mayAnswer else { return connection.cut() }
+        connection.send(surroundings.answers.refusal(413, connection))
+        connection.finish(close: true)
     }
 
     /// Answers a call whose backend cannot be spoken to.
@@ -387,5 +457,6 @@ final class GatewayExchange: UpstreamReceiver {
         hasSentHead = false
         closesAfterAnswer = false
         outgoing = ByteBuffer()
+        bodyBytes = 0
     }
 }

@@ -18,6 +18,7 @@ enum RequestHead {
         prefix: String,
         targetOffset: Int,
         clientAddress: [UInt8],
+        wantsWebSocket: Bool,
         trace: TraceContext
     ) -> ByteBuffer {
         var output = ByteBuffer()
@@ -47,8 +48,15 @@ enum RequestHead {
             output.writeStaticString(", ")
         }
         output.writeBytes(clientAddress)
-        output.writeStaticString("\r\n\r\n")
+        output.writeStaticString("\r\n")
+        if wantsWebSocket { writeUpgrade(to: &output) }
+        output.writeStaticString("\r\n")
         return output
+    }
+
+    /// The fields of this hop that say how both sides go on.
+    static func writeUpgrade(to output: inout ByteBuffer) {
+        output.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n")
     }
 
     /// Copies from an offset to the last field, leaving out what belongs to this hop.

@@ -57,6 +57,10 @@ final class PolicyRun {
     var redirectCount = 0
     /// The request as the policies made it, while another one follows where an answer pointed.
     var requestBeforeRedirect: PolicyRequest?
+    /// The managed backend that the call went to.
+    var backend: ManagedBackend?
+    /// Those that could not be reached.
+    var unreachable: Set<String> = []
     /// By what the trace is found.
     let traceID: String?
 
@@ -212,7 +216,12 @@ extension GatewayExchange {
                 return sendOwn(response, [], connection)
             }
             var head = EditedHead.response(response, source)
-            if closesAfterAnswer || connection.willClose { head.writeStaticString("Connection: close\r\n") }
+            let isTunnel = if case .forwarding(let upstream) = state { upstream.isTunnel } else { false }
+            if isTunnel {
+                RequestHead.writeUpgrade(to: &head)
+            } else if closesAfterAnswer || connection.willClose {
+                head.writeStaticString("Connection: close\r\n")
+            }
             head.writeStaticString("\r\n")
             policies.holdsAnswer = false
             hasSentHead = true
@@ -226,6 +235,7 @@ extension GatewayExchange {
             head.writeBuffer(&policies.heldBody)
             incoming = head
             guard case .forwarding(let upstream) = state else { return }
+            if isTunnel { openTunnel(connection) }
             if policies.isAnswerWhole { return upstreamEnd(upstream) }
             upstream.resumeReading()
         }
@@ -392,10 +402,9 @@ extension GatewayExchange: PolicyEffects {
             policies.waitingForward = options
             return
         }
-        guard let backend = backend(call.request) else {
-            return call.forwarded(
-                .failure(.inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http."))
-            )
+        let backend: APIRoute.Backend
+        do throws(PolicyFailure) { backend = try self.backend(call.request, policies) } catch {
+            return call.forwarded(.failure(error))
         }
         policies.options = options
         policies.timeout = options.timeout.map { .milliseconds($0) }
@@ -405,7 +414,16 @@ extension GatewayExchange: PolicyEffects {
         {
             call.request.body = .replaced(Array(collected.readableBytesView))
         }
-        if let edited = EditedHead.request(call.request, connection) {
+        if policies.isHeadEdited {
+            // What an earlier attempt was sent with is not for this one.
+            policies.isHeadEdited = !connection.replaceHead(policies.setup.source.original)
+        }
+        let credentials = policies.backend?.credentials
+        let edited =
+            credentials.map { $0.isEmpty } ?? true
+            ? EditedHead.request(call.request, connection)
+            : EditedHead.request(credentials?.added(to: call.request) ?? call.request, connection)
+        if let edited {
             guard connection.replaceHead(edited) else {
                 return call.forwarded(
                     .failure(.inside("BackendConnectionFailure", "The request that the policies made is not valid."))
@@ -498,8 +516,74 @@ extension GatewayExchange: PolicyEffects {
         state = .waiting
     }
 
-    private func backend(_ request: PolicyRequest) -> APIRoute.Backend? {
-        guard let text = request.backendURL else { return policies?.setup.api?.backend }
-        return APIRoute.Backend(url: text)
+    /// Where a call goes.
+    private func backend(
+        _ request: PolicyRequest,
+        _ policies: PolicyRun
+    ) throws(PolicyFailure) -> APIRoute.Backend {
+        policies.backend = nil
+        if let text = request.backendURL {
+            guard let backend = APIRoute.Backend(url: text) else {
+                throw .inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http.")
+            }
+            return backend
+        }
+        guard let id = request.backendID else {
+            guard let backend = policies.setup.api?.backend else {
+                throw .inside("BackendConnectionFailure", "The API has no service URL.")
+            }
+            return backend
+        }
+        let chosen = try choose(id, policies)
+        guard case .single(let backend) = chosen.kind else {
+            throw .inside("BackendConnectionFailure", "The backend \"\(id)\" is a pool.")
+        }
+        policies.backend = chosen
+        policies.call.trace?.add("backend", "forward-request", ["backendId": .string(chosen.id)])
+        return backend
+    }
+
+    private func choose(_ id: String, _ policies: PolicyRun) throws(PolicyFailure) -> ManagedBackend {
+        do throws(BackendProblem) {
+            return try surroundings.backends().choose(
+                id,
+                excluding: policies.unreachable,
+                now: MonotonicClock.nanoseconds(),
+                draw: { surroundings.wire.nextID() }
+            )
+        } catch {
+            switch error {
+            case .unknown:
+                throw .inside("BackendConnectionFailure", "There is no backend of the id \"\(id)\".")
+            case .unavailable:
+                throw PolicyFailure(
+                    status: 503,
+                    message: "Service Unavailable",
+                    reason: "BackendConnectionFailure",
+                    detail: "The circuit of the backend \"\(id)\" is open."
+                )
+            }
+        }
+    }
+
+    /// Sends a call to another member of its pool; nothing of it was sent yet.
+    ///
+    /// - Returns: false where there is no other.
+    func goElsewhere() -> Bool {
+        guard let policies, let backend = policies.backend, policies.call.request.backendID?.lowercased() != backend.id
+        else { return false }
+        policies.unreachable.insert(backend.id)
+        // What has come of the body waits behind the head that was made for the first.
+        if policies.replacedBody == nil {
+            outgoing.moveReaderIndex(forwardBy: headCount)
+            policies.early = outgoing
+            policies.isEarlyWhole = isRequestWhole
+        }
+        outgoing = ByteBuffer()
+        isRequestWhole = false
+        policies.hasSentBody = false
+        state = .waiting
+        forward(policies.call, policies.options)
+        return true
     }
 }

@@ -7,7 +7,7 @@ final class WireRequestSource: RequestSource {
     private let connection: DownstreamConnection
     private let entry: OperationTable.Entry?
     /// The head as it came: that of the connection may be written anew for the backend.
-    private let original: ByteBuffer
+    let original: ByteBuffer
     private var fields: [HeadField] { connection.parser.fields }
     private let methodRange: Range<Int>
     private let target: Range<Int>
@@ -38,7 +38,7 @@ final class WireRequestSource: RequestSource {
     var isHEAD: Bool {
         methodRange.count == 4 && original.withUnsafeReadableBytes { $0[methodRange].elementsEqual("HEAD".utf8) }
     }
-    var scheme: String { "http" }
+    var scheme: String { connection.isTLS ? "https" : "http" }
     var path: String { text(target.lowerBound..<pathEnd) }
     var query: String { text(min(pathEnd + 1, target.upperBound)..<target.upperBound) }
     var clientAddress: String { String(decoding: connection.clientAddress, as: UTF8.self) }
@@ -52,7 +52,7 @@ final class WireRequestSource: RequestSource {
     private var authority: (host: String, port: Int) {
         let text = values("host").first ?? ""
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]) else {
-            return (text, 80)
+            return (text, connection.isTLS ? 443 : 80)
         }
         return (String(text[..<colon]), port)
     }

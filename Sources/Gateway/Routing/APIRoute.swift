@@ -37,6 +37,8 @@ package final class APIRoute: Sendable {
     package let takesHTTP: Bool
     let takesHTTPS: Bool
     package let requiresKey: Bool
+    /// Bytes of a request's body; nil for what the gateway takes.
+    let bodyBytesMax: Int?
     /// Lower case, as UTF-8.
     let keyHeader: [UInt8]
     let keyHeaderName: String
@@ -58,6 +60,7 @@ package final class APIRoute: Sendable {
         requiresKey: Bool,
         keyHeader: String,
         keyQuery: String,
+        bodyBytesMax: Int? = nil,
         facts: PolicyFacts.API,
         operations: [APIOperation]
     ) {
@@ -72,6 +75,7 @@ package final class APIRoute: Sendable {
         takesHTTP = protocols.contains("http")
         takesHTTPS = protocols.contains("https")
         self.requiresKey = requiresKey
+        self.bodyBytesMax = bodyBytesMax
         keyHeaderName = keyHeader
         self.keyHeader = Array(keyHeader.lowercased().utf8)
         self.keyQuery = Array(keyQuery.utf8)

@@ -19,6 +19,8 @@ package struct HeadParser: Sendable {
     package private(set) var keepsAlive = true
     package private(set) var isHTTP10 = false
     package private(set) var expectsContinue = false
+    /// Whether the sender wants to go on with, or goes on with, the WebSocket protocol.
+    package private(set) var upgradesToWebSocket = false
 
     // Requests.
     package private(set) var method = 0..<0
@@ -40,6 +42,7 @@ package struct HeadParser: Sendable {
     /// Of a target in absolute form: what it says the host is.
     private var authority: Range<Int>?
     private var hasConnectionTokens = false
+    private var hasUpgradeToken = false
     /// Bytes that were already searched for the head's end.
     private var searched = 0
 
@@ -157,6 +160,8 @@ package struct HeadParser: Sendable {
         hostCount = 0
         hasConnectionTokens = false
         expectsContinue = false
+        upgradesToWebSocket = false
+        hasUpgradeToken = false
         keepsAlive = true
         isHTTP10 = false
     }
@@ -263,6 +268,8 @@ package struct HeadParser: Sendable {
             fields.append(field)
         }
         if hasConnectionTokens { markConnectionTokens(bytes) }
+        // Without the token the field is nothing that this hop was told.
+        if upgradesToWebSocket { upgradesToWebSocket = hasUpgradeToken && !isHTTP10 }
     }
 
     /// What the field means to framing and to this hop, by the length of its name first.
@@ -284,7 +291,9 @@ package struct HeadParser: Sendable {
                 expectsContinue = true
                 field.isHopByHop = true
             }
-        case 7: field.isHopByHop = Octets.equal(name, "upgrade")
+        case 7:
+            field.isHopByHop = Octets.equal(name, "upgrade")
+            if field.isHopByHop, Octets.equal(value, "websocket") { upgradesToWebSocket = true }
         case 10:
             if Octets.equal(name, "connection") {
                 field.isHopByHop = true
@@ -328,6 +337,7 @@ package struct HeadParser: Sendable {
             for token in slice(bytes, field.valueStart, field.valueEnd).split(separator: 0x2C) {
                 let word = token.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }.filter { $0 != 0x20 && $0 != 0x09 }
                 if word == Array("close".utf8) { keepsAlive = false }
+                if word == Array("upgrade".utf8) { hasUpgradeToken = true }
                 // Never the fields that frame the message: dropping them would change what the next hop reads.
                 guard word != Array("content-length".utf8), word != Array("transfer-encoding".utf8) else { continue }
                 for place in fields.indices

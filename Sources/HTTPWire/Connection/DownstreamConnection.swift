@@ -17,6 +17,8 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         case responding
         /// The request was answered early; its body is still coming.
         case discarding
+        /// Both sides have left HTTP: bytes pass as they come.
+        case tunnel
         case closed
     }
 
@@ -43,6 +45,12 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     private var isInsideHead = false
     private var awaitsFlush = false
     private var deadline = NIODeadline.distantFuture
+    /// Seconds that the current body has been waited for.
+    private var bodySeconds = 0
+    /// Seconds that the client has taken nothing.
+    private var stalledSeconds = 0
+    /// Whether the connection was not let in, and so is not counted.
+    private var isTurnedAway = false
     /// Whether a request is open whose end the responder has not been told.
     private var isOpen = false
     /// The status of the current answer; 0 before there is one.
@@ -53,7 +61,11 @@ package final class DownstreamConnection: ChannelDuplexHandler {
     /// The client's address as text.
     package private(set) var clientAddress: [UInt8] = []
 
-    package init(wire: WireLoop, responder: any WireResponder) {
+    /// Whether the client speaks TLS.
+    package let isTLS: Bool
+
+    package init(wire: WireLoop, responder: any WireResponder, isTLS: Bool = false) {
+        self.isTLS = isTLS
         self.wire = wire
         self.responder = responder
         parser = HeadParser(limits: wire.limits)
@@ -110,6 +122,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
             // Answered before the body was read: what is left of it is dropped, within the time for a body.
             state = .discarding
             if closesAfterAnswer { closeSoon() }
+        case .tunnel: closeSoon()
         case .head, .discarding, .closed: break
         }
     }
@@ -132,6 +145,19 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         return true
     }
 
+    /// Leaves HTTP: what the client sends from now on goes to the responder as it comes, until either side ends.
+    package func beginTunnel() {
+        state = .tunnel
+        closesAfterAnswer = true
+        touchTunnel()
+        guard !isProcessing, let bytes = pending else { return }
+        pending = nil
+        process(bytes)
+    }
+
+    /// Something passed through the tunnel, in either direction.
+    package func touchTunnel() { deadline = wire.now + wire.limits.upstreamIdleTimeout }
+
     /// Whether more of the body is wanted now (back pressure of an upstream).
     package func setReading(_ isReading: Bool) {
         wantsPause = !isReading
@@ -146,16 +172,20 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         clientAddress = Array((context.remoteAddress?.ipAddress ?? "").utf8)
         wire.add(self)
         deadline = wire.now + wire.limits.idleTimeout
-        if wire.isDraining || wire.connectionCount > wire.limits.connectionsMax { context.close(promise: nil) }
+        if wire.isDraining || !wire.counts.enter(clientAddress, wire.limits) {
+            isTurnedAway = true
+            context.close(promise: nil)
+        }
         context.fireChannelActive()
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
         wire.remove(self)
+        if !isTurnedAway { wire.counts.leave(clientAddress) }
         let wasOpen: Bool
         switch state {
         case .head, .closed: wasOpen = false
-        case .collecting, .streaming, .responding, .discarding: wasOpen = !isAnswered
+        case .collecting, .streaming, .responding, .discarding, .tunnel: wasOpen = !isAnswered
         }
         state = .closed
         self.context = nil
@@ -180,6 +210,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
+            stalledSeconds = 0
             responder.resume(on: self)
             releaseRead()
         }
@@ -216,6 +247,12 @@ package final class DownstreamConnection: ChannelDuplexHandler {
                 discard(&bytes)
             case .responding:
                 break loop
+            case .tunnel:
+                touchTunnel()
+                bytesReceived += bytes.readableBytes
+                let piece = bytes
+                bytes.clear()
+                responder.receiveBody(piece, isLast: false, on: self)
             case .closed:
                 bytes.clear()
             }
@@ -246,6 +283,7 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         isOpen = true
         answerStatus = 0
         bytesReceived = parser.length
+        bodySeconds = 0
         bytesSent = 0
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
         deadline = wire.now + wire.limits.bodyTimeout
@@ -409,12 +447,39 @@ package final class DownstreamConnection: ChannelDuplexHandler {
 
     // MARK: - Time
 
+    /// Called every second.
     func closeIfLate(_ now: NIODeadline) {
         if case .responding = state, !isAnswered { responder.checkTime(now, on: self) }
+        if isTooSlow() || isStalled() {
+            if !isAnswered { responder.abandon(on: self) }
+            return cut()
+        }
         guard now > deadline else { return }
         if case .head = state { return cut() }
         if !isAnswered { responder.abandon(on: self) }
         cut()
+    }
+
+    /// Whether a body comes at less than the least rate; time in which it was not read does not count.
+    private func isTooSlow() -> Bool {
+        switch state {
+        case .collecting, .streaming, .discarding: break
+        default: return false
+        }
+        guard !wantsPause else { return false }
+        bodySeconds += 1
+        let limits = wire.limits
+        guard bodySeconds > limits.bodyRateGrace.nanoseconds / 1_000_000_000 else { return false }
+        return bytesReceived - parser.length < bodySeconds * limits.bodyRateMin
+    }
+
+    private func isStalled() -> Bool {
+        guard let context, !context.channel.isWritable else {
+            stalledSeconds = 0
+            return false
+        }
+        stalledSeconds += 1
+        return stalledSeconds > wire.limits.writeTimeout.nanoseconds / 1_000_000_000
     }
 
     func closeIfIdle() {

@@ -15,19 +15,23 @@ package final class WireListener: Sendable {
         self.loops = loops
     }
 
-    /// - Parameter makeResponder: called once on each loop.
+    /// - Parameters:
+    ///   - tls: nil for a door that speaks in the clear.
+    ///   - makeResponder: called once on each loop.
     package static func listen(
         group: MultiThreadedEventLoopGroup,
         host: String,
         port: Int,
         limits: WireLimits = WireLimits(),
+        tls: DownstreamTLS? = nil,
         makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
     ) async throws -> WireListener {
+        let counts = ConnectionCounts()
         var loops: [NIOLoopBound<WireLoop>] = []
         var doors: [ObjectIdentifier: NIOLoopBound<LoopDoor>] = [:]
         for loop in group.makeIterator() {
             let (wire, door) = try await loop.submit {
-                let wire = WireLoop(loop: loop, limits: limits)
+                let wire = WireLoop(loop: loop, limits: limits, counts: counts)
                 let door = LoopDoor(wire: wire, responder: makeResponder(wire))
                 let bound = NIOLoopBound(wire, eventLoop: loop)
                 loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }
@@ -45,7 +49,8 @@ package final class WireListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let door = doorOfLoop[ObjectIdentifier(channel.eventLoop)]?.value else { return }
-                    let connection = DownstreamConnection(wire: door.wire, responder: door.responder)
+                    let connection = DownstreamConnection(wire: door.wire, responder: door.responder, isTLS: tls != nil)
+                    if let tls { try tls.addHandlers(to: channel, timeout: limits.handshakeTimeout) }
                     try channel.pipeline.syncOperations.addHandler(connection)
                 }
             }

@@ -17,9 +17,13 @@ package final class WireLoop {
     /// No new requests are taken; connections close when theirs are answered.
     package private(set) var isDraining = false
 
-    package init(loop: any EventLoop, limits: WireLimits) {
+    /// Of all loops of the door.
+    let counts: ConnectionCounts
+
+    package init(loop: any EventLoop, limits: WireLimits, counts: ConnectionCounts = ConnectionCounts()) {
         self.loop = loop
         self.limits = limits
+        self.counts = counts
         seed = generator.next()
     }
 

@@ -25,6 +25,10 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     package typealias OutboundOut = ByteBuffer
 
     package let address: UpstreamAddress
+    /// The one of the name's addresses that it leads to.
+    let remote: String
+    /// When the name is to be asked for again.
+    var nextCheck: NIODeadline
     package private(set) var parser: HeadParser
     package var isReused = false
     /// Whether a byte of the current answer has come.
@@ -44,11 +48,16 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     private var chunks = ChunkedBody()
     private var readIsHeld = false
     private var isBroken = false
+    private var wantsWebSocket = false
+    /// Whether the upstream has left HTTP for the WebSocket protocol.
+    package private(set) var isTunnel = false
     private var lastByte: NIODeadline
     private var timeout = TimeAmount.zero
 
-    init(address: UpstreamAddress, wire: WireLoop) {
+    init(address: UpstreamAddress, remote: String, wire: WireLoop) {
         self.address = address
+        self.remote = remote
+        nextCheck = wire.now
         self.wire = wire
         lastByte = wire.now
         parser = HeadParser(limits: wire.limits)
@@ -60,7 +69,13 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     /// Begins a request.
     ///
     /// - Parameter timeout: without a byte of the answer; nil for the usual one.
-    package func begin(_ receiver: any UpstreamReceiver, isHEAD: Bool, timeout: TimeAmount? = nil) {
+    package func begin(
+        _ receiver: any UpstreamReceiver,
+        isHEAD: Bool,
+        wantsWebSocket: Bool = false,
+        timeout: TimeAmount? = nil
+    ) {
+        self.wantsWebSocket = wantsWebSocket
         self.timeout = timeout ?? limits.upstreamTimeout
         self.receiver = receiver
         isAnswerToHEAD = isHEAD
@@ -81,7 +96,9 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     /// Whether the upstream has been silent for too long.
-    package func isLate(_ now: NIODeadline) -> Bool { now > lastByte + timeout }
+    package func isLate(_ now: NIODeadline) -> Bool {
+        now > lastByte + (hasAnswered ? limits.upstreamIdleTimeout : timeout)
+    }
 
     package func resumeReading() {
         guard readIsHeld else { return }
@@ -122,7 +139,7 @@ package final class UpstreamConnection: ChannelDuplexHandler {
         isBroken = true
         let receiver = self.receiver
         self.receiver = nil
-        if inBody, parser.framing == .untilClose {
+        if inBody, isTunnel || parser.framing == .untilClose {
             receiver?.upstreamEnd(self)
         } else {
             receiver?.upstreamFailed(self)
@@ -155,8 +172,20 @@ package final class UpstreamConnection: ChannelDuplexHandler {
         }
         let head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
         bytes.moveReaderIndex(forwardBy: parser.length)
-        // An interim answer is for this hop; upgrades are not asked for.
-        if parser.status < 200 { return true }
+        if parser.status == 101, wantsWebSocket, parser.upgradesToWebSocket {
+            inBody = true
+            isTunnel = true
+            receiver?.upstreamHead(head, self)
+            return true
+        }
+        // An interim answer is for this hop.
+        if parser.status < 200 {
+            guard parser.status != 101 else {
+                fail()
+                return false
+            }
+            return true
+        }
         inBody = true
         switch parser.framing {
         case .length(let length): bodyLeft = length
@@ -169,6 +198,12 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     private func takeBody(_ bytes: inout ByteBuffer) -> Bool {
+        if isTunnel {
+            let piece = bytes
+            bytes.clear()
+            receiver?.upstreamBody(piece, self)
+            return true
+        }
         switch parser.framing {
         case .length:
             guard let piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes)) else { return false }

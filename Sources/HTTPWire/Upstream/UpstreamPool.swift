@@ -6,13 +6,15 @@ package struct UpstreamAddress: Hashable, Sendable {
     package let host: String
     package let port: Int
     package let isTLS: Bool
+    package let checks: UpstreamTLS.Checks
     /// The value of the Host field.
     package let authority: String
 
-    package init(host: String, port: Int, isTLS: Bool = false) {
+    package init(host: String, port: Int, isTLS: Bool = false, checks: UpstreamTLS.Checks = .full) {
         self.host = host
         self.port = port
         self.isTLS = isTLS
+        self.checks = checks
         let name = host.contains(":") ? "[\(host)]" : host
         authority = port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
     }
@@ -21,12 +23,14 @@ package struct UpstreamAddress: Hashable, Sendable {
 /// Kept-alive connections to upstreams, of one event loop; touched on that loop only.
 package final class UpstreamPool {
     private let wire: WireLoop
-    private let tls: UpstreamTLS
+    fileprivate let tls: UpstreamTLS
+    private let resolver: NameResolver
     private var idle: [UpstreamAddress: [UpstreamConnection]] = [:]
 
-    package init(wire: WireLoop, tls: UpstreamTLS) {
+    package init(wire: WireLoop, tls: UpstreamTLS, resolver: NameResolver) {
         self.wire = wire
         self.tls = tls
+        self.resolver = resolver
         let bound = NIOLoopBound(self, eventLoop: wire.loop)
         wire.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }
     }
@@ -47,44 +51,79 @@ package final class UpstreamPool {
         _ address: UpstreamAddress,
         _ body: @escaping (Result<UpstreamConnection, any Error>) -> Void
     ) {
-        let limits = wire.limits
-        let connection = UpstreamConnection(address: address, wire: wire)
-        let bound = NIOLoopBound((connection: connection, body: body, tls: tls), eventLoop: wire.loop)
+        let end = NIODeadline.now() + wire.limits.connectTimeout
+        let bound = NIOLoopBound((pool: self, body: body), eventLoop: wire.loop)
+        resolver.resolve(address.host, on: wire.loop).whenComplete { result in
+            switch result {
+            case .success(let found): bound.value.pool.connect(address, found[...], until: end, bound.value.body)
+            case .failure(let error): bound.value.body(.failure(error))
+            }
+        }
+    }
+
+    /// Tries the addresses of a name in turn.
+    private func connect(
+        _ address: UpstreamAddress,
+        _ found: ArraySlice<String>,
+        until end: NIODeadline,
+        _ body: @escaping (Result<UpstreamConnection, any Error>) -> Void
+    ) {
+        guard let first = found.first, let place = try? SocketAddress(ipAddress: first, port: address.port) else {
+            return body(.failure(NameResolver.NotFound(host: address.host)))
+        }
+        let connection = UpstreamConnection(address: address, remote: first, wire: wire)
+        let bound = NIOLoopBound((connection: connection, pool: self, body: body), eventLoop: wire.loop)
         ClientBootstrap(group: wire.loop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .connectTimeout(limits.connectTimeout)
+            .connectTimeout(max(.milliseconds(1), end - .now()))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if address.isTLS {
-                        let handler = try bound.value.tls.makeHandler(host: address.host)
+                        let handler = try bound.value.pool.tls.makeHandler(host: address.host, address.checks)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
                     try channel.pipeline.syncOperations.addHandler(bound.value.connection)
                 }
             }
-            .connect(host: address.host, port: address.port)
+            .connect(to: place)
             .whenComplete { result in
                 switch result {
                 case .success: bound.value.body(.success(bound.value.connection))
-                case .failure(let error): bound.value.body(.failure(error))
+                case .failure(let error):
+                    let rest = found.dropFirst()
+                    guard !rest.isEmpty, NIODeadline.now() < end else { return bound.value.body(.failure(error)) }
+                    bound.value.pool.connect(address, rest, until: end, bound.value.body)
                 }
             }
     }
 
     /// Takes a connection back whose last answer ended cleanly.
     package func release(_ connection: UpstreamConnection) {
-        guard connection.isUsable, idle[connection.address]?.count ?? 0 < wire.limits.idleUpstreamsMax else {
-            return connection.close()
-        }
+        guard connection.isUsable, idle[connection.address]?.count ?? 0 < wire.limits.idleUpstreamsMax,
+            isCurrent(connection)
+        else { return connection.close() }
         connection.idleUntil = wire.now + wire.limits.idleUpstreamTimeout
         idle[connection.address, default: []].append(connection)
+    }
+
+    /// Whether the upstream is still where the connection leads; asked once a second for each.
+    private func isCurrent(_ connection: UpstreamConnection) -> Bool {
+        guard wire.now > connection.nextCheck else { return true }
+        connection.nextCheck = wire.now + .seconds(1)
+        return resolver.isCurrent(connection.address.host, connection.remote)
     }
 
     private func sweep() {
         let now = NIODeadline.now()
         for (address, connections) in idle {
-            let kept = connections.filter { $0.isUsable && $0.idleUntil > now }
-            for connection in connections where connection.idleUntil <= now { connection.close() }
+            var kept: [UpstreamConnection] = []
+            for connection in connections {
+                if connection.isUsable, connection.idleUntil > now, isCurrent(connection) {
+                    kept.append(connection)
+                } else {
+                    connection.close()
+                }
+            }
             idle[address] = kept.isEmpty ? nil : kept
         }
     }

@@ -314,6 +314,10 @@ package struct ARMRoutes: Sendable {
             }
             properties["format"] = .string(wanted)
         }
+        if type.path == ResourceType.backend.path, properties["credentials"] == BackendRules.sealed {
+            let text = try await service.secret(resource.id, BackendRules.credentialsSlot)
+            properties["credentials"] = try text.map { try JSONValue(parsing: $0) }
+        }
         if type.path == ResourceType.productAPI.path {
             // The place of an API in a product is shown as the API.
             properties = ResourceType.api.present(

@@ -35,7 +35,7 @@ package struct TraceActions: Sendable {
             throw APIError.validation("apiId", "There is no API of this id.")
         }
         let text = body["credentialsExpireAfter"]?.string ?? "PT1H"
-        guard let seconds = Self.seconds(text), (1...Self.secondsMax).contains(seconds) else {
+        guard let seconds = ISODuration.seconds(text), (1...Self.secondsMax).contains(seconds) else {
             throw APIError.validation(
                 "credentialsExpireAfter",
                 "The value must be an ISO 8601 duration of at most one hour, as PT1H."
@@ -55,26 +55,5 @@ package struct TraceActions: Sendable {
             headers: [.contentType: "application/json; charset=utf-8"],
             body: .init(byteBuffer: ByteBuffer(string: text))
         )
-    }
-
-    /// Hours, minutes and seconds of a duration as `PT1H30M`.
-    private static func seconds(_ text: String) -> Int64? {
-        guard text.hasPrefix("PT"), text.utf8.count > 2, text.utf8.count < 20 else { return nil }
-        var total: Int64 = 0
-        var digits = ""
-        for character in text.dropFirst(2) {
-            if character.isWholeNumber {
-                digits.append(character)
-                continue
-            }
-            guard let number = Int64(digits), let unit = ["H": Int64(3600), "M": 60, "S": 1][character] else {
-                return nil
-            }
-            let (product, overflow) = number.multipliedReportingOverflow(by: unit)
-            guard !overflow, product < 1_000_000 else { return nil }
-            total += product
-            digits = ""
-        }
-        return digits.isEmpty ? total : nil
     }
 }

@@ -19,6 +19,7 @@ package struct ResourceService: Sendable {
     package let store: any ResourceStore
     private let box: SecretBox
     private let servicesURL: @Sendable () -> String
+    private let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
     /// Waits until the gateway's snapshot holds the change, so that a caller's next request meets it.
     private let afterCommit: @Sendable (Int64) async -> Void
 
@@ -26,11 +27,13 @@ package struct ResourceService: Sendable {
         store: any ResourceStore,
         box: SecretBox,
         servicesURL: @Sendable @escaping () -> String,
+        fetch: @Sendable @escaping (_ url: String, _ bytesMax: Int) async throws(APIError) -> String,
         afterCommit: @Sendable @escaping (Int64) async -> Void
     ) {
         self.store = store
         self.box = box
         self.servicesURL = servicesURL
+        self.fetch = fetch
         self.afterCommit = afterCommit
     }
 
@@ -149,7 +152,8 @@ package struct ResourceService: Sendable {
             store: store,
             servicesURL: servicesURL(),
             now: Date().formatted(.iso8601),
-            secret: { try await secret($0, $1) }
+            secret: { try await secret($0, $1) },
+            fetch: fetch
         )
         try await type.rules(&draft, context)
         if id.segments.count > 2 { draft.requirements.append(.exists(id.parent)) }

@@ -69,6 +69,8 @@ package struct RuleContext: Sendable {
     package let now: String
     /// The plain text of a resource's secret slot.
     package let secret: @Sendable (ResourceID, String) async throws -> String?
+    /// The text at an address, up to so many bytes.
+    package let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
 }
 
 /// What the presentation of a document depends on.

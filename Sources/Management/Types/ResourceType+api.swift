@@ -16,6 +16,9 @@ extension ResourceType {
             .init("apiVersionDescription", .text(0...256)),
             .init("apiVersionSetId", .text(1...300)),
             .init("isCurrent", .bool, default: true),
+            .init("isOnline", .bool, default: true),
+            // Our own: bytes of a request's body that the gateway takes for this API.
+            .init("requestBodyBytesMax", .int(0...(1 << 40))),
             .init("subscriptionRequired", .bool, default: true),
             .init("serviceUrl", .text(0...2000)),
             .init("path", .text(0...400), isRequired: true),
@@ -31,17 +34,20 @@ extension ResourceType {
             .init("license", .any),
             .init("termsOfServiceUrl", .text(0...2000)),
         ],
-        // 0 path with version set and version, 1 upstream, 2 protocols, 3 whether a key is needed, revision, whether it is the
-        // current one, display name; 4 and 5 names of the key. Those of several parts are separated by tabs.
+        // 0 path with version set and version, 1 upstream, 2 protocols and the most of a body, 3 whether a key is needed, revision, whether it is the
+        // current one or offline, display name; 4 and 5 names of the key. Those of several parts are separated by tabs.
         index: { properties in
             let names = properties["subscriptionKeyParameterNames"]
-            let protocols = (properties["protocols"]?.array ?? []).compactMap(\.string).joined(separator: ",")
+            var words = (properties["protocols"]?.array ?? []).compactMap(\.string)
+            if let most = properties["requestBodyBytesMax"]?.int { words.append("body=\(most)") }
+            let protocols = words.joined(separator: ",")
             return [
                 APIRules.place(properties), properties["serviceUrl"]?.string, protocols,
                 [
                     properties["subscriptionRequired"]?.bool == false ? "open" : "key",
                     properties["apiRevision"]?.string ?? "1",
-                    properties["isCurrent"]?.bool == false ? "other" : "current",
+                    properties["isOnline"]?.bool == false
+                        ? "offline" : properties["isCurrent"]?.bool == false ? "other" : "current",
                     properties["displayName"]?.string ?? "",
                 ].joined(separator: "\t"),
                 names?["header"]?.string, names?["query"]?.string,

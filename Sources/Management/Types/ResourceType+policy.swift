@@ -14,7 +14,7 @@ extension ResourceType {
             properties: PolicyRules.properties,
             index: { properties in PolicyRules.references(properties) },
             rules: { draft, context throws(APIError) in
-                try PolicyRules.takeFormat(&draft)
+                try await PolicyRules.takeFormat(&draft, context)
                 try await PolicyRules.compile(draft, context)
             }
         )
@@ -26,7 +26,7 @@ extension ResourceType {
         properties: PolicyRules.properties + [.init("description", .text(0...1000))],
         index: { properties in PolicyRules.references(properties) },
         rules: { draft, context throws(APIError) in
-            try PolicyRules.takeFormat(&draft)
+            try await PolicyRules.takeFormat(&draft, context)
             try await PolicyRules.compileFragment(draft, context)
         },
         deletionRules: { id, _, store in
@@ -67,19 +67,27 @@ extension ResourceType {
 
 /// The rules of policy documents beyond single properties.
 package enum PolicyRules {
+    /// Bytes of a document (the service's own bound).
+    static let documentBytesMax = 262_144
+
     static let properties: [PropertyRule] = [
-        .init("value", .text(1...262_144), isRequired: true),
+        .init("value", .text(1...documentBytesMax), isRequired: true),
         .init("format", .choice(["xml", "rawxml", "xml-link", "rawxml-link"]), default: "xml"),
     ]
 
     /// Named values and fragments at most: all of them are read when a document is compiled.
     package static let referencesMax = 10_000
 
-    static func takeFormat(_ draft: inout ResourceDraft) throws(APIError) {
+    /// A document by link is fetched once, and kept as if it had been sent.
+    static func takeFormat(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
         let format = draft.properties["format"]?.string ?? "xml"
-        guard !format.hasSuffix("-link") else {
-            throw .validation("format", "Documents by link are not supported yet; send the document itself.")
+        guard format.hasSuffix("-link") else { return }
+        let text = try await context.fetch(draft.properties["value"]?.string ?? "", documentBytesMax)
+        guard !text.isEmpty, text.count <= documentBytesMax else {
+            throw .validation("value", "The length must be between 1 and \(documentBytesMax) characters.")
         }
+        draft.properties["value"] = .string(text)
+        draft.properties["format"] = .string(String(format.dropLast("-link".count)))
     }
 
     static func compile(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
@@ -173,14 +181,7 @@ package enum PolicyRules {
         value: (name: String, text: String)? = nil
     ) async throws(APIError) -> PolicySurroundings {
         do {
-            var values: [String: String] = [:]
-            let query = ResourceQuery(parent: .service, type: "namedValues", limit: referencesMax)
-            for value in try await store.list(query) {
-                guard let name = value.properties["displayName"]?.string else { continue }
-                values[name] =
-                    value.properties["secret"]?.bool == true
-                    ? try await secret(value.id, "value") : value.properties["value"]?.string ?? ""
-            }
+            var values = try await namedValues(store, secret)
             if let value { values[value.name] = value.text }
             var fragments: [String: PolicySurroundings.Fragment] = [:]
             for found in try await store.list(
@@ -189,11 +190,28 @@ package enum PolicyRules {
                 fragments[found.id.name.lowercased()] = PolicySurroundings.Fragment(found.properties)
             }
             if let fragment { fragments[fragment.id.lowercased()] = fragment.fragment }
-            return PolicySurroundings(namedValues: values, fragments: fragments)
+            let backends = Set(try await store.index(type: "backends").map { $0.id.name.lowercased() })
+            return PolicySurroundings(namedValues: values, fragments: fragments, backends: backends)
         } catch {
             throw (error as? APIError)
                 ?? APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
         }
+    }
+
+    /// All named values by display name, in plain text.
+    package static func namedValues(
+        _ store: any ResourceStore,
+        _ secret: @Sendable (ResourceID, String) async throws -> String?
+    ) async throws -> [String: String] {
+        var values: [String: String] = [:]
+        let query = ResourceQuery(parent: .service, type: "namedValues", limit: referencesMax)
+        for value in try await store.list(query) {
+            guard let name = value.properties["displayName"]?.string else { continue }
+            values[name] =
+                value.properties["secret"]?.bool == true
+                ? try await secret(value.id, "value") : value.properties["value"]?.string ?? ""
+        }
+        return values
     }
 
     // MARK: - References
@@ -205,6 +223,16 @@ package enum PolicyRules {
             PolicyDocument.namedValues(in: text).joined(separator: "\n"),
             PolicyDocument.fragments(in: text).map { $0.lowercased() }.joined(separator: "\n"),
         ]
+    }
+
+    /// The ids of backends that a text may name, in lower case; one inside a comment counts as well.
+    static func backends(in text: String) -> Set<String> {
+        var found: Set<String> = []
+        for piece in text.split(separator: "backend-id").dropFirst() {
+            let value = piece.drop { $0 != "\"" && $0 != "'" }.dropFirst()
+            found.insert(String(value.prefix { $0 != "\"" && $0 != "'" }).lowercased())
+        }
+        return found
     }
 
     static func words(_ column: String??) -> [String] {

@@ -3,7 +3,7 @@ import ResourceModel
 /// All types of the control plane.
 package enum ResourceTypes {
     package static let all: [ResourceType] =
-        [.api, .operation, .product, .productAPI, .subscription, .namedValue, .policyFragment, .versionSet]
+        [.api, .operation, .product, .productAPI, .subscription, .namedValue, .policyFragment, .versionSet, .backend]
         + ResourceType.policies
 
     /// The type of these type words, whatever their case.

@@ -1,5 +1,5 @@
 /// The parameters of a query in their order, each with the text that it was written as.
-struct QueryList {
+package struct QueryList {
     struct Item {
         let name: String
         let value: String
@@ -9,7 +9,7 @@ struct QueryList {
 
     private(set) var items: [Item]
 
-    init(_ query: String) {
+    package init(_ query: String) {
         items = query.split(separator: "&", omittingEmptySubsequences: true).map { piece in
             let parts = piece.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             return Item(
@@ -30,12 +30,18 @@ struct QueryList {
         items.removeAll { $0.name.lowercased() == wanted }
     }
 
+    /// Puts values in the place of those that a name has.
+    package mutating func set(_ name: String, _ values: [String]) {
+        remove(name)
+        for value in values { append(name, value) }
+    }
+
     mutating func append(_ name: String, _ value: String) {
         let text = "\(PercentText.encoded(name))=\(PercentText.encoded(value))"
         items.append(Item(name: name, value: value, text: text))
     }
 
-    var text: String { items.map(\.text).joined(separator: "&") }
+    package var text: String { items.map(\.text).joined(separator: "&") }
 }
 
 /// Percent encoding of single words of a URL.

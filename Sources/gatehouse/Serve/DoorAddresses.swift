@@ -14,15 +14,21 @@ final class DoorAddresses: Sendable {
 
     /// Notes the real port of a door.
     func bound(_ door: ServeSettings.Door, port: Int) {
-        let url = settings.publicURLs[door] ?? "http://\(Self.host(settings.bind)):\(port)"
+        let scheme = door == .gatewayTLS ? "https" : "http"
+        let url = settings.publicURLs[door] ?? "\(scheme)://\(Self.host(settings.bind)):\(port)"
         urls.withLock { $0[door] = url }
     }
 
     /// The public address of a door, without a closing slash.
     func url(_ door: ServeSettings.Door) -> String { urls.withLock { $0[door] ?? "" } }
 
+    /// Those that this installation has.
+    private var doors: [ServeSettings.Door] {
+        ServeSettings.Door.allCases.filter { $0 != .gatewayTLS || settings.hasGatewayTLS }
+    }
+
     var document: JSONValue {
-        .object(JSONObject(ServeSettings.Door.allCases.map { ($0.rawValue, .string(url($0))) }))
+        .object(JSONObject(doors.map { ($0.rawValue, .string(url($0))) }))
     }
 
     /// An address of all interfaces is none that a client can use.

@@ -63,6 +63,7 @@ struct PortalDoor {
             store: opened.resources,
             box: opened.box,
             servicesURL: { addresses.url(.services) },
+            fetch: DocumentLinks(remote: storage.remote).fetch,
             afterCommit: { await builder.reach($0) }
         )
         let management = TokenGuard(tokens: [opened.managementToken])

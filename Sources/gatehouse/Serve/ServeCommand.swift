@@ -33,6 +33,12 @@ struct ServeFlags: ParsableArguments {
     @Option(name: .customLong("gateway-port"), help: "Port of the gateway (default: 8080; 0 picks a free one).")
     var gatewayPort: Int?
 
+    @Option(
+        name: .customLong("gateway-tls-port"),
+        help: "Port of the gateway over TLS (default: 8443; 0 picks a free one)."
+    )
+    var gatewayTLSPort: Int?
+
     @Option(name: .customLong("portal-port"), help: "Port of the portal and the management API (default: 8081).")
     var portalPort: Int?
 

@@ -1,6 +1,7 @@
 import Analytics
 import Configuration
 import Foundation
+import HTTPWire
 import NIOCore
 import SystemPackage
 import WebServices
@@ -9,6 +10,8 @@ import WebServices
 struct ServeSettings: Sendable {
     enum Door: String, CaseIterable, Sendable {
         case gateway, portal, services, blobs
+        /// The gateway once more, over TLS.
+        case gatewayTLS = "gateway-tls"
 
         var defaultPort: Int {
             switch self {
@@ -16,8 +19,12 @@ struct ServeSettings: Sendable {
             case .portal: 8081
             case .services: 8082
             case .blobs: 10_000
+            case .gatewayTLS: 8443
             }
         }
+
+        /// The role that opens it.
+        var role: String { self == .gatewayTLS ? Door.gateway.rawValue : rawValue }
     }
 
     var bind = "127.0.0.1"
@@ -46,6 +53,14 @@ struct ServeSettings: Sendable {
     /// Where a JSON line for each call of the gateway is written; `-` for standard output, nil for nowhere.
     var accessLog: String?
     var retention = FactWriter.Retention(usageDays: 400, requestDays: 30, requestsMax: 200_000)
+
+    /// Whether the gateway speaks TLS too, and where its certificates are; nil for the folder `tls` of the data folder.
+    var hasGatewayTLS = true
+    var tlsFolder: String?
+    /// Bounds of the gateway's connections.
+    var gatewayLimits = WireLimits()
+    /// Bytes of a request's body at the gateway, where its API says nothing else.
+    var gatewayBodyBytesMax = 1 << 30
 
     /// Bytes of all answers that policies keep in the response cache.
     var responseCacheBytesMax = 64 << 20
@@ -84,7 +99,7 @@ struct ServeSettings: Sendable {
         bind = text(flags.bind, "bind") ?? bind
         let portFlags: [Door: Int?] = [
             .gateway: flags.gatewayPort, .portal: flags.portalPort, .services: flags.servicesPort,
-            .blobs: flags.blobsPort,
+            .blobs: flags.blobsPort, .gatewayTLS: flags.gatewayTLSPort,
         ]
         for door in Door.allCases {
             ports[door] = try number(portFlags[door] ?? nil, "\(door.rawValue)-port", 0...65_535) ?? door.defaultPort
@@ -107,17 +122,47 @@ struct ServeSettings: Sendable {
         rrsRowsMax = try number(nil, "rrs-rows-max", 1...100_000_000)
         rrsCellsMax = try number(nil, "rrs-cells-max", 1...1_000_000_000)
         rrsTimeoutSeconds = try number(nil, "rrs-timeout-seconds", 1...3600)
-        switch text(nil, "blob-development-account")?.lowercased() {
-        case nil: hasDevelopmentAccount = isLoopback
-        case "true": hasDevelopmentAccount = true
-        case "false": hasDevelopmentAccount = false
-        case let word?: throw InstallationError("blob-development-account \"\(word)\" must be true or false.")
+        let flag = { (key: String) throws -> Bool? in
+            switch text(nil, key)?.lowercased() {
+            case nil: return nil
+            case "true": return true
+            case "false": return false
+            case let word?: throw InstallationError("\(key) \"\(word)\" must be true or false.")
+            }
         }
+        hasDevelopmentAccount = try flag("blob-development-account") ?? isLoopback
         blobHostsAllowed =
             text(nil, "blob-hosts-allowed")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
         upstreamAuthorities = text(nil, "upstream-ca-file")
         trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
+        hasGatewayTLS = try flag("gateway-tls") ?? true
+        tlsFolder = text(nil, "gateway-tls-folder")
+        gatewayBodyBytesMax = try number(nil, "gateway-body-bytes-max", 0...(1 << 40)) ?? gatewayBodyBytesMax
+        let counts: [(WritableKeyPath<WireLimits, Int>, String, ClosedRange<Int>)] = [
+            (\.fieldsMax, "gateway-fields-max", 16...1024),
+            (\.headBytesMax, "gateway-head-bytes-max", 4096...(1 << 20)),
+            (\.targetBytesMax, "gateway-target-bytes-max", 1024...(1 << 20)),
+            (\.bodyRateMin, "gateway-body-rate-min", 0...(1 << 30)),
+            (\.connectionsMax, "gateway-connections-max", 1...1_000_000),
+            (\.connectionsPerAddressMax, "gateway-connections-per-address-max", 1...1_000_000),
+            (\.idleUpstreamsMax, "upstream-idle-connections-max", 0...100_000),
+        ]
+        for (field, key, range) in counts {
+            gatewayLimits[keyPath: field] = try number(nil, key, range) ?? gatewayLimits[keyPath: field]
+        }
+        let times: [(WritableKeyPath<WireLimits, TimeAmount>, String)] = [
+            (\.headTimeout, "gateway-head-seconds"), (\.idleTimeout, "gateway-idle-seconds"),
+            (\.bodyTimeout, "gateway-body-seconds"), (\.bodyRateGrace, "gateway-body-grace-seconds"),
+            (\.writeTimeout, "gateway-write-seconds"), (\.handshakeTimeout, "gateway-handshake-seconds"),
+            (\.connectTimeout, "upstream-connect-seconds"), (\.upstreamTimeout, "upstream-first-byte-seconds"),
+            (\.upstreamIdleTimeout, "upstream-idle-seconds"), (\.idleUpstreamTimeout, "upstream-keep-seconds"),
+        ]
+        for (field, key) in times {
+            if let seconds = try number(nil, key, 1...86_400) {
+                gatewayLimits[keyPath: field] = .seconds(Int64(seconds))
+            }
+        }
         responseCacheBytesMax =
             try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax
         accessLog = text(nil, "access-log")
@@ -142,7 +187,7 @@ struct ServeSettings: Sendable {
             ["http", "https"].contains(url.scheme), url.host != nil
         else {
             throw InstallationError(
-                "--public-url \"\(item)\" must be DOOR=URL with a door of gateway, portal, services, blobs."
+                "--public-url \"\(item)\" must be DOOR=URL with a door of \(Door.allCases.map(\.rawValue).joined(separator: ", "))."
             )
         }
         publicURLs[door] = parts[1].hasSuffix("/") ? String(parts[1].dropLast()) : parts[1]

@@ -19,6 +19,8 @@ import WebServices
 struct Server {
     /// Time for open requests after SIGTERM.
     private static let drainTimeout = TimeAmount.seconds(20)
+    /// Threads that look up names: a name server that is slow holds one for seconds.
+    private static let resolvingThreads = 2
 
     let data: String
     let settings: ServeSettings
@@ -38,6 +40,9 @@ struct Server {
         let addresses = DoorAddresses(settings: settings)
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
         let facts = try FactKeeping(folder, settings, logger)
+        let tls = settings.hasGatewayTLS ? try GatewayTLS(folder, settings, logger) : nil
+        let resolving = NIOThreadPool(numberOfThreads: Self.resolvingThreads)
+        resolving.start()
         let tracing = Tracing(box: opened.box)
         let slot = SnapshotSlot()
         let (resources, box) = (opened.resources, opened.box)
@@ -73,6 +78,8 @@ struct Server {
             addresses,
             facts,
             tracing,
+            tls,
+            NameResolver(threads: resolving),
             logger
         )
         let portal = PortalDoor(
@@ -92,6 +99,7 @@ struct Server {
         let worker = portal.worker
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
         services.append(FactKeeping.Turning(keeping: facts))
+        if let tls { services.append(GatewayTLS.Watching(tls: tls)) }
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
@@ -122,6 +130,7 @@ struct Server {
         try await batch.threads.shutdown()
         try await storage.shutdown()
         try await workers.shutdownGracefully()
+        try await resolving.shutdownGracefully()
         try await group.shutdownGracefully()
         try opened.resources.file.close()
         try opened.queue.file.close()
@@ -140,6 +149,8 @@ struct Server {
         _ addresses: DoorAddresses,
         _ facts: FactKeeping,
         _ tracing: Tracing,
+        _ tls: GatewayTLS?,
+        _ resolver: NameResolver,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -162,8 +173,13 @@ struct Server {
         }
         var listeners: [WireListener] = []
         let open = {
-            (door: ServeSettings.Door, make: @Sendable @escaping (WireLoop) -> any WireResponder) async throws in
-            guard settings.roles.contains(door.rawValue) else { return }
+            (
+                door: ServeSettings.Door,
+                limits: WireLimits,
+                tls: DownstreamTLS?,
+                make: @Sendable @escaping (WireLoop) -> any WireResponder
+            ) async throws in
+            guard settings.roles.contains(door.role) else { return }
             let port = settings.ports[door] ?? door.defaultPort
             let listener: WireListener
             do {
@@ -171,6 +187,8 @@ struct Server {
                     group: group,
                     host: settings.bind,
                     port: port,
+                    limits: limits,
+                    tls: tls,
                     makeResponder: make
                 )
             } catch let error as IOError {
@@ -181,7 +199,7 @@ struct Server {
             addresses.bound(door, port: listener.port)
             listeners.append(listener)
         }
-        try await open(.services) { wire in ServicesResponder(calls: makeCalls(wire)) }
+        try await open(.services, WireLimits(), nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let counters = LimitCounters()
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
         let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
@@ -193,7 +211,8 @@ struct Server {
                 "The file of upstream-ca-file (\(settings.upstreamAuthorities ?? "")) cannot be read as certificates."
             )
         }
-        try await open(.gateway) { wire in
+        let bodyBytesMax = settings.gatewayBodyBytesMax
+        let makeGateway = { @Sendable (wire: WireLoop, isTLS: Bool) in
             GatewayResponder(
                 wire: wire,
                 slot: slot,
@@ -201,6 +220,9 @@ struct Server {
                 counters: counters,
                 quotas: quotas,
                 upstreamTLS: upstreamTLS,
+                resolver: resolver,
+                bodyBytesMax: bodyBytesMax,
+                isTLS: isTLS,
                 trustedProxies: trustedProxies,
                 serviceName: serviceName,
                 publicURL: { addresses.url(.gateway) },
@@ -213,13 +235,15 @@ struct Server {
                 logger: logger
             )
         }
+        try await open(.gateway, settings.gatewayLimits, nil) { makeGateway($0, false) }
+        if let tls { try await open(.gatewayTLS, settings.gatewayLimits, tls.tls) { makeGateway($0, true) } }
         let blobDoor = BlobDoor(
             store: storage.store,
             accounts: storage.accounts,
             remote: storage.remote,
             logger: logger
         )
-        try await open(.blobs) { wire in BlobsResponder(wire: wire, door: blobDoor) }
+        try await open(.blobs, WireLimits(), nil) { wire in BlobsResponder(wire: wire, door: blobDoor) }
         return listeners
     }
 

@@ -15,6 +15,7 @@ actor SnapshotBuilder {
 
     private let store: any ResourceStore
     private let slot: SnapshotSlot
+    private let secret: @Sendable (ResourceID, String) async throws -> String?
     private let logger: Logger
     private var sequence: Int64 = 0
     private var apis: [String: APIRoute] = [:]
@@ -26,11 +27,16 @@ actor SnapshotBuilder {
     private var openProducts: Set<String> = []
     private var products: [String: PolicyFacts.Product] = [:]
     private var users: [String: PolicyFacts.User] = [:]
+    /// Owners whose keys are no good.
+    private var blockedUsers: Set<String> = []
+    private var backends: [String: ManagedBackend] = [:]
     /// How the versions of each version set are asked for.
     private var schemes: [String: VersionScheme] = [:]
     private var policies: PolicyDocuments
     /// APIs whose operations hold their samples, since a policy answers with them.
     private var sampled: Set<String> = []
+    /// Revisions that are not to be called.
+    private var offline: Set<String> = []
     private var update: Task<Void, Never>?
     /// Whether the last change could not be built.
     private(set) var isFailing = false
@@ -45,6 +51,7 @@ actor SnapshotBuilder {
         self.store = store
         self.slot = slot
         self.logger = logger
+        self.secret = secret
         policies = PolicyDocuments(store: store, secret: secret, logger: logger)
     }
 
@@ -65,14 +72,16 @@ actor SnapshotBuilder {
         for entry in try await apiEntries {
             let name = entry.id.name.lowercased()
             apis[name] = route(entry, operations[name] ?? [])
+            if !Self.isOnline(entry) { offline.insert(name) }
         }
-        routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
         for entry in try await store.index(type: "products") { try await take(product: entry.id) }
         for user in try await store.list(ResourceQuery(parent: .service, type: "users", limit: Self.usersMax)) {
-            users[user.id.name.lowercased()] = Self.user(user)
+            take(user: user.id, user)
         }
+        for entry in try await store.index(type: "backends") { try await take(backend: entry.id) }
         policies = try await policies.reloaded()
         try await takeSamples()
+        routes = makeRoutes()
         for entry in try await store.index(type: "products/apis") {
             productAPIs[entry.id.segments[1].lowercased(), default: []].insert(entry.id.name.lowercased())
         }
@@ -114,7 +123,7 @@ actor SnapshotBuilder {
             if hasSampled
                 || touched.values.contains(where: { ["apis", "apiversionsets"].contains($0.type.lowercased()) })
             {
-                routes = RouteTree(apis.sorted { $0.key < $1.key }.map(\.value))
+                routes = makeRoutes()
             }
             sequence = last.sequence
             isFailing = false
@@ -139,8 +148,11 @@ actor SnapshotBuilder {
         switch id.type.lowercased() {
         case "apis": try await rebuild(api: id)
         case "products": try await take(product: id)
-        case "users":
-            users[id.name.lowercased()] = try await store.get(id).map(Self.user)
+        case "users": take(user: id, try await store.get(id))
+        case "backends": try await take(backend: id)
+        case "namedvalues":
+            // Credentials may hold any of them.
+            for entry in try await store.index(type: "backends") { try await take(backend: entry.id) }
         case "products/apis":
             let isThere = try await store.indexEntry(id) != nil
             let product = id.segments[1].lowercased()
@@ -175,7 +187,16 @@ actor SnapshotBuilder {
             if usesSamples { samples[operation.id.key] = OperationSamples.read(resource.properties) }
         }
         apis[name] = route(entry, operations, samples)
+        if Self.isOnline(entry) { offline.remove(name) } else { offline.insert(name) }
         policies.forget(api: name, keeping: Set(operations.map { $0.id.name.lowercased() }))
+    }
+
+    private func makeRoutes() -> RouteTree {
+        RouteTree(apis.filter { !offline.contains($0.key) }.sorted { $0.key < $1.key }.map(\.value))
+    }
+
+    private static func isOnline(_ entry: IndexEntry) -> Bool {
+        entry.columns[3]?.split(separator: "\t", omittingEmptySubsequences: false).dropFirst(2).first != "offline"
     }
 
     /// Builds the APIs anew whose samples a policy has begun to answer with.
@@ -225,6 +246,39 @@ actor SnapshotBuilder {
         )
     }
 
+    private func take(user id: ResourceID, _ user: Resource?) {
+        let name = id.name.lowercased()
+        users[name] = user.map(Self.user)
+        if user?.properties["state"]?.string == "blocked" {
+            blockedUsers.insert(name)
+        } else {
+            blockedUsers.remove(name)
+        }
+    }
+
+    private func take(backend id: ResourceID) async throws {
+        let name = id.name.lowercased()
+        guard let properties = try await store.get(id)?.properties else {
+            backends[name] = nil
+            return
+        }
+        let rule = BackendDocument.circuit(properties)
+        // What is known of its health stays, unless it is to be judged by another rule.
+        let known = backends[name]?.state
+        let state = known.flatMap { $0.rule == rule ? $0 : nil } ?? BackendState(rule: rule)
+        var values: [String: String] = [:]
+        let text = try await secret(id, BackendRules.credentialsSlot) ?? "{}"
+        if text.contains("{{") { values = try await PolicyRules.namedValues(store, secret) }
+        backends[name] = ManagedBackend(
+            id: name,
+            kind: properties["type"]?.string == "Pool"
+                ? .pool(BackendDocument.members(properties))
+                : .single(BackendDocument.target(properties, Self.backend(properties["url"]?.string ?? ""))),
+            credentials: BackendDocument.credentials(text, values),
+            state: state
+        )
+    }
+
     private static func user(_ user: Resource) -> PolicyFacts.User {
         func text(_ name: String) -> String { user.properties[name]?.string ?? "" }
         return PolicyFacts.User(
@@ -252,7 +306,9 @@ actor SnapshotBuilder {
                 openProducts: openProducts,
                 policies: policies.book(),
                 products: products,
-                users: users
+                users: users,
+                blockedUsers: blockedUsers,
+                backends: backends
             )
         )
     }
@@ -310,8 +366,10 @@ actor SnapshotBuilder {
         // Columns of earlier data folders have the first part only.
         let state = (entry.columns[3] ?? "").split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
         let path = place.first ?? ""
+        let protocols = (entry.columns[2] ?? "").split(separator: ",").map(String.init)
         let version = place.count == 3 ? (scheme: schemes[place[1]] ?? .segment, name: place[2]) : nil
-        let isCurrent = state.count < 4 || state[2] == "current"
+        let isCurrent =
+            state.count < 4 || state[2] == "current" || state[2] == "offline" && !entry.id.name.contains(";")
         let revision = state.count < 4 ? "1" : state[1]
         return APIRoute(
             resource: entry.id.name,
@@ -320,10 +378,11 @@ actor SnapshotBuilder {
             version: version,
             path: path,
             backend: Self.backend(entry.columns[1] ?? ""),
-            protocols: (entry.columns[2] ?? "").split(separator: ",").map(String.init),
+            protocols: protocols,
             requiresKey: state.first != "open",
             keyHeader: entry.columns[4] ?? "Ocp-Apim-Subscription-Key",
             keyQuery: entry.columns[5] ?? "subscription-key",
+            bodyBytesMax: protocols.first { $0.hasPrefix("body=") }.flatMap { Int($0.dropFirst(5)) },
             facts: PolicyFacts.API(
                 id: entry.id.name,
                 name: state.count < 4 ? "" : state[3...].joined(separator: "\t"),
