@@ -556,6 +556,9 @@ extension GatewayExchange: PolicyEffects {
             case .unknown:
                 throw .inside("BackendConnectionFailure", "There is no backend of the id \"\(id)\".")
             case .unavailable:
+                guard policies.unreachable.isEmpty else {
+                    throw .inside("BackendConnectionFailure", "No backend of \"\(id)\" can be reached.")
+                }
                 throw PolicyFailure(
                     status: 503,
                     message: "Service Unavailable",
