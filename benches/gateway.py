@@ -128,9 +128,9 @@ def prepare(folder, upstream_port):
     assert done.status == 201, done.text
     for product in ("unlimited", "starter"):
         assert server.management("PUT", f"/products/{product}/apis/forward", installation=names).status == 201
-    # A limit that never refuses, with its headers: what a product's calls pay for being counted.
+    # Starter's policies with limits that never refuse: what a product's calls pay for being counted.
     policy = ('<policies><inbound><rate-limit calls="100000000" renewal-period="300" remaining-calls-header-name="X-Remaining" '
-              'total-calls-header-name="X-Total" /><base /></inbound></policies>')
+              'total-calls-header-name="X-Total" /><quota calls="1000000000" renewal-period="604800" /><base /></inbound></policies>')
     done = server.management("PUT", "/products/starter/policies/policy", {"properties": {"value": policy, "format": "rawxml"}},
                              installation=names)
     assert done.status == 200, done.text
@@ -150,7 +150,7 @@ def run(options):
         headers = {"Content-Type": "application/json", "Ocp-Apim-Subscription-Key": demo["subscriptionKey"],
                    "Authorization": f"Bearer {demo['apiKey']}"}
         rows = {name: [] for name in ("nginx proxy_pass", "gatehouse RRS", "gatehouse forward", "gatehouse RRS, services door",
-                                     "gatehouse RRS, rate limit", "gatehouse forward, rate limit")}
+                                     "gatehouse RRS, starter", "gatehouse forward, starter")}
         limited = {**headers, "Ocp-Apim-Subscription-Key": demo["starterKey"]}
 
         def nginx_round():
@@ -177,8 +177,8 @@ def run(options):
                 gatehouse_round("gatehouse RRS", "gateway", "/azureml-demo")
                 gatehouse_round("gatehouse forward", "gateway", "/forward")
                 gatehouse_round("gatehouse RRS, services door", "services", "")
-                gatehouse_round("gatehouse RRS, rate limit", "gateway", "/azureml-demo", limited)
-                gatehouse_round("gatehouse forward, rate limit", "gateway", "/forward", limited)
+                gatehouse_round("gatehouse RRS, starter", "gateway", "/azureml-demo", limited)
+                gatehouse_round("gatehouse forward, starter", "gateway", "/forward", limited)
             if options.callgrind:
                 callgrind(folder, demo, headers)
         finally:

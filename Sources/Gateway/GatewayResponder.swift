@@ -36,7 +36,8 @@ package final class GatewayResponder: WireResponder {
     /// What runs on error where no API was found, under this snapshot.
     private var unmatchedProgram: PolicyProgram?
     /// What runs for operations, under this snapshot; made when first asked for.
-    private var plans: [PlanKey: PolicyPlan] = [:]
+    private var policyPlans: [PlanKey: PolicyPlan] = [:]
+    private var callPlans = CallPlans()
 
     package init(
         wire: WireLoop,
@@ -96,19 +97,6 @@ package final class GatewayResponder: WireResponder {
         var snapshot = GatewaySnapshot.empty
     }
 
-    /// What a request line means under a snapshot.
-    private final class RouteMatch {
-        let api: APIRoute
-        let entry: OperationTable.Entry
-        /// How much of the path is the API's.
-        let offset: Int
-        init(api: APIRoute, entry: OperationTable.Entry, offset: Int) {
-            self.api = api
-            self.entry = entry
-            self.offset = offset
-        }
-    }
-
     /// What runs for the calls of an operation that came in by a product.
     private final class PolicyPlan {
         /// nil where calls are only forwarded.
@@ -133,8 +121,7 @@ package final class GatewayResponder: WireResponder {
         case notFound(APIRoute?)
         case preflight(RouteMatch)
         case unauthorized(RouteMatch, isKeyMissing: Bool)
-        /// - Parameter product: by which the call came in.
-        case call(RouteMatch, SubscriptionEntry?, product: String?)
+        case call(RouteMatch, CallPlan)
     }
 
     // MARK: - WireResponder
@@ -143,7 +130,8 @@ package final class GatewayResponder: WireResponder {
         if slot.refresh(&held.snapshot, &generation) {
             verified.removeAll()
             matched.removeAll()
-            plans.removeAll(keepingCapacity: true)
+            policyPlans.removeAll(keepingCapacity: true)
+            callPlans.removeAll()
             facts.forgetCells()
             unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
         }
@@ -157,11 +145,11 @@ package final class GatewayResponder: WireResponder {
             guard let program = plan(match, snapshot.openAPIs[match.api.id]).program, program.answersPreflights else {
                 return refuseUnmatched(connection)
             }
-            let setup = setup(match, nil, nil, connection)
+            let setup = setup(match, facts(match, nil, nil), connection)
             return exchange.answerPreflight(program, setup, connection)
         case .unauthorized(let match, let isKeyMissing):
             if let program = plan(match, nil).program, program.hasErrorPolicies {
-                let setup = setup(match, nil, nil, connection)
+                let setup = setup(match, facts(match, nil, nil), connection)
                 return exchange.refuse(
                     answers.unauthorizedFailure(match.api, isKeyMissing: isKeyMissing),
                     program,
@@ -170,7 +158,7 @@ package final class GatewayResponder: WireResponder {
                 )
             }
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
-        case .call(let match, let subscription, let product):
+        case .call(let match, let plan):
             let most = match.api.bodyBytesMax ?? bodyBytesMax
             exchange.bodyBytesMax = .max
             switch connection.parser.framing {
@@ -178,10 +166,9 @@ package final class GatewayResponder: WireResponder {
             case .chunked: exchange.bodyBytesMax = most
             case .none, .length, .untilClose: break
             }
-            let plan = plan(match, product)
-            let trace = traceWish(match, subscription, connection)
+            let trace = traceWish(match, plan.subscription, connection)
             if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
-                return exchange.begin(program, setup(match, subscription, plan.product, connection, trace), connection)
+                return exchange.begin(program, setup(match, plan.facts, connection, trace), connection)
             }
             switch match.api.backend {
             case .local(let prefix):
@@ -221,17 +208,6 @@ package final class GatewayResponder: WireResponder {
 
     /// Whose call it is and what it was refused for.
     private func note(_ decision: Decision, _ exchange: GatewayExchange) {
-        func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell {
-            facts.cell(operation: match.entry, subscription: subscription) {
-                UsageSubject(
-                    api: match.api.facts.id,
-                    operation: match.entry.id,
-                    product: product.map { snapshot.products[$0]?.id ?? $0 } ?? "",
-                    subscription: subscription?.id ?? "",
-                    user: subscription?.owner ?? ""
-                )
-            }
-        }
         switch decision {
         case .notFound(let api):
             exchange.record.error = GatewayResponder.notFoundFault
@@ -248,9 +224,21 @@ package final class GatewayResponder: WireResponder {
             exchange.record.error = isKeyMissing ? GatewayResponder.keyMissingFault : GatewayResponder.keyInvalidFault
             exchange.record.cell = cell(match, nil, nil)
             exchange.record.keyParameter = match.api.keyQuery
-        case .call(let match, let subscription, let product):
-            exchange.record.cell = cell(match, subscription, product)
+        case .call(let match, let plan):
+            exchange.record.cell = plan.cell
             exchange.record.keyParameter = match.api.keyQuery
+        }
+    }
+
+    private func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell {
+        facts.cell(operation: match.entry, subscription: subscription) {
+            UsageSubject(
+                api: match.api.facts.id,
+                operation: match.entry.id,
+                product: product.map { snapshot.products[$0]?.id ?? $0 } ?? "",
+                subscription: subscription?.id ?? "",
+                user: subscription?.owner ?? ""
+            )
         }
     }
 
@@ -299,37 +287,44 @@ package final class GatewayResponder: WireResponder {
 
     private func plan(_ match: RouteMatch, _ product: String?) -> PolicyPlan {
         let key = PlanKey(entry: ObjectIdentifier(match.entry), product: product ?? "")
-        if let known = plans[key] { return known }
+        if let known = policyPlans[key] { return known }
         let plan = PolicyPlan(
             program: snapshot.policies.program(api: match.api.resource, operation: match.entry.id, product: product),
             product: product.flatMap { snapshot.products[$0] }
         )
-        plans[key] = plan
+        policyPlans[key] = plan
         return plan
+    }
+
+    private func facts(
+        _ match: RouteMatch,
+        _ subscription: SubscriptionEntry?,
+        _ product: PolicyFacts.Product?
+    ) -> PolicyFacts {
+        PolicyFacts(
+            api: match.api.facts,
+            operation: match.entry.facts,
+            product: product,
+            subscription: subscription?.facts,
+            user: subscription?.owner.flatMap { snapshot.users[$0] }
+        )
     }
 
     private func setup(
         _ match: RouteMatch,
-        _ subscription: SubscriptionEntry?,
-        _ product: PolicyFacts.Product?,
+        _ facts: PolicyFacts,
         _ connection: DownstreamConnection,
         _ trace: TraceWish? = nil
     ) -> PolicySetup {
         PolicySetup(
             api: match.api,
             offset: match.offset,
-            facts: PolicyFacts(
-                api: match.api.facts,
-                operation: match.entry.facts,
-                product: product,
-                subscription: subscription?.facts,
-                user: subscription?.owner.flatMap { snapshot.users[$0] }
-            ),
+            facts: facts,
             source: WireRequestSource(
                 connection,
                 entry: match.entry,
                 offset: match.offset,
-                key: subscription == nil ? nil : keyRange(match.api, connection)
+                key: facts.subscription == nil ? nil : match.api
             ),
             trace: trace
         )
@@ -361,15 +356,6 @@ package final class GatewayResponder: WireResponder {
                 Octets.equal(wish, "true")
             else { return nil }
             return .legacy(location: traceLocation())
-        }
-    }
-
-    private func keyRange(_ api: APIRoute, _ connection: DownstreamConnection) -> Range<Int>? {
-        connection.head.withUnsafeReadableBytes { head in
-            guard let key = keyBytes(api, connection.parser, head), let base = head.baseAddress,
-                let start = key.baseAddress.map({ $0 - base })
-            else { return nil }
-            return start..<(start + key.count)
         }
     }
 
@@ -453,35 +439,35 @@ package final class GatewayResponder: WireResponder {
         return UnsafeRawBufferPointer(rebasing: head[start..<parser.target.upperBound])
     }
 
-    /// The key that a call presents: the field first, the query only where there is no field.
-    private func keyBytes(
-        _ api: APIRoute,
-        _ parser: HeadParser,
-        _ head: UnsafeRawBufferPointer
-    ) -> UnsafeRawBufferPointer? {
-        if let key = parser.value(lowercased: api.keyHeader, in: head) { return key }
-        var key: UnsafeRawBufferPointer?
-        QueryText.forEach(query(parser, head)) { name, value in
-            if key == nil, name.elementsEqual(api.keyQuery) { key = value }
-        }
-        return key
-    }
-
     /// The decision table of contracts/api-management.md 1.7.
     private func authorize(_ match: RouteMatch, _ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> Decision {
         let api = match.api
-        guard let key = keyBytes(api, parser, head), !key.isEmpty else {
-            if let product = snapshot.openAPIs[api.id] { return .call(match, nil, product: product) }
-            return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : .call(match, nil, product: nil)
+        guard let key = api.key(parser, head), !key.isEmpty else {
+            if let product = snapshot.openAPIs[api.id] { return .call(match, callPlan(match, nil, product)) }
+            return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : .call(match, callPlan(match, nil, nil))
         }
-        guard let subscription = subscription(key), snapshot.isGood(subscription),
-            snapshot.covers(subscription, api: api.id)
-        else {
+        guard let subscription = subscription(key) else { return .unauthorized(match, isKeyMissing: false) }
+        if let known = callPlans.find(match.entry, subscription) { return .call(match, known) }
+        guard snapshot.isGood(subscription), snapshot.covers(subscription, api: api.id) else {
             return .unauthorized(match, isKeyMissing: false)
         }
         // Policies of a product are those of calls that came in by it.
-        if case .product(let product) = subscription.scope { return .call(match, subscription, product: product) }
-        return .call(match, subscription, product: nil)
+        if case .product(let product) = subscription.scope { return .call(match, callPlan(match, subscription, product)) }
+        return .call(match, callPlan(match, subscription, nil))
+    }
+
+    private func callPlan(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> CallPlan {
+        if let known = callPlans.find(match.entry, subscription) { return known }
+        let policies = plan(match, product)
+        let plan = CallPlan(
+            entry: match.entry,
+            subscription: subscription,
+            program: policies.program,
+            facts: facts(match, subscription, policies.product),
+            cell: cell(match, subscription, product)
+        )
+        callPlans.insert(plan)
+        return plan
     }
 
     private func subscription(_ key: UnsafeRawBufferPointer) -> SubscriptionEntry? {

@@ -7,7 +7,7 @@ import Glibc
 
 /// The counters of limits, shared by all loops: one lock a shard, held for a few comparisons.
 package final class LimitCounters: Sendable {
-    /// Loops meet in a shard only where they count the same keys.
+    /// A power of two; loops meet in a shard only where they count the same keys.
     private static let shardCount = 256
     /// Counters of a shard; when there are more, those whose windows are over go.
     private static let countersMax = 4096
@@ -18,6 +18,10 @@ package final class LimitCounters: Sendable {
         let subject: String
         let calls: Int
         let period: Int
+        /// Of the first two.
+        let hash: Int
+
+        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
     }
 
     private struct Shard {
@@ -46,7 +50,7 @@ package final class LimitCounters: Sendable {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    private func cell(_ key: String) -> Cell { cells[abs(key.hashValue % LimitCounters.shardCount)] }
+    private func cell(_ hash: Int) -> Cell { cells[hash & (LimitCounters.shardCount - 1)] }
 
     package func take(_ window: RateWindow, increment: Int) -> RateVerdict {
         let period = Int64(window.period) * 1_000_000_000
@@ -54,9 +58,10 @@ package final class LimitCounters: Sendable {
             counter: window.counter,
             subject: window.subject,
             calls: window.calls,
-            period: window.period
+            period: window.period,
+            hash: window.hash
         )
-        let found = cell(window.subject).shard.withLock { shard in
+        let found = cell(window.hash).shard.withLock { shard in
             // The clock is read under the lock, so that stamps have the order in which calls were let through.
             let now = now()
             if shard.windows.count >= shard.sweepAt {
@@ -78,7 +83,7 @@ package final class LimitCounters: Sendable {
     var windowCount: Int { cells.reduce(0) { $0 + $1.shard.withLock { $0.windows.count } } }
 
     package func acquire(_ key: String, max: Int) -> Bool {
-        cell(key).shard.withLock { shard in
+        cell(key.hashValue).shard.withLock { shard in
             guard shard.permits[key, default: 0] < max else { return false }
             shard.permits[key, default: 0] += 1
             return true
@@ -86,7 +91,7 @@ package final class LimitCounters: Sendable {
     }
 
     package func release(_ key: String) {
-        cell(key).shard.withLock { shard in
+        cell(key.hashValue).shard.withLock { shard in
             guard let count = shard.permits[key] else { return }
             shard.permits[key] = count > 1 ? count - 1 : nil
         }

@@ -24,6 +24,7 @@ package final class QuotaCounters: Sendable {
     private static let callsPieceMax: Int64 = 1000
     /// Bytes of one reservation at most, where bytes are counted.
     private static let bytesPieceMax: Int64 = 16 << 20
+    /// A power of two.
     private static let shardCount = 64
     /// Counters of a shard; when there are more, those whose periods are over go.
     private static let countersMax = 4096
@@ -31,6 +32,9 @@ package final class QuotaCounters: Sendable {
     private struct Name: Hashable {
         let counter: String
         let subject: String
+        let hash: Int
+
+        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
     }
 
     private struct Counter {
@@ -110,9 +114,9 @@ package final class QuotaCounters: Sendable {
         _ now: Int64,
         _ body: (inout Counter) -> (value: Value, ask: Int64?)
     ) -> Value {
-        let name = Name(counter: window.counter, subject: window.subject)
+        let name = Name(counter: window.counter, subject: window.subject, hash: window.hash)
         let period = QuotaCounters.period(window, now)
-        let cell = cells[abs(window.subject.hashValue % QuotaCounters.shardCount)]
+        let cell = cells[window.hash & (QuotaCounters.shardCount - 1)]
         let (value, ask) = cell.state.withLock { shard in
             if shard.counters.count >= shard.sweepAt {
                 shard.counters = shard.counters.filter { $0.value.isAsking || $0.value.end.map { $0 > now } ?? true }

@@ -6,7 +6,7 @@ import Policies
 enum EditedHead {
     /// The request's head with its edits; nil where there are none.
     static func request(_ request: PolicyRequest, _ connection: DownstreamConnection) -> ByteBuffer? {
-        let edits = request.headers.edits.filter { $0.lowercasedName != "host" }
+        let edits = request.headers.edits.filter { $0.name.lowercased != "host" }
         var body: [UInt8]?
         if case .replaced(let bytes) = request.body { body = bytes }
         let changesTarget = request.path != nil || request.query != nil
@@ -123,7 +123,7 @@ enum EditedHead {
     private static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
         for edit in edits {
             for value in edit.values {
-                output.writeString(edit.name)
+                output.writeString(edit.name.text)
                 output.writeStaticString(": ")
                 output.writeString(value)
                 output.writeStaticString("\r\n")
@@ -152,7 +152,7 @@ enum EditedHead {
             let name = UnsafeRawBufferPointer(rebasing: head[Int(field.nameStart)..<Int(field.nameEnd)])
             let goes =
                 dropsHop && field.isHopByHop || dropsFraming && isFraming(name, keepsCoding)
-                || edits.contains { Octets.equal(name, lowercased: $0.lowercasedBytes) }
+                || edits.contains { Octets.equal(name, lowercased: $0.name.lowercasedBytes) }
             guard goes else { continue }
             let end = Int(field.nameStart)
             if end > start { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<end])) }

@@ -12,17 +12,18 @@ final class WireRequestSource: RequestSource {
     private let methodRange: Range<Int>
     private let target: Range<Int>
     private let pathEnd: Int
-    private let key: Range<Int>?
+    /// Whose key the call came with.
+    private let keyAPI: APIRoute?
     /// Where the operation's path begins.
     private let operationStart: Int
 
     /// - Parameters:
     ///   - offset: how many bytes of the path are the API's.
-    ///   - key: where in the head the subscription key stands.
-    init(_ connection: DownstreamConnection, entry: OperationTable.Entry?, offset: Int, key: Range<Int>?) {
+    ///   - key: by whose names the call came with a key that is good; nil where it came without.
+    init(_ connection: DownstreamConnection, entry: OperationTable.Entry?, offset: Int, key: APIRoute?) {
         self.connection = connection
         self.entry = entry
-        self.key = key
+        keyAPI = key
         original = connection.head
         methodRange = connection.parser.method
         target = connection.parser.target
@@ -42,7 +43,15 @@ final class WireRequestSource: RequestSource {
     var path: String { text(target.lowerBound..<pathEnd) }
     var query: String { text(min(pathEnd + 1, target.upperBound)..<target.upperBound) }
     var clientAddress: String { String(decoding: connection.clientAddress, as: UTF8.self) }
-    var subscriptionKey: String? { key.map { text($0) } }
+    var subscriptionKey: String? {
+        guard let keyAPI else { return nil }
+        // The head as it came: that of the connection may have lost the key to a policy.
+        var parser = HeadParser(limits: connection.wire.limits)
+        return original.withUnsafeReadableBytes { head in
+            guard (try? parser.parseRequest(head)) == .complete else { return nil }
+            return keyAPI.key(parser, head).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
 
     var operationPath: String {
         let rest = text(operationStart..<pathEnd)

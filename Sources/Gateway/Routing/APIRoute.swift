@@ -84,4 +84,15 @@ package final class APIRoute: Sendable {
     }
 
     var pathText: String { "/" + path.joined(separator: "/") }
+
+    /// The key that a call presents: the field first, the query only where there is no field.
+    func key(_ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        if let key = parser.value(lowercased: keyHeader, in: head) { return key }
+        let start = min(parser.pathEnd + 1, parser.target.upperBound)
+        var key: UnsafeRawBufferPointer?
+        QueryText.forEach(UnsafeRawBufferPointer(rebasing: head[start..<parser.target.upperBound])) { name, value in
+            if key == nil, name.elementsEqual(keyQuery) { key = value }
+        }
+        return key
+    }
 }

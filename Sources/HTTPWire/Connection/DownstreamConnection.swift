@@ -3,7 +3,7 @@ package import NIOCore
 /// One client connection of a data-path door: cuts requests from the bytes and hands them to the responder in turn.
 ///
 /// A request that comes while one is open waits in the buffer (pipelining); reading stops meanwhile.
-package final class DownstreamConnection: ChannelDuplexHandler {
+package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnection {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
@@ -103,7 +103,6 @@ package final class DownstreamConnection: ChannelDuplexHandler {
         responder.ended(isWhole: isWhole, on: self)
     }
 
-    /// Sends what was written in this turn of the loop.
     func flushWritten() {
         awaitsFlush = false
         context?.flush()

@@ -4,11 +4,17 @@ package import NIOCore
 import Glibc
 #endif
 
+/// A connection that has something to send.
+protocol WrittenConnection: AnyObject {
+    /// Sends what was written in this turn of the loop.
+    func flushWritten()
+}
+
 /// What the connections of one event loop share; touched on that loop only.
 package final class WireLoop {
     package let loop: any EventLoop
     package let limits: WireLimits
-    private var unflushed: [DownstreamConnection] = []
+    private var unflushed: [any WrittenConnection] = []
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private var generator = SystemRandomNumberGenerator()
     private var seed: UInt64
@@ -45,7 +51,7 @@ package final class WireLoop {
     ///
     /// Sending after all requests of the turn were read wakes a peer once for many answers, not once for each: on a virtual
     /// machine the waking is what an answer costs most.
-    func flushAfterTick(_ connection: DownstreamConnection) {
+    func flushAfterTick(_ connection: any WrittenConnection) {
         unflushed.append(connection)
         guard unflushed.count == 1 else { return }
         let bound = NIOLoopBound(self, eventLoop: loop)

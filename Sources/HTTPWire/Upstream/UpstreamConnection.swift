@@ -19,7 +19,7 @@ package protocol UpstreamReceiver: AnyObject {
 }
 
 /// One connection to an upstream; carries one request at a time.
-package final class UpstreamConnection: ChannelDuplexHandler {
+package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
@@ -48,6 +48,7 @@ package final class UpstreamConnection: ChannelDuplexHandler {
     private var chunks = ChunkedBody()
     private var readIsHeld = false
     private var isBroken = false
+    private var awaitsFlush = false
     private var wantsWebSocket = false
     /// Whether the upstream has left HTTP for the WebSocket protocol.
     package private(set) var isTunnel = false
@@ -86,7 +87,15 @@ package final class UpstreamConnection: ChannelDuplexHandler {
 
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        guard !awaitsFlush else { return }
+        awaitsFlush = true
+        wire.flushAfterTick(self)
+    }
+
+    func flushWritten() {
+        awaitsFlush = false
+        context?.flush()
     }
 
     package func close() {

@@ -9,6 +9,8 @@ package struct UpstreamAddress: Hashable, Sendable {
     package let checks: UpstreamTLS.Checks
     /// The value of the Host field.
     package let authority: String
+    /// Made once: the pool is asked for every call.
+    private let hash: Int
 
     package init(host: String, port: Int, isTLS: Bool = false, checks: UpstreamTLS.Checks = .full) {
         self.host = host
@@ -17,7 +19,10 @@ package struct UpstreamAddress: Hashable, Sendable {
         self.checks = checks
         let name = host.contains(":") ? "[\(host)]" : host
         authority = port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
+        hash = authority.hashValue
     }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 }
 
 /// Kept-alive connections to upstreams, of one event loop; touched on that loop only.

@@ -57,6 +57,10 @@ struct CORSPolicy: PolicyStep {
             .flatMap { child throws(PolicyDiagnostic) in try compiler.value(child, "preflight-result-max-age") }
     }
 
+    private static let allowOrigin = FieldName("Access-Control-Allow-Origin")
+    private static let allowCredentials = FieldName("Access-Control-Allow-Credentials")
+    private static let exposeHeaders = FieldName("Access-Control-Expose-Headers")
+
     // MARK: - Calls
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
@@ -69,7 +73,7 @@ struct CORSPolicy: PolicyStep {
         for field in try originFields(origin) { call.answerFields.append(field) }
         if let exposed {
             let text = try self.text(exposed, call) ?? "*"
-            call.answerFields.append(("Access-Control-Expose-Headers", text))
+            call.answerFields.append((CORSPolicy.exposeHeaders, text))
         }
         return .next
     }
@@ -94,12 +98,12 @@ struct CORSPolicy: PolicyStep {
         return response
     }
 
-    private func originFields(_ origin: String) throws(PolicyFailure) -> [(name: String, value: String)] {
+    private func originFields(_ origin: String) throws(PolicyFailure) -> [(name: FieldName, value: String)] {
         guard FieldText.isValue(origin) else { throw .evaluation("The origin cannot stand in a header.") }
         // Browsers take no star together with credentials.
-        if case .all = origins, !allowsCredentials { return [("Access-Control-Allow-Origin", "*")] }
-        let fields = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
-        return allowsCredentials ? fields + [("Access-Control-Allow-Credentials", "true")] : fields
+        if case .all = origins, !allowsCredentials { return [(CORSPolicy.allowOrigin, "*")] }
+        let fields = [(CORSPolicy.allowOrigin, origin), (FieldName.vary, "Origin")]
+        return allowsCredentials ? fields + [(CORSPolicy.allowCredentials, "true")] : fields
     }
 
     private func matches(_ allowed: Allowed, _ word: String, _ call: PolicyCall) throws(PolicyFailure) -> Bool {

@@ -18,6 +18,7 @@ struct CallLimit: Sendable {
 
     /// Names what counts: the same however often the document is compiled.
     let counter: String
+    let hash: Int
     /// 0 where only bytes are limited.
     let calls: Int
     /// Kilobytes of requests and answers; 0 where only calls are limited.
@@ -36,6 +37,7 @@ struct CallLimit: Sendable {
         operation: Target?
     ) throws(PolicyDiagnostic) {
         self.counter = counter
+        hash = WindowHash.of(counter)
         let kilobytes = try compiler.number(element, "bandwidth", 1...CallLimit.callsMax)
         bandwidth = kilobytes ?? 0
         calls =

@@ -14,20 +14,32 @@ struct QuotaPolicy: PolicyStep {
             path: steps.path
         )
         for limit in limits {
-            if limit.calls > 0 { steps.add(QuotaPolicy(limit: limit, isBandwidth: false)) }
-            if limit.bandwidth > 0 { steps.add(QuotaPolicy(limit: limit, isBandwidth: true)) }
+            if limit.calls > 0 { steps.add(QuotaPolicy(limit, counter: limit.counter, isBandwidth: false)) }
+            if limit.bandwidth > 0 {
+                steps.add(QuotaPolicy(limit, counter: limit.counter + " bytes", isBandwidth: true))
+            }
         }
     }
 
-    let limit: CallLimit
-    let isBandwidth: Bool
+    private let limit: CallLimit
+    private let counter: String
+    private let hash: Int
+    private let isBandwidth: Bool
+
+    private init(_ limit: CallLimit, counter: String, isBandwidth: Bool) {
+        self.limit = limit
+        self.counter = counter
+        self.isBandwidth = isBandwidth
+        hash = WindowHash.of(counter)
+    }
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         // Counted by subscription: a call without one has nobody to count for.
         guard limit.applies(call.facts), let subscription = call.facts.subscription else { return .next }
         let window = QuotaWindow(
-            counter: isBandwidth ? limit.counter + " bytes" : limit.counter,
+            counter: counter,
             subject: subscription.id,
+            hash: hash ^ subscription.hash,
             calls: isBandwidth ? limit.bandwidth * QuotaAnswer.kilobyte : limit.calls,
             period: limit.period,
             firstPeriod: subscription.startSeconds,

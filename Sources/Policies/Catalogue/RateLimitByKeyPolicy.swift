@@ -40,7 +40,14 @@ struct RateLimitByKeyPolicy: PolicyStep {
             throw .evaluation("\"calls\" and \"renewal-period\" must be within their bounds.")
         }
         // One counter for a key over all scopes, as the contract has it.
-        let window = RateWindow(counter: "by key", subject: try key.text(call), calls: calls, period: period)
+        let subject = try key.text(call)
+        let window = RateWindow(
+            counter: "by key",
+            subject: subject,
+            hash: WindowHash.of(subject),
+            calls: calls,
+            period: period
+        )
         let verdict = call.effects.take(window, increment: increment.readsResponse ? 0 : try increment.count(call))
         guard verdict.isAllowed else { throw answer.refusal(verdict, calls, call) }
         answer.note(verdict, calls, call)

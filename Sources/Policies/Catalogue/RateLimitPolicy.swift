@@ -32,6 +32,7 @@ struct RateLimitPolicy: PolicyStep {
             let window = RateWindow(
                 counter: limit.counter,
                 subject: subscription.id,
+                hash: limit.hash ^ subscription.hash,
                 calls: limit.calls,
                 period: limit.period
             )
@@ -53,9 +54,9 @@ struct RateAnswer: Sendable {
 
     private let retryAfterHeader: String
     private let retryAfterVariable: String?
-    private let remainingHeader: String?
+    private let remainingHeader: FieldName?
     private let remainingVariable: String?
-    private let totalHeader: String?
+    private let totalHeader: FieldName?
 
     init(_ element: PolicyElement, _ compiler: PolicyCompiler) throws(PolicyDiagnostic) {
         func header(_ name: String) throws(PolicyDiagnostic) -> String? {
@@ -70,9 +71,9 @@ struct RateAnswer: Sendable {
         }
         retryAfterHeader = try header("retry-after-header-name") ?? "Retry-After"
         retryAfterVariable = try compiler.literal(element, "retry-after-variable-name")
-        remainingHeader = try header("remaining-calls-header-name")
+        remainingHeader = try header("remaining-calls-header-name").map { FieldName($0) }
         remainingVariable = try compiler.literal(element, "remaining-calls-variable-name")
-        totalHeader = try header("total-calls-header-name")
+        totalHeader = try header("total-calls-header-name").map { FieldName($0) }
     }
 
     func note(_ verdict: RateVerdict, _ calls: Int, _ call: PolicyCall) {

@@ -86,14 +86,14 @@ struct TracePoint {
         request["backendUrl"] = call.request.backendURL
         request["backendId"] = call.request.backendID
         if case .replaced(let bytes) = call.request.body { request["body"] = String(decoding: bytes, as: UTF8.self) }
-        for edit in call.request.headers.edits { request["header \(edit.name)"] = TracePoint.text(edit.values) }
+        for edit in call.request.headers.edits { request["header \(edit.name.text)"] = TracePoint.text(edit.values) }
         self.request = request
         var response: [String: String] = [:]
         if let answer = call.response {
             response["status"] = String(answer.status)
             response["reason"] = answer.reason
             if case .bytes(let bytes) = answer.body { response["body"] = String(decoding: bytes, as: UTF8.self) }
-            for edit in answer.headers.edits { response["header \(edit.name)"] = TracePoint.text(edit.values) }
+            for edit in answer.headers.edits { response["header \(edit.name.text)"] = TracePoint.text(edit.values) }
         }
         self.response = response
         variables = call.variables.mapValues(\.text)
@@ -118,7 +118,7 @@ struct TracePoint {
             if !changed.isEmpty { data[name] = .object(changed) }
         }
         var fields = JSONObject()
-        for field in call.answerFields.dropFirst(before.fields) { fields[field.name] = .string(field.value) }
+        for field in call.answerFields.dropFirst(before.fields) { fields[field.name.text] = .string(field.value) }
         if !fields.isEmpty { data["answerFields"] = .object(fields) }
         return data
     }

@@ -19,7 +19,7 @@ package final class PolicyCall {
     /// Keys of `limit-concurrency` that this call holds.
     var permits: [String] = []
     /// Fields that go out with whatever answer the call gets.
-    var answerFields: [(name: String, value: String)] = []
+    var answerFields: [(name: FieldName, value: String)] = []
     /// What is counted once the answer is known.
     var afterAnswer: [(PolicyCall) -> Void] = []
     /// Keys that this call was counted for by `quota-by-key`.
@@ -218,7 +218,7 @@ package final class PolicyCall {
             reason: failure.statusReason,
             body: .bytes(Array(FailureText.body(failure, requestID: requestID).utf8))
         )
-        answer.headers.set("Content-Type", ["application/json"])
+        answer.headers.set(FieldName.contentType, ["application/json"])
         for field in failure.fields { answer.headers.set(field.name, [field.value]) }
         response = answer
         guard section != .onError else {
@@ -237,8 +237,12 @@ package final class PolicyCall {
         releasePermits()
         for field in answerFields {
             // What caches must tell apart is added to what the backend says of it.
-            let before = field.name == "Vary" ? response?.values("vary") ?? [] : []
-            response?.headers.set(field.name, [(before + [field.value]).joined(separator: ", ")])
+            if field.name === FieldName.vary {
+                let before = response?.values("vary") ?? []
+                response?.headers.set(field.name, [(before + [field.value]).joined(separator: ", ")])
+            } else {
+                response?.headers.set(field.name, [field.value])
+            }
         }
         if wasCached == nil, cacheLookup != nil { wasCached = false }
         for count in afterAnswer { count(self) }

@@ -1,16 +1,25 @@
+/// Hashes of the names that windows have, made once where a name lives longer than a call.
+package enum WindowHash {
+    /// Of this process: callers may choose names, and must not be able to choose which ones meet.
+    package static func of(_ text: String) -> Int { text.hashValue }
+}
+
 /// A sliding window of calls.
 package struct RateWindow: Sendable {
     /// Names the policy that counts; the same for all calls that it counts.
     package let counter: String
     /// Whom it counts: a subscription, or whatever the policy's key is.
     package let subject: String
+    /// Of counter and subject.
+    package let hash: Int
     package let calls: Int
     /// Seconds.
     package let period: Int
 
-    package init(counter: String, subject: String, calls: Int, period: Int) {
+    package init(counter: String, subject: String, hash: Int? = nil, calls: Int, period: Int) {
         self.counter = counter
         self.subject = subject
+        self.hash = hash ?? WindowHash.of(counter) ^ WindowHash.of(subject)
         self.calls = calls
         self.period = period
     }
@@ -36,6 +45,8 @@ package struct QuotaWindow: Sendable {
     /// Names the policy that counts; the same for all calls that it counts.
     package let counter: String
     package let subject: String
+    /// Of counter and subject.
+    package let hash: Int
     /// Or bytes.
     package let calls: Int
     /// Seconds; 0 for one period that never ends.
@@ -48,6 +59,7 @@ package struct QuotaWindow: Sendable {
     package init(
         counter: String,
         subject: String,
+        hash: Int? = nil,
         calls: Int,
         period: Int,
         firstPeriod: Int64,
@@ -55,6 +67,7 @@ package struct QuotaWindow: Sendable {
     ) {
         self.counter = counter
         self.subject = subject
+        self.hash = hash ?? WindowHash.of(counter) ^ WindowHash.of(subject)
         self.calls = calls
         self.period = period
         self.firstPeriod = firstPeriod

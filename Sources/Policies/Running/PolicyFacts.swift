@@ -1,5 +1,5 @@
 /// What a call's policies may know of the managed things that it met: objects of the snapshot, shared by all calls.
-package struct PolicyFacts {
+package final class PolicyFacts {
     package final class API: Sendable {
         package let id: String
         package let name: String
@@ -76,11 +76,14 @@ package struct PolicyFacts {
         package let name: String
         /// Where the periods of its quotas are counted from, in seconds since 1970.
         package let startSeconds: Int64
+        /// Of its id.
+        let hash: Int
 
         package init(id: String, name: String, startSeconds: Int64 = 0) {
             self.id = id
             self.name = name
             self.startSeconds = startSeconds
+            hash = WindowHash.of(id)
         }
     }
 

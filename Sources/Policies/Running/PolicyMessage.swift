@@ -27,13 +27,27 @@ package protocol RequestSource: HeaderSource {
     var subscriptionKey: String? { get }
 }
 
+/// The name of a field, ready to be compared and written; made once where the name is known before a call.
+package final class FieldName: Sendable {
+    /// As its author wrote it.
+    package let text: String
+    package let lowercased: String
+    package let lowercasedBytes: [UInt8]
+
+    package init(_ text: String) {
+        self.text = text
+        lowercased = text.lowercased()
+        lowercasedBytes = Array(lowercased.utf8)
+    }
+
+    static let vary = FieldName("Vary")
+    static let contentType = FieldName("Content-Type")
+}
+
 /// The edits of a message's fields: names with what stands for them; everything else goes on as it came.
 package struct HeaderEdits {
     package struct Edit {
-        /// As the policy wrote it.
-        package let name: String
-        package let lowercasedName: String
-        package let lowercasedBytes: [UInt8]
+        package let name: FieldName
         /// None where the field is taken out.
         package let values: [String]
     }
@@ -42,14 +56,15 @@ package struct HeaderEdits {
 
     package init() {}
 
-    package func edit(_ lowercasedName: String) -> Edit? { edits.first { $0.lowercasedName == lowercasedName } }
+    package func edit(_ lowercasedName: String) -> Edit? { edits.first { $0.name.lowercased == lowercasedName } }
 
-    package mutating func set(_ name: String, _ values: [String]) {
-        let lowercased = name.lowercased()
-        edits.removeAll { $0.lowercasedName == lowercased }
-        edits.append(
-            Edit(name: name, lowercasedName: lowercased, lowercasedBytes: Array(lowercased.utf8), values: values)
-        )
+    package mutating func set(_ name: String, _ values: [String]) { set(FieldName(name), values) }
+
+    package mutating func set(_ name: FieldName, _ values: [String]) {
+        if let place = edits.firstIndex(where: { $0.name === name || $0.name.lowercased == name.lowercased }) {
+            edits.remove(at: place)
+        }
+        edits.append(Edit(name: name, values: values))
     }
 }
 

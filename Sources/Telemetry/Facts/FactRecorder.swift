@@ -32,7 +32,8 @@ package final class FactRecorder {
     private var minute: Int64 = 0
     private var batch = FactBatch()
     private var seen = 0
-    private var generator = SystemRandomNumberGenerator()
+    /// Draws the calls that are kept; the system's own numbers cost a call of the kernel each.
+    private var draws = UInt64.random(in: 1...UInt64.max)
     private let unmatched = Cell(.unmatched)
 
     /// - Parameter logsRequests: whether every call is wanted singly, for the access log.
@@ -108,7 +109,10 @@ package final class FactRecorder {
             batch.details.append(made ?? event())
         } else {
             // Each call of the second has the same chance to be among those that are kept.
-            let place = Int.random(in: 0..<seen, using: &generator)
+            draws ^= draws << 13
+            draws ^= draws >> 7
+            draws ^= draws << 17
+            let place = Int(draws % UInt64(seen))
             if place < FactRecorder.detailsMax { batch.details[place] = made ?? event() }
         }
     }
