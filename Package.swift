@@ -195,9 +195,9 @@ let package = Package(
         .testTarget(name: "ResourceModelTests", dependencies: ["ResourceModel"]),
         .testTarget(name: "DataTablesTests", dependencies: ["DataTables"]),
         .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
-        .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire"]),
+        .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore, nioPosix]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "Policies", "ResourceModel"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "HTTPWire", "Policies", "ResourceModel", nioCore]),
         .testTarget(
             name: "WebServicesTests",
             dependencies: ["WebServices", "StudioModules", "DataTables", "ResourceModel", nioCore]

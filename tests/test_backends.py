@@ -308,3 +308,21 @@ def test_upstreams_that_fail(with_policies):
             assert managed.call().status == 500
             log = (running.folder / "log").read_text()
             assert "BackendConnectionFailure" in log and "Timeout" in log
+
+
+def test_backends_from_the_command_line(live, two):
+    credentials = '{"header": {"X-Key": ["k1"]}}'
+    live.command("backend", "create", "cli-one", "--url", two[0].url, "--credentials-file", "-", stdin=credentials)
+    live.command("backend", "create", "cli-two", "--url", two[1].url, "--title", "Two")
+    live.command("backend", "create", "cli-pool", "--member", "cli-one:3:1", "--member", "cli-two")
+    shown = json.loads(live.command("backend", "show", "cli-pool").stdout)["properties"]
+    assert shown["pool"]["services"] == [{"id": "/backends/cli-one", "weight": 3, "priority": 1},
+                                         {"id": "/backends/cli-two", "weight": 1, "priority": 0}]
+    assert json.loads(live.command("backend", "show", "cli-one").stdout)["properties"]["credentials"] == json.loads(credentials)
+    listed = live.command("backend", "list").stdout
+    assert "cli-pool" in listed and "Two" in listed and "k1" not in listed
+    refused = live.command("backend", "delete", "cli-one", check=False)
+    assert refused.returncode != 0 and "is used by /backends/cli-pool" in refused.stderr
+    assert live.command("backend", "create", "x", "--member", "a:b", check=False).returncode != 0
+    for name in ("cli-pool", "cli-one", "cli-two"):
+        live.command("backend", "delete", name)

@@ -111,16 +111,17 @@ package actor FactWriter {
             entries[key].map { UsageRow(minute: key.minute, run: $0.run, subject: key.subject, totals: $0.totals) }
         }
         let waiting = requests
+        requests = []
         guard !rows.isEmpty || !waiting.isEmpty else { return }
         do {
             try await store.write(rows, waiting)
             // Turns do not overlap: nothing came in between.
             for key in keys { entries[key]?.isWritten = true }
-            requests.removeFirst(waiting.count)
             isFailing = false
         } catch {
             if !isFailing { logger.error("facts could not be written", metadata: ["error.code": "\(error)"]) }
             isFailing = true
+            requests = waiting
         }
     }
 

@@ -137,6 +137,7 @@ package final class GatewayResponder: WireResponder {
         }
         let exchange = exchange(connection)
         exchange.record.begin(connection, at: MonotonicClock.nanoseconds())
+        exchange.bodyBytesMax = .max
         let decision = decide(connection)
         note(decision, exchange)
         switch decision {
@@ -160,7 +161,6 @@ package final class GatewayResponder: WireResponder {
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let plan):
             let most = match.api.bodyBytesMax ?? bodyBytesMax
-            exchange.bodyBytesMax = .max
             switch connection.parser.framing {
             case .length(let length) where length > most: return refuseTooLarge(connection)
             case .chunked: exchange.bodyBytesMax = most
@@ -230,7 +230,8 @@ package final class GatewayResponder: WireResponder {
         }
     }
 
-    private func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell {
+    private func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell
+    {
         facts.cell(operation: match.entry, subscription: subscription) {
             UsageSubject(
                 api: match.api.facts.id,
@@ -452,7 +453,9 @@ package final class GatewayResponder: WireResponder {
             return .unauthorized(match, isKeyMissing: false)
         }
         // Policies of a product are those of calls that came in by it.
-        if case .product(let product) = subscription.scope { return .call(match, callPlan(match, subscription, product)) }
+        if case .product(let product) = subscription.scope {
+            return .call(match, callPlan(match, subscription, product))
+        }
         return .call(match, callPlan(match, subscription, nil))
     }
 

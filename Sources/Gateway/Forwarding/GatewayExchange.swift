@@ -25,6 +25,9 @@ struct ExchangeSurroundings {
 final class GatewayExchange: UpstreamReceiver {
     /// Bytes of a request kept while its upstream connection is made.
     private static let connectBufferMax = 64 << 10
+    /// Time-outs up to this end to the millisecond; the sweep of every second is enough for longer ones, and nothing has to be
+    /// remembered for each call until they are over.
+    private static let exactTimeoutMax = TimeAmount.seconds(2)
     /// Answers in turn that point elsewhere and are followed: more go in circles.
     static let redirectsMax = 10
 
@@ -206,13 +209,13 @@ final class GatewayExchange: UpstreamReceiver {
         case .success(let upstream):
             state = .forwarding(upstream)
             upstream.begin(self, isHEAD: isHEAD, wantsWebSocket: wantsWebSocket, timeout: policies?.timeout)
-            if let timeout = policies?.timeout { watch(upstream, timeout) }
+            if let timeout = policies?.timeout, timeout <= GatewayExchange.exactTimeoutMax { watch(upstream, timeout) }
             if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
             connection.setReading(true)
         }
     }
 
-    /// Ends a call on time; the sweep of every second is enough for the usual time-outs.
+    /// Ends a call on time.
     private func watch(_ upstream: UpstreamConnection, _ timeout: TimeAmount) {
         let current = turn
         let bound = NIOLoopBound((exchange: self, upstream: upstream), eventLoop: surroundings.wire.loop)

@@ -219,6 +219,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
 
     private var shouldHoldRead: Bool {
         if wantsPause { return true }
+        // The two ways of a tunnel do not wait for one another.
+        if case .tunnel = state { return false }
         if case .responding = state { return (pending?.readableBytes ?? 0) > 0 }
         return !isWritable
     }

@@ -87,6 +87,8 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
 
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
+        // The wait for the first byte begins with the last one that was sent.
+        lastByte = wire.now
         context.write(wrapOutboundOut(bytes), promise: nil)
         guard !awaitsFlush else { return }
         awaitsFlush = true
