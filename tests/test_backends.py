@@ -257,6 +257,8 @@ class Faulty:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 head += stream.recv(1) or b"\r\n\r\n"
+            if b"/items/" not in head:
+                return
             fault = head.split(b"/items/")[1].split(b"?")[0].decode()
             good = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
             chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
