@@ -74,6 +74,7 @@ NAMES = [b"A B", b"A\x00", b"A\x7f", b"A(", b"A)", b"A<", b"A>", b"A@", b"A,", b
          b"\xc3\xa4", b""]
 CONTROLS = [bytes([byte]) for byte in range(32) if byte not in (9, 10, 13)] + [b"\x7f"]
 LINES = [
+    "POST /counted/\u00e9 HTTP/1.1".encode(), b"POST /counted/x?\xff HTTP/1.1",
     b"POST  /counted/x HTTP/1.1", b"POST /counted/x  HTTP/1.1", b" POST /counted/x HTTP/1.1", b"POST /counted/x HTTP/1.1 ", b"POST /counted/x",
     b"POST\t/counted/x HTTP/1.1", b"POST /counted/x\tHTTP/1.1", b"POST /counted/x HTTP/1.2", b"POST /counted/x HTTP/2.0", b"POST /counted/x http/1.1",
     b"POST /counted/x HTTP/1.1.1", b"POST /counted/x HTTP/01.1", b"POST /counted/x HTTP/1", b"POST counted/x HTTP/1.1", b"POST /counted/x y HTTP/1.1",
@@ -119,7 +120,8 @@ def test_nothing_ambiguous_reaches_an_upstream(counted):
 
 @pytest.mark.parametrize("body", [
     b"5\nhello\r\n0\r\n\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"\r\nhello",
-    b"FFFFFFFFFFFFFFFFF\r\nhello", b"-1\r\nhello", b"5;\x00\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", b"0\r\n: x\r\n\r\n",
+    b"FFFFFFFFFFFFFFFFF\r\nhello", b"-1\r\nhello", b"5;\x00\r\nhello\r\n0\r\n\r\n",
+    b"5;a b\r\nhello\r\n0\r\n\r\n", b"5;\r\nhello\r\n0\r\n\r\n", b"5;a=\"b\r\nhello\r\n0\r\n\r\n", b"5;a=\xff\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", b"0\r\n: x\r\n\r\n",
     b"5\rhello\r\n0\r\n\r\n", b"0\r\nA: b\nC: d\r\n\r\n", b"0\r\n" + b"A: " + b"b" * 10_000 + b"\r\n\r\n"])
 def test_broken_chunks_end_the_connection(counted, body):
     before = len(counted.seen)
@@ -130,7 +132,7 @@ def test_broken_chunks_end_the_connection(counted, body):
 
 def test_what_is_clear_passes(counted):
     before = len(counted.seen)
-    for request in (head(LENGTH) + b"12345", head(CHUNKED) + b"5;a=b\r\nhello\r\n0\r\nTrailer: x\r\n\r\n", head(b"content-LENGTH:5\t ") + b"12345",
+    for request in (head(LENGTH) + b"12345", head(CHUNKED) + b"5;a=b;c;d=\"e \\\"f;\"\r\nhello\r\n0\r\nTrailer: x\r\n\r\n", head(b"content-LENGTH:5\t ") + b"12345",
                     head(line=b"POST http://A/counted/x?y=1 HTTP/1.1"), head(b"X: \xe4\x80", b"Y:"), b"GET /counted/x HTTP/1.0\r\n\r\n",
                     head(host=b"Host: [::1]:80"), head(b"Expect: 100-Continue", LENGTH) + b"12345"):
         received, _ = ask(counted, request)

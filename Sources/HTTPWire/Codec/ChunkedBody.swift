@@ -1,7 +1,8 @@
 /// Follows chunked framing, strictly: where the message ends, and which bytes are content.
 package struct ChunkedBody: Sendable {
     private enum State {
-        case size, sizeLF, extensionText, data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF, endLF,
+        case size, sizeLF, extensionStart, extensionName, valueStart, valueToken, valueQuoted, quotedPair, valueEnd,
+            data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF, endLF,
             done
     }
 
@@ -48,7 +49,7 @@ package struct ChunkedBody: Sendable {
         case .size:
             if byte == 0x0D || byte == 0x3B {
                 guard digits > 0 else { throw .malformed }
-                state = byte == 0x0D ? .sizeLF : .extensionText
+                state = byte == 0x0D ? .sizeLF : .extensionStart
                 return
             }
             let digit: UInt8
@@ -61,8 +62,8 @@ package struct ChunkedBody: Sendable {
             digits += 1
             guard digits <= 15 else { throw .malformed }
             left = left << 4 | Int(digit)
-        case .extensionText:
-            if byte == 0x0D { state = .sizeLF } else { try countExtra(byte) }
+        case .extensionStart, .extensionName, .valueStart, .valueToken, .valueQuoted, .quotedPair, .valueEnd:
+            try stepExtension(byte)
         case .sizeLF:
             guard byte == 0x0A else { throw .malformed }
             digits = 0
@@ -96,6 +97,30 @@ package struct ChunkedBody: Sendable {
             state = .done
         case .data, .done: break
         }
+    }
+
+    /// Extensions mean nothing here, and are held to their grammar all the same: `;name`, `;name=token` or `;name="text"` (RFC 9112,
+    /// 7.1.1), without blanks, so that a reader behind us finds the line's end where we do.
+    private mutating func stepExtension(_ byte: UInt8) throws(HeadError) {
+        let isToken = tokens[Int(byte)]
+        switch (state, byte) {
+        case (.extensionName, 0x0D), (.valueToken, 0x0D), (.valueEnd, 0x0D):
+            state = .sizeLF
+            return
+        case (.extensionName, 0x3B), (.valueToken, 0x3B), (.valueEnd, 0x3B): state = .extensionStart
+        case (.extensionName, 0x3D): state = .valueStart
+        case (.extensionStart, _) where isToken: state = .extensionName
+        case (.extensionName, _) where isToken: break
+        case (.valueStart, 0x22): state = .valueQuoted
+        case (.valueStart, _) where isToken: state = .valueToken
+        case (.valueToken, _) where isToken: break
+        case (.valueQuoted, 0x22): state = .valueEnd
+        case (.valueQuoted, 0x5C): state = .quotedPair
+        case (.valueQuoted, _) where byte < 0x80: break
+        case (.quotedPair, _) where byte < 0x80: state = .valueQuoted
+        default: throw .malformed
+        }
+        try countExtra(byte)
     }
 
     private mutating func countExtra(_ byte: UInt8) throws(HeadError) {

@@ -51,7 +51,8 @@ package enum Octets {
         return place
     }
 
-    /// The first place from `start` on that holds a blank, a control character, or one that a target gives a meaning: `?`, `#`.
+    /// The first place from `start` on that holds a blank, a control character, one that a target gives a meaning, `?` or `#`, or
+    /// a byte beyond ASCII, which has no place in a target and which not every reader behind us takes.
     static func endOfTargetText(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Int {
         var place = start
         while place &+ 8 <= end {
@@ -60,12 +61,12 @@ package enum Octets {
             let marks =
                 zeros(word ^ 0x7F7F_7F7F_7F7F_7F7F) | zeros(word ^ 0x3F3F_3F3F_3F3F_3F3F)
                 | zeros(word ^ 0x2323_2323_2323_2323)
-            if (below | marks) & 0x8080_8080_8080_8080 != 0 { break }
+            if (below | marks | word) & 0x8080_8080_8080_8080 != 0 { break }
             place &+= 8
         }
         while place < end {
             let byte = bytes[place]
-            if byte <= 0x20 || byte == 0x7F || byte == 0x3F || byte == 0x23 { break }
+            if byte <= 0x20 || byte >= 0x7F || byte == 0x3F || byte == 0x23 { break }
             place &+= 1
         }
         return place

@@ -108,7 +108,8 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
 
     /// Whether the upstream has been silent for too long.
     package func isLate(_ now: NIODeadline) -> Bool {
-        now > lastByte + (hasAnswered ? limits.upstreamIdleTimeout : timeout)
+        // The loop's time, which the last byte was stamped with, may be a second old: nobody is given up too early.
+        now > lastByte + (hasAnswered ? limits.upstreamIdleTimeout : timeout) + .seconds(1)
     }
 
     package func resumeReading() {
