@@ -121,7 +121,8 @@ def test_nothing_ambiguous_reaches_an_upstream(counted):
 @pytest.mark.parametrize("body", [
     b"5\nhello\r\n0\r\n\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"\r\nhello",
     b"FFFFFFFFFFFFFFFFF\r\nhello", b"-1\r\nhello", b"5;\x00\r\nhello\r\n0\r\n\r\n",
-    b"5;a b\r\nhello\r\n0\r\n\r\n", b"5;\r\nhello\r\n0\r\n\r\n", b"5;a=\"b\r\nhello\r\n0\r\n\r\n", b"5;a=\xff\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", b"0\r\n: x\r\n\r\n",
+    b"5;a b\r\nhello\r\n0\r\n\r\n", b"5;\r\nhello\r\n0\r\n\r\n", b"5;a=\"b\r\nhello\r\n0\r\n\r\n", b"5;a=\xff\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", b"0\r\n: x\r\n\r\n", b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"0\r\ncontent-length: 5\r\n\r\n",
     b"5\rhello\r\n0\r\n\r\n", b"0\r\nA: b\nC: d\r\n\r\n", b"0\r\n" + b"A: " + b"b" * 10_000 + b"\r\n\r\n"])
 def test_broken_chunks_end_the_connection(counted, body):
     before = len(counted.seen)

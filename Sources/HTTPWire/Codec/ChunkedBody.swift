@@ -10,11 +10,19 @@ package struct ChunkedBody: Sendable {
     private var left = 0
     private var digits = 0
     private var trailerBytes = 0
+    /// The name of the current trailer in lower case, as far as it could be one that is refused.
+    private var trailerName: [UInt8] = []
     /// Lives as long as the process and is only read.
     private nonisolated(unsafe) let tokens = Octets.tokens
 
     /// Trailers and chunk extensions together: they are read and passed on, never kept.
     private static let extrasMax = 8 << 10
+
+    /// Fields that frame or route a message have no place behind it (RFC 9110, 6.5.1).
+    private static let refusedTrailers: Set<[UInt8]> = Set(
+        ["transfer-encoding", "content-length", "host", "connection"].map { Array($0.utf8) }
+    )
+    private static let refusedLengthMax = 17
 
     package init() {}
 
@@ -81,12 +89,19 @@ package struct ChunkedBody: Sendable {
                 // A trailer is a field: a name, a colon, a text.
                 guard tokens[Int(byte)] else { throw .malformed }
                 try countExtra(byte)
+                trailerName.removeAll(keepingCapacity: true)
+                trailerName.append(byte | 0x20)
                 state = .trailerName
             }
         case .trailerName:
             guard byte == 0x3A || tokens[Int(byte)] else { throw .malformed }
             try countExtra(byte)
-            if byte == 0x3A { state = .trailer }
+            if byte == 0x3A {
+                guard !ChunkedBody.refusedTrailers.contains(trailerName) else { throw .malformed }
+                state = .trailer
+            } else if trailerName.count <= ChunkedBody.refusedLengthMax {
+                trailerName.append(byte | 0x20)
+            }
         case .trailer:
             if byte == 0x0D { state = .trailerLF } else { try countExtra(byte) }
         case .trailerLF:

@@ -312,7 +312,9 @@ package struct HeadParser: Sendable {
         case 16: field.isHopByHop = Octets.equal(name, "proxy-connection")
         case 17:
             if Octets.equal(name, "transfer-encoding") {
-                guard !isChunked, Octets.equal(value, "chunked") else { throw .malformed }
+                // Readers that do not cut tabs off would not know this body for what it is.
+                let end = slice(bytes, field.valueEnd, field.lineEnd)
+                guard !isChunked, Octets.equal(value, "chunked"), !end.contains(0x09) else { throw .malformed }
                 isChunked = true
             }
         default: break
