@@ -139,4 +139,10 @@ private struct SampleContext: ExpressionContext {
         #expect(BalancedText.end(Array(text.utf8), from: 0, closing: 0x29) == nil)
         #expect(BalancedText.end(Array(String(repeating: text, count: 2000).utf8), from: 0, closing: 0x29) == nil)
     }
+
+    @Test func `a long chain is bound once a link`() throws {
+        // A link that doubled the work would not end in this life.
+        let chain = Array(repeating: #""a""#, count: 200).joined(separator: " + ")
+        #expect(try ExpressionProgram(chain).type == .string)
+    }
 }

@@ -28,7 +28,7 @@ struct ExpressionBinder {
         case .string(let value): return Bound(node: .constant(.string(value)), type: .string, offset: offset)
         case .interpolated(let parts):
             var nodes: [Node] = []
-            for part in parts { nodes.append(try printable(part)) }
+            for part in parts { nodes.append(try printable(try bind(part))) }
             return Bound(node: .concatenate(nodes), type: .string, offset: offset)
         case .name(let name):
             guard name == "context" else { throw unsupported("\"\(name)\"", offset) }
@@ -48,8 +48,8 @@ struct ExpressionBinder {
     }
 
     /// A value that can become text.
-    private func printable(_ syntax: ExpressionSyntax) throws(ExpressionError) -> Node {
-        let bound = try bind(syntax)
+    /// What was bound as a text; never bound once more, which would double the work at every level of a chain.
+    private func printable(_ bound: Bound) throws(ExpressionError) -> Node {
         guard bound.type != .strings else { throw oneOf(bound) }
         return try bound.value()
     }
@@ -284,7 +284,7 @@ struct ExpressionBinder {
                 throw unsupported("Arithmetic with \"+\"", offset)
             }
             return Bound(
-                node: .concatenate([try printable(left), try printable(right)]),
+                node: .concatenate([try printable(first), try printable(second)]),
                 type: .string,
                 offset: offset
             )
