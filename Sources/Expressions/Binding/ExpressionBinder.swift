@@ -48,7 +48,8 @@ struct ExpressionBinder {
     }
 
     /// A value that can become text.
-    /// What was bound as a text; never bound once more, which would double the work at every level of a chain.
+    ///
+    /// It is bound already: binding it once more would double the work at every link of a chain.
     private func printable(_ bound: Bound) throws(ExpressionError) -> Node {
         guard bound.type != .strings else { throw oneOf(bound) }
         return try bound.value()
