@@ -3,8 +3,9 @@ import ResourceModel
 
 @testable import Gateway
 
-/// Templates and paths: no pair ends the process, what matches has the method that was asked for, and its parameters are those of
-/// its template. The first line holds an API's path, lines to the empty one are operations, the rest requests.
+/// Templates and paths: no pair ends the process, and what matches is what its template says.
+///
+/// The first line holds an API's path, lines to the empty one are operations, the rest requests.
 enum RouteFuzz {
     private static let linesMax = 16
 
