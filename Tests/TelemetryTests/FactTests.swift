@@ -120,12 +120,12 @@ import Testing
         let inbox = FactInbox()
         let recorder = FactRecorder(inbox: inbox, logsRequests: false)
         let cell = recorder.unmatchedCell
-        for status in [200, 301, 304, 307, 401, 403, 429, 400, 500, 599, 302, 404, 418] {
+        for status in [200, 301, 304, 307, 401, 403, 429, 400, 500, 599, 302, 404, 418, 0] {
             record(recorder, cell, at: 1, status: status)
         }
         recorder.handOn()
         let totals = inbox.takeAll()[0].usage[0].totals
-        #expect([totals.success, totals.blocked, totals.failed, totals.other] == [4, 3, 3, 3])
+        #expect([totals.success, totals.blocked, totals.failed, totals.other] == [4, 3, 3, 4])
     }
 
     @Test func `single calls are a fair part of many, and say for how many they stand`() {

@@ -94,7 +94,8 @@ package struct UsageTotals: Sendable, Equatable {
     ) {
         switch status {
         case 401, 403, 429: blocked &+= 1
-        case ...301, 304, 307: success &+= 1
+        // A call without a whole answer has status 0, and is no success.
+        case 1...301, 304, 307: success &+= 1
         case 400, 500...600: failed &+= 1
         default: other &+= 1
         }
