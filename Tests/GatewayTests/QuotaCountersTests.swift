@@ -39,7 +39,7 @@ private final class SampleLedger: QuotaLedger {
     private func take(_ counters: QuotaCounters, _ window: QuotaWindow, _ increment: Int = 1) async -> QuotaVerdict {
         while true {
             let verdict = await withCheckedContinuation { (continuation: CheckedContinuation<QuotaVerdict?, Never>) in
-                let verdict = counters.take(window, increment: increment) { continuation.resume(returning: nil) }
+                let verdict = counters.take(window, increment: increment) { { continuation.resume(returning: nil) } }
                 if case .pending = verdict { return }
                 continuation.resume(returning: verdict)
             }

@@ -89,6 +89,9 @@ final class SampleEffects: PolicyEffects {
 
     func emit(_ metric: EmittedMetric) { metrics.append(metric) }
 
+    var isEnded = false
+    func ended(_ call: PolicyCall) { isEnded = true }
+
     func wait(_ milliseconds: Int64, _ call: PolicyCall) {
         log.append("wait \(milliseconds)")
         waiting.append(call)
@@ -100,7 +103,7 @@ final class Sample {
     let request = SampleRequest()
     let effects = SampleEffects()
     private(set) var call: PolicyCall?
-    private(set) var isEnded = false
+    var isEnded: Bool { effects.isEnded }
     var tracing = false
     var samples: [PolicyFacts.Sample] = []
 
@@ -123,7 +126,7 @@ final class Sample {
     }
 
     func run(_ program: PolicyProgram, subscription: String? = "sub") throws {
-        isEnded = false
+        effects.isEnded = false
         let made = PolicyCall(
             program: program,
             facts: PolicyFacts(
@@ -148,7 +151,7 @@ final class Sample {
             source: request,
             effects: effects,
             trace: tracing ? CallTrace(start: 0, clock: { (0, 10_000) }, timestamp: { String($0) }) : nil
-        ) { [self] _ in isEnded = true }
+        )
         call = made
         made.start()
     }

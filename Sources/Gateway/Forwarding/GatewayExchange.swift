@@ -71,12 +71,8 @@ final class GatewayExchange: UpstreamReceiver {
     /// What is told of the call when it has ended.
     var record: CallRecord
 
-    /// Reads the heads that local services answer with, where policies want to see them.
-    var localParser: HeadParser
-
     init(_ surroundings: ExchangeSurroundings) {
         self.surroundings = surroundings
-        localParser = HeadParser(limits: surroundings.wire.limits)
         record = CallRecord(cell: surroundings.facts.unmatchedCell)
     }
 
@@ -308,8 +304,7 @@ final class GatewayExchange: UpstreamReceiver {
         if let policies {
             policies.capture?.take(body)
             if policies.holdsAnswer {
-                var body = body
-                policies.heldBody.writeBuffer(&body)
+                policies.heldBody.setOrWriteImmutableBuffer(body)
                 return
             }
         }

@@ -40,10 +40,11 @@ enum EditedHead {
     }
 
     /// The head of an answer that came from a backend, without its empty line.
-    static func response(_ response: PolicyResponse, _ source: WireResponseSource) -> ByteBuffer {
+    /// - Parameter bodyCount: bytes of the body that is known to follow, so that there is room for it.
+    static func response(_ response: PolicyResponse, _ source: WireResponseSource, bodyCount: Int = 0) -> ByteBuffer {
         var output = ByteBuffer()
         source.head.withUnsafeReadableBytes { head in
-            output.reserveCapacity(head.count + 256)
+            output.reserveCapacity(head.count + bodyCount + 256)
             if response.status == source.parser.status, response.reason == nil {
                 output.writeBytes(UnsafeRawBufferPointer(rebasing: head[..<source.parser.statusLineEnd]))
             } else {
@@ -61,7 +62,7 @@ enum EditedHead {
     static func kept(_ response: PolicyResponse, isOwnBody: Bool) -> ByteBuffer {
         var output = ByteBuffer()
         writeStatus(response, &output)
-        if let source = response.source as? WireResponseSource {
+        if let source = response.wireSource {
             source.head.withUnsafeReadableBytes { head in
                 copy(
                     head,
@@ -90,7 +91,7 @@ enum EditedHead {
     ) -> ByteBuffer {
         var output = ByteBuffer()
         writeStatus(response, &output)
-        if let source = response.source as? WireResponseSource {
+        if let source = response.wireSource {
             source.head.withUnsafeReadableBytes { head in
                 copy(
                     head,
@@ -120,15 +121,20 @@ enum EditedHead {
         output.writeString("HTTP/1.1 \(response.status) \(reason)\r\n")
     }
 
-    private static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
+    /// A line for each value of each edit.
+    static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
         for edit in edits {
-            for value in edit.values {
-                output.writeString(edit.name.text)
-                output.writeStaticString(": ")
-                output.writeString(value)
-                output.writeStaticString("\r\n")
-            }
+            guard let first = edit.first else { continue }
+            write(edit.name, first, &output)
+            for value in edit.more { write(edit.name, value, &output) }
         }
+    }
+
+    private static func write(_ name: FieldName, _ value: String, _ output: inout ByteBuffer) {
+        output.writeString(name.text)
+        output.writeStaticString(": ")
+        output.writeString(value)
+        output.writeStaticString("\r\n")
     }
 
     /// Copies the fields that no edit stands for.

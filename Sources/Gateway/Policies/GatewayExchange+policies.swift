@@ -31,7 +31,7 @@ final class PolicyRun {
     /// What goes out in the place of the request's body.
     var replacedBody: ByteBuffer?
     /// What came of the request before the policies said where it goes, with its framing.
-    var early = ByteBuffer()
+    var early: ByteBuffer?
     var isEarlyWhole = false
     /// The whole request's body, where all of it is waited for.
     var collected: ByteBuffer?
@@ -45,10 +45,10 @@ final class PolicyRun {
     var hasSentBody = false
     /// Whether the policies have the backend's answer and have not said yet what becomes of it.
     var holdsAnswer = false
-    var heldBody = ByteBuffer()
+    var heldBody: ByteBuffer?
     var isAnswerWhole = false
-    /// The body of a local service's answer.
-    var localBody: ByteBuffer?
+    /// A local service's answer.
+    var localAnswer: LocalAnswer?
     /// Takes the answer's body on its way past, where it is wanted for the cache.
     var capture: AnswerCapture?
     /// What the current `forward-request` asks for.
@@ -113,10 +113,7 @@ extension GatewayExchange {
             source: setup.source,
             effects: self,
             trace: trace
-        ) { [self] call in
-            guard policies?.call === call else { return }
-            answer(call)
-        }
+        )
         var collectsMax: Int?
         if program.buffersRequests { collectsMax = PolicyRun.bufferedBytesMax }
         if case .local? = setup.api?.backend { collectsMax = surroundings.local.bodyBytesMax }
@@ -150,9 +147,9 @@ extension GatewayExchange {
             return
         }
         var body = body
-        policies.early.writeBuffer(&body)
+        policies.early.setOrWriteBuffer(&body)
         policies.isEarlyWhole = isLast
-        if policies.early.readableBytes > PolicyRun.earlyBytesMax { connection.setReading(false) }
+        if policies.early?.readableBytes ?? 0 > PolicyRun.earlyBytesMax { connection.setReading(false) }
     }
 
     // MARK: - Answers
@@ -161,43 +158,34 @@ extension GatewayExchange {
     func upstreamAnswer(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
         let source = WireResponseSource(head: head, parser: upstream.parser)
         if let policies, policies.options.followsRedirects, follow(source, upstream, policies) { return }
-        holdAnswer(source)
+        holdAnswer(source, source.parser.status)
     }
 
     /// A local service's whole answer.
-    func localAnswer(_ answer: ByteBuffer) {
-        guard let policies, let connection else { return }
-        let outcome = try? answer.withUnsafeReadableBytes { raw throws(HeadError) in
-            try localParser.parseResponse(raw, isAnswerToHEAD: false)
-        }
-        let length = localParser.length
-        guard outcome == .complete, let head = answer.getSlice(at: answer.readerIndex, length: length) else {
-            return fail(connection, reason: "BackendConnectionFailure: the service's answer could not be read")
-        }
-        policies.localBody = answer.getSlice(at: answer.readerIndex + length, length: answer.readableBytes - length)
-        holdAnswer(WireResponseSource(head: head, parser: localParser))
+    func localAnswer(_ bytes: ByteBuffer) {
+        let answer = LocalAnswer(bytes, status: record.backendStatus, limits: surroundings.wire.limits)
+        policies?.localAnswer = answer
+        holdAnswer(answer, answer.status)
     }
 
-    private func holdAnswer(_ source: WireResponseSource) {
+    private func holdAnswer(_ source: any HeaderSource, _ status: Int) {
         guard let policies else { return }
         policies.holdsAnswer = true
         if let before = policies.requestBeforeRedirect {
             policies.requestBeforeRedirect = nil
             policies.call.request = before
         }
-        policies.call.trace?.add("backend", "forward-request", ["response": ["status": .int(source.parser.status)]])
-        policies.call.forwarded(
-            .success(PolicyResponse(status: source.parser.status, source: source, body: .streamed))
-        )
+        policies.call.trace?.add("backend", "forward-request", ["response": ["status": .int(status)]])
+        policies.call.forwarded(.success(PolicyResponse(status: status, source: source, body: .streamed)))
     }
 
     /// The policies have ended: their answer goes out.
-    private func answer(_ call: PolicyCall) {
-        guard let policies, let connection, var response = call.response else { return }
+    func ended(_ call: PolicyCall) {
+        guard let policies, policies.call === call, let connection, var response = call.response else { return }
         record.cache = call.wasCached.map { $0 ? .hit : .miss } ?? .none
         record.bandwidth = call.bandwidth
         if let trace = policies.setup.trace, let id = policies.traceID {
-            for field in trace.fields(id) { response.headers.set(field.name, [field.value]) }
+            for field in trace.fields(id) { response.headers.set(FieldName(field.name), to: field.value) }
         }
         if let error = call.lastError { record.note(error) }
         if let error = call.lastError, response.status == 500 {
@@ -210,7 +198,8 @@ extension GatewayExchange {
         case .bytes(let bytes): sendOwn(response, bytes, connection)
         case .kept(let bytes): sendOwn(response, bytes, isOwnBody: true, connection)
         case .streamed:
-            guard let source = response.source as? WireResponseSource else { return }
+            if let local = policies.localAnswer { return send(local, response, policies, connection) }
+            guard let source = response.wireSource else { return }
             // A status without a body in the place of one with it, or the reverse: the backend's framing does not fit any more.
             if Self.hasNoBody(response.status) != Self.hasNoBody(source.parser.status) {
                 return sendOwn(response, [], connection)
@@ -225,20 +214,41 @@ extension GatewayExchange {
             head.writeStaticString("\r\n")
             policies.holdsAnswer = false
             hasSentHead = true
-            if var body = policies.localBody {
-                policies.capture?.take(body)
-                policies.capture?.isWhole = true
-                head.writeBuffer(&body)
-                connection.send(head)
-                return end(connection)
-            }
-            head.writeBuffer(&policies.heldBody)
+            if let held = policies.heldBody { head.writeImmutableBuffer(held) }
             incoming = head
             guard case .forwarding(let upstream) = state else { return }
             if isTunnel { openTunnel(connection) }
             if policies.isAnswerWhole { return upstreamEnd(upstream) }
             upstream.resumeReading()
         }
+    }
+
+    /// Sends a local service's answer with what the policies made of its head.
+    private func send(
+        _ answer: LocalAnswer,
+        _ response: PolicyResponse,
+        _ policies: PolicyRun,
+        _ connection: DownstreamConnection
+    ) {
+        let body = answer.body
+        if let capture = policies.capture {
+            capture.take(body)
+            capture.isWhole = true
+        }
+        let isAsItCame = response.status == answer.status && response.reason == nil
+        if isAsItCame, let bytes = answer.adding(response.headers.edits, closes: connection.willClose) {
+            connection.send(bytes)
+            return end(connection)
+        }
+        guard let source = answer.parsed, Self.hasNoBody(response.status) == Self.hasNoBody(answer.status) else {
+            return sendOwn(response, [], connection)
+        }
+        var head = EditedHead.response(response, source, bodyCount: body.readableBytes)
+        if connection.willClose { head.writeStaticString("Connection: close\r\n") }
+        head.writeStaticString("\r\n")
+        head.writeImmutableBuffer(body)
+        connection.send(head)
+        end(connection)
     }
 
     private func sendOwn(
@@ -303,13 +313,15 @@ extension GatewayExchange: PolicyEffects {
     }
 
     func take(_ window: QuotaWindow, increment: Int, _ call: PolicyCall) -> QuotaVerdict {
-        let current = turn
-        let loop = surroundings.wire.loop
-        let bound = NIOLoopBound((exchange: self, call: call), eventLoop: loop)
-        return surroundings.quotas.take(window, increment: increment) {
-            loop.execute {
-                guard bound.value.exchange.turn == current else { return }
-                bound.value.call.tryAgain()
+        surroundings.quotas.take(window, increment: increment) {
+            let current = turn
+            let loop = surroundings.wire.loop
+            let bound = NIOLoopBound((exchange: self, call: call), eventLoop: loop)
+            return {
+                loop.execute {
+                    guard bound.value.exchange.turn == current else { return }
+                    bound.value.call.tryAgain()
+                }
             }
         }
     }
@@ -338,11 +350,11 @@ extension GatewayExchange: PolicyEffects {
             policies.capture?.isWhole = true
         case .streamed:
             // How long a body until the connection's end is cannot be told from one that broke off.
-            guard let framing = (response.source as? WireResponseSource)?.parser.framing, framing != .untilClose else {
+            guard let framing = response.wireSource?.parser.framing, framing != .untilClose else {
                 return
             }
             capture(response, key, seconds, isOwnBody: true, isChunked: framing == .chunked)
-            policies.capture?.take(policies.heldBody)
+            if let held = policies.heldBody { policies.capture?.take(held) }
             policies.capture?.isWhole = policies.isAnswerWhole
         }
     }
@@ -442,14 +454,14 @@ extension GatewayExchange: PolicyEffects {
                 score(target, policies.replacedBody ?? collected, connection)
             }
         case .http(let address, let prefix):
-            let host = call.request.headers.edit("host")?.values.first
+            let host = call.request.headers.edit("host")?.first
             goForward(address, connection, prefix: prefix, targetOffset: offset, host: host)
             if let body = policies.replacedBody {
                 append(body, true)
             } else if connection.parser.framing == .none {
                 append(ByteBuffer(), true)
-            } else if policies.early.readableBytes > 0 || policies.isEarlyWhole {
-                append(policies.early, policies.isEarlyWhole)
+            } else if policies.early != nil || policies.isEarlyWhole {
+                append(policies.early ?? ByteBuffer(), policies.isEarlyWhole)
             }
             policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
             connect()
@@ -509,8 +521,8 @@ extension GatewayExchange: PolicyEffects {
         }
         policies.holdsAnswer = false
         policies.isAnswerWhole = false
-        policies.heldBody = ByteBuffer()
-        policies.localBody = nil
+        policies.heldBody = nil
+        policies.localAnswer = nil
         closesAfterAnswer = false
         isRequestWhole = false
         state = .waiting

@@ -102,6 +102,17 @@ final class WireRequestSource: RequestSource {
     }
 }
 
+extension PolicyResponse {
+    /// The backend's head; nil where a policy made the answer.
+    var wireSource: WireResponseSource? {
+        switch source {
+        case let source as WireResponseSource: source
+        case let answer as LocalAnswer: answer.parsed
+        default: nil
+        }
+    }
+}
+
 /// The fields of a backend's answer as policies see them.
 final class WireResponseSource: HeaderSource, Sendable {
     let head: ByteBuffer

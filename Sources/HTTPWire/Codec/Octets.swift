@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// Tables and comparisons over bytes of a head.
 package enum Octets {
     /// RFC 9110 token characters, a byte each: made once and never freed, so that parsers read it without asking for it.
@@ -75,6 +79,14 @@ package enum Octets {
     /// Marks the lowest byte that is zero; bytes above it may be marked as well.
     @inline(__always)
     private static func zeros(_ word: UInt64) -> UInt64 { (word &- 0x0101_0101_0101_0101) & ~word }
+
+    /// The first place from `start` on that holds a line feed.
+    package static func lineFeed(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        guard start < bytes.count, let base = bytes.baseAddress,
+            let found = memchr(base + start, 0x0A, bytes.count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
+    }
 
     /// Whether the bytes are the lower-case ASCII word, without case.
     package static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {

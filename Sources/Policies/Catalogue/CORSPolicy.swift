@@ -70,10 +70,10 @@ struct CORSPolicy: PolicyStep {
             call.response = PolicyResponse(status: 200)
             return .finish
         }
-        for field in try originFields(origin) { call.answerFields.append(field) }
+        for field in try originFields(origin) { call.answerFields.set(field.name, to: field.value) }
         if let exposed {
             let text = try self.text(exposed, call) ?? "*"
-            call.answerFields.append((CORSPolicy.exposeHeaders, text))
+            call.answerFields.set(CORSPolicy.exposeHeaders, to: text)
         }
         return .next
     }

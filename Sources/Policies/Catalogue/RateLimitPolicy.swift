@@ -78,8 +78,8 @@ struct RateAnswer: Sendable {
 
     func note(_ verdict: RateVerdict, _ calls: Int, _ call: PolicyCall) {
         if let remainingVariable { call.variables[remainingVariable] = .int(Int64(verdict.remaining)) }
-        if let remainingHeader { call.answerFields.append((remainingHeader, String(verdict.remaining))) }
-        if let totalHeader { call.answerFields.append((totalHeader, String(calls))) }
+        if let remainingHeader { call.answerFields.set(remainingHeader, to: String(verdict.remaining)) }
+        if let totalHeader { call.answerFields.set(totalHeader, to: String(calls)) }
     }
 
     func refusal(_ verdict: RateVerdict, _ calls: Int, _ call: PolicyCall) -> PolicyFailure {

@@ -76,7 +76,7 @@ struct TracePoint {
     private let request: [String: String]
     private let response: [String: String]
     private let variables: [String: String]
-    private let fields: Int
+    private let fields: [String: String]
 
     init(_ call: PolicyCall) {
         var request: [String: String] = [:]
@@ -97,7 +97,10 @@ struct TracePoint {
         }
         self.response = response
         variables = call.variables.mapValues(\.text)
-        fields = call.answerFields.count
+        fields = Dictionary(
+            call.answerFields.edits.map { ($0.name.text, TracePoint.text($0.values)) },
+            uniquingKeysWith: { $1 }
+        )
     }
 
     private static func text(_ values: [String]) -> String {
@@ -105,11 +108,11 @@ struct TracePoint {
     }
 
     /// What is otherwise than it was.
-    func changes(since before: TracePoint, _ call: PolicyCall) -> JSONObject {
+    func changes(since before: TracePoint) -> JSONObject {
         var data = JSONObject()
         for (name, now, then) in [
             ("request", request, before.request), ("response", response, before.response),
-            ("variables", variables, before.variables),
+            ("variables", variables, before.variables), ("answerFields", fields, before.fields),
         ] {
             var changed = JSONObject()
             for (key, value) in now.sorted(by: { $0.key < $1.key }) where then[key] != value {
@@ -117,9 +120,6 @@ struct TracePoint {
             }
             if !changed.isEmpty { data[name] = .object(changed) }
         }
-        var fields = JSONObject()
-        for field in call.answerFields.dropFirst(before.fields) { fields[field.name.text] = .string(field.value) }
-        if !fields.isEmpty { data["answerFields"] = .object(fields) }
         return data
     }
 }

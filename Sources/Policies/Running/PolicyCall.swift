@@ -12,14 +12,12 @@ package final class PolicyCall {
     package private(set) var lastError: LastError?
     /// Names the call in logs and answers.
     package private(set) lazy var requestID = effects.makeRequestID()
-    /// What comes of the backend's answer goes here, once, when the program has ended.
-    private let completion: (PolicyCall) -> Void
     let effects: any PolicyEffects
     var variables: [String: ExpressionValue] = [:]
     /// Keys of `limit-concurrency` that this call holds.
     var permits: [String] = []
     /// Fields that go out with whatever answer the call gets.
-    var answerFields: [(name: FieldName, value: String)] = []
+    var answerFields = HeaderEdits()
     /// What is counted once the answer is known.
     var afterAnswer: [(PolicyCall) -> Void] = []
     /// Keys that this call was counted for by `quota-by-key`.
@@ -51,14 +49,12 @@ package final class PolicyCall {
         facts: PolicyFacts,
         source: any RequestSource,
         effects: any PolicyEffects,
-        trace: CallTrace? = nil,
-        completion: @escaping (PolicyCall) -> Void
+        trace: CallTrace? = nil
     ) {
         self.program = program
         self.facts = facts
         self.effects = effects
         self.trace = trace
-        self.completion = completion
         instructions = program.steps(.inbound)
         request = PolicyRequest(source: source)
     }
@@ -172,7 +168,7 @@ package final class PolicyCall {
         case .finish: data["flow"] = "ends with its own answer"
         case .continueAfterStore: data["flow"] = "answered from the cache"
         }
-        for (name, value) in TracePoint(self).changes(since: before, self).members { data[name] = value }
+        for (name, value) in TracePoint(self).changes(since: before).members { data[name] = value }
         trace?.add(section, instruction.policy, .object(data))
         return flow
     }
@@ -235,18 +231,18 @@ package final class PolicyCall {
         guard !isEnded else { return }
         isEnded = true
         releasePermits()
-        for field in answerFields {
+        for field in answerFields.edits {
             // What caches must tell apart is added to what the backend says of it.
             if field.name === FieldName.vary {
                 let before = response?.values("vary") ?? []
-                response?.headers.set(field.name, [(before + [field.value]).joined(separator: ", ")])
+                response?.headers.set(field.name, to: (before + field.values).joined(separator: ", "))
             } else {
-                response?.headers.set(field.name, [field.value])
+                response?.headers.set(field)
             }
         }
         if wasCached == nil, cacheLookup != nil { wasCached = false }
         for count in afterAnswer { count(self) }
-        completion(self)
+        effects.ended(self)
     }
 
     private func releasePermits() {

@@ -144,6 +144,9 @@ package protocol PolicyEffects: AnyObject {
 
     func emit(_ metric: EmittedMetric)
 
+    /// The program has ended: what `PolicyCall.response` holds goes out; called once.
+    func ended(_ call: PolicyCall)
+
     /// Goes on with the call after some milliseconds, by `PolicyCall.resume`.
     func wait(_ milliseconds: Int64, _ call: PolicyCall)
 }

@@ -48,9 +48,16 @@ package final class FieldName: Sendable {
 package struct HeaderEdits {
     package struct Edit {
         package let name: FieldName
-        /// None where the field is taken out.
-        package let values: [String]
+        /// nil where the field is taken out; nearly all fields have one value, which then needs no list.
+        package let first: String?
+        /// Those behind the first.
+        package let more: [String]
+
+        package var values: [String] { first.map { [$0] + more } ?? [] }
     }
+
+    /// Edits of one message that there is room for before its list grows.
+    private static let commonCount = 4
 
     package private(set) var edits: [Edit] = []
 
@@ -61,10 +68,23 @@ package struct HeaderEdits {
     package mutating func set(_ name: String, _ values: [String]) { set(FieldName(name), values) }
 
     package mutating func set(_ name: FieldName, _ values: [String]) {
-        if let place = edits.firstIndex(where: { $0.name === name || $0.name.lowercased == name.lowercased }) {
+        set(Edit(name: name, first: values.first, more: Array(values.dropFirst())))
+    }
+
+    package mutating func set(_ name: FieldName, to value: String) {
+        set(Edit(name: name, first: value, more: []))
+    }
+
+    mutating func set(_ edit: Edit) {
+        let name = edit.name
+        if edits.isEmpty {
+            edits.reserveCapacity(HeaderEdits.commonCount)
+        } else if let place = edits.firstIndex(where: {
+            $0.name === name || $0.name.lowercased == name.lowercased
+        }) {
             edits.remove(at: place)
         }
-        edits.append(Edit(name: name, values: values))
+        edits.append(edit)
     }
 }
 
