@@ -131,10 +131,18 @@ enum EditedHead {
     }
 
     private static func write(_ name: FieldName, _ value: String, _ output: inout ByteBuffer) {
-        output.writeString(name.text)
-        output.writeStaticString(": ")
-        output.writeString(value)
-        output.writeStaticString("\r\n")
+        var value = value
+        value.withUTF8 { value in
+            let start = name.lineStart
+            let count = start.count + value.count + 2
+            output.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { line in
+                start.withUnsafeBytes { line.copyMemory(from: $0) }
+                UnsafeMutableRawBufferPointer(rebasing: line[start.count...]).copyMemory(from: UnsafeRawBufferPointer(value))
+                line[count - 2] = 0x0D
+                line[count - 1] = 0x0A
+                return count
+            }
+        }
     }
 
     /// Copies the fields that no edit stands for.

@@ -415,7 +415,7 @@ extension GatewayExchange: PolicyEffects {
             return
         }
         let backend: APIRoute.Backend
-        do throws(PolicyFailure) { backend = try self.backend(call.request, policies) } catch {
+        do throws(PolicyFailure) { backend = try self.backend(policies) } catch {
             return call.forwarded(.failure(error))
         }
         policies.options = options
@@ -430,12 +430,7 @@ extension GatewayExchange: PolicyEffects {
             // What an earlier attempt was sent with is not for this one.
             policies.isHeadEdited = !connection.replaceHead(policies.setup.source.original)
         }
-        let credentials = policies.backend?.credentials
-        let edited =
-            credentials.map { $0.isEmpty } ?? true
-            ? EditedHead.request(call.request, connection)
-            : EditedHead.request(credentials?.added(to: call.request) ?? call.request, connection)
-        if let edited {
+        if let edited = editedHead(call, policies, connection) {
             guard connection.replaceHead(edited) else {
                 return call.forwarded(
                     .failure(.inside("BackendConnectionFailure", "The request that the policies made is not valid."))
@@ -466,6 +461,18 @@ extension GatewayExchange: PolicyEffects {
             policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
             connect()
         }
+    }
+
+    /// The request's head as policies and the backend's credentials made it; nil where it may go on as it came.
+    private func editedHead(
+        _ call: PolicyCall,
+        _ policies: PolicyRun,
+        _ connection: DownstreamConnection
+    ) -> ByteBuffer? {
+        if let credentials = policies.backend?.credentials, !credentials.isEmpty {
+            return EditedHead.request(credentials.added(to: call.request), connection)
+        }
+        return call.request.isUntouched ? nil : EditedHead.request(call.request, connection)
     }
 
     /// Goes where an answer points, if it is one that does (contracts/api-management.md 3.2: `follow-redirects`).
@@ -530,17 +537,16 @@ extension GatewayExchange: PolicyEffects {
 
     /// Where a call goes.
     private func backend(
-        _ request: PolicyRequest,
         _ policies: PolicyRun
     ) throws(PolicyFailure) -> APIRoute.Backend {
         policies.backend = nil
-        if let text = request.backendURL {
+        if let text = policies.call.request.backendURL {
             guard let backend = APIRoute.Backend(url: text) else {
                 throw .inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http.")
             }
             return backend
         }
-        guard let id = request.backendID else {
+        guard let id = policies.call.request.backendID else {
             guard let backend = policies.setup.api?.backend else {
                 throw .inside("BackendConnectionFailure", "The API has no service URL.")
             }

@@ -21,6 +21,7 @@ struct CallLimit: Sendable {
     let hash: Int
     /// 0 where only bytes are limited.
     let calls: Int
+    let callsText: String
     /// Kilobytes of requests and answers; 0 where only calls are limited.
     let bandwidth: Int
     /// Seconds.
@@ -44,6 +45,7 @@ struct CallLimit: Sendable {
             kilobytes == nil
             ? try compiler.needNumber(element, "calls", 1...CallLimit.callsMax)
             : try compiler.number(element, "calls", 1...CallLimit.callsMax) ?? 0
+        callsText = String(calls)
         period = try compiler.needNumber(element, "renewal-period", periods)
         self.api = api
         self.operation = operation

@@ -49,8 +49,8 @@ struct RateLimitByKeyPolicy: PolicyStep {
             period: period
         )
         let verdict = call.effects.take(window, increment: increment.readsResponse ? 0 : try increment.count(call))
-        guard verdict.isAllowed else { throw answer.refusal(verdict, calls, call) }
-        answer.note(verdict, calls, call)
+        guard verdict.isAllowed else { throw answer.refusal(verdict, String(calls), call) }
+        answer.note(verdict, String(calls), call)
         if increment.readsResponse {
             call.afterAnswer.append { [increment] call in
                 // An expression that fails here counts nothing: the answer is on its way already.

@@ -27,8 +27,9 @@ struct RateLimitPolicy: PolicyStep {
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         // Counted by subscription: a call without one has nobody to count for.
         guard let subscription = call.facts.subscription else { return .next }
-        var least: (verdict: RateVerdict, calls: Int)?
-        for limit in limits where limit.applies(call.facts) {
+        var least: (verdict: RateVerdict, limit: Int)?
+        for place in limits.indices where limits[place].applies(call.facts) {
+            let limit = limits[place]
             let window = RateWindow(
                 counter: limit.counter,
                 subject: subscription.id,
@@ -37,10 +38,10 @@ struct RateLimitPolicy: PolicyStep {
                 period: limit.period
             )
             let verdict = call.effects.take(window, increment: 1)
-            guard verdict.isAllowed else { throw answer.refusal(verdict, limit.calls, call) }
-            if least.map({ verdict.remaining < $0.verdict.remaining }) ?? true { least = (verdict, limit.calls) }
+            guard verdict.isAllowed else { throw answer.refusal(verdict, limit.callsText, call) }
+            if least.map({ verdict.remaining < $0.verdict.remaining }) ?? true { least = (verdict, place) }
         }
-        if let least { answer.note(least.verdict, least.calls, call) }
+        if let least { answer.note(least.verdict, limits[least.limit].callsText, call) }
         return .next
     }
 }
@@ -76,14 +77,15 @@ struct RateAnswer: Sendable {
         totalHeader = try header("total-calls-header-name").map { FieldName($0) }
     }
 
-    func note(_ verdict: RateVerdict, _ calls: Int, _ call: PolicyCall) {
+    /// - Parameter calls: of the whole window.
+    func note(_ verdict: RateVerdict, _ calls: @autoclosure () -> String, _ call: PolicyCall) {
         if let remainingVariable { call.variables[remainingVariable] = .int(Int64(verdict.remaining)) }
         if let remainingHeader { call.answerFields.set(remainingHeader, to: String(verdict.remaining)) }
-        if let totalHeader { call.answerFields.set(totalHeader, to: String(calls)) }
+        if let totalHeader { call.answerFields.set(totalHeader, to: calls()) }
     }
 
-    func refusal(_ verdict: RateVerdict, _ calls: Int, _ call: PolicyCall) -> PolicyFailure {
-        note(verdict, calls, call)
+    func refusal(_ verdict: RateVerdict, _ calls: @autoclosure () -> String, _ call: PolicyCall) -> PolicyFailure {
+        note(verdict, calls(), call)
         if let retryAfterVariable { call.variables[retryAfterVariable] = .int(Int64(verdict.retryAfter)) }
         return PolicyFailure(
             status: 429,

@@ -33,11 +33,14 @@ package final class FieldName: Sendable {
     package let text: String
     package let lowercased: String
     package let lowercasedBytes: [UInt8]
+    /// What stands before its value on the wire.
+    package let lineStart: [UInt8]
 
     package init(_ text: String) {
         self.text = text
         lowercased = text.lowercased()
         lowercasedBytes = Array(lowercased.utf8)
+        lineStart = Array("\(text): ".utf8)
     }
 
     static let vary = FieldName("Vary")
@@ -110,6 +113,12 @@ package struct PolicyRequest {
     package var body = Body.original
 
     package init(source: any RequestSource) { self.source = source }
+
+    /// Whether the caller's head may go on as it came.
+    package var isUntouched: Bool {
+        guard headers.edits.isEmpty, method == nil, path == nil, query == nil, case .original = body else { return false }
+        return true
+    }
 
     package var currentPath: String { path ?? source.operationPath }
     package var currentQuery: String { query ?? source.query }

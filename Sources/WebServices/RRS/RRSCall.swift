@@ -35,7 +35,8 @@ struct RRSCall {
             if token?.isCancelled == true { throw .timeout }
             throw .module(error.error.label, error.error.description, module: error.module)
         }
-        var writer = RRSResponseWriter(capacity: 256 + body.count + request.rows * width * 4)
+        let headCount = definition.fixedHead?.count ?? 0
+        var writer = RRSResponseWriter(capacity: 256 + headCount + body.count + request.rows * width * 4)
         switch form {
         case .score:
             guard let first = tables.first else { break }
