@@ -20,8 +20,10 @@ package protocol QuotaLedger: Sendable {
 package final class QuotaCounters: Sendable {
     /// Parts of a quota that are reserved at once: what a crash may cost a caller.
     private static let partsOfQuota: Int64 = 100
-    /// Calls of one reservation at most: a thousand calls share one write.
-    private static let callsPieceMax: Int64 = 1000
+    /// Calls of one reservation at first: a thousand calls share one write.
+    private static let callsPiece: Int64 = 1000
+    /// Doublings of it for a counter that needs more than one write a second: what is read and counted faster is written as often.
+    private static let doublingsMax = 6
     /// Bytes of one reservation at most, where bytes are counted.
     private static let bytesPieceMax: Int64 = 16 << 20
     /// A power of two.
@@ -45,8 +47,22 @@ package final class QuotaCounters: Sendable {
         /// nil until the ledger has said it.
         var reserved: Int64?
         var isAsking = false
+        /// Seconds since 1970 at the last reservation.
+        var askedAt: Int64 = 0
+        /// How often the piece was doubled.
+        var doublings = 0
         var waiting: [@Sendable () -> Void] = []
         var hasFailed = false
+
+        /// Fits the next piece to what is used: doubled where one lasted no second, halved where it lasted longer than two.
+        mutating func noteReservation(_ now: Int64) {
+            if now - askedAt < 1 {
+                doublings = min(doublings + 1, QuotaCounters.doublingsMax)
+            } else if now - askedAt > 2 {
+                doublings = max(doublings - 1, 0)
+            }
+            askedAt = now
+        }
     }
 
     private struct Shard {
@@ -103,7 +119,7 @@ package final class QuotaCounters: Sendable {
                 return ((), 0)
             }
             // Ahead of what is used, so that a crash between two calls forgets nothing of it.
-            let piece = QuotaCounters.piece(window)
+            let piece = QuotaCounters.piece(window, 0)
             guard reserved < limit, reserved - counter.used <= piece / 2 else { return ((), nil) }
             counter.isAsking = true
             return ((), min(limit, counter.used + piece))
@@ -142,8 +158,8 @@ package final class QuotaCounters: Sendable {
     }
 
     /// How many calls or bytes are reserved at once.
-    private static func piece(_ window: QuotaWindow) -> Int64 {
-        min(window.isBandwidth ? bytesPieceMax : callsPieceMax, max(1, Int64(window.calls) / partsOfQuota))
+    private static func piece(_ window: QuotaWindow, _ doublings: Int) -> Int64 {
+        min(window.isBandwidth ? bytesPieceMax : callsPiece << Int64(doublings), max(1, Int64(window.calls) / partsOfQuota))
     }
 
     /// - Returns: the verdict, and what the ledger is to be asked: a new reservation, or 0 for what there is.
@@ -167,7 +183,7 @@ package final class QuotaCounters: Sendable {
             return (.pending, mayAsk ? 0 : nil)
         }
         guard counter.used < limit else { return (.refused(counter.end.map { max(1, $0 - now) }), nil) }
-        let piece = piece(window)
+        let piece = piece(window, counter.doublings)
         let next = min(limit, max(reserved, counter.used + increment) + piece)
         guard counter.used + increment <= reserved || increment == 0 else {
             guard !counter.hasFailed else {
@@ -181,11 +197,13 @@ package final class QuotaCounters: Sendable {
             }
             counter.isAsking = true
             counter.waiting.append(whenReady())
+            if mayAsk { counter.noteReservation(now) }
             return (.pending, mayAsk ? next : nil)
         }
         counter.used += increment
         guard mayAsk, reserved < limit, reserved - counter.used <= piece / 2 else { return (.allowed, nil) }
         counter.isAsking = true
+        counter.noteReservation(now)
         return (.allowed, next)
     }
 

@@ -33,7 +33,7 @@ package struct JSONScanner: Sendable {
         }
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func skipSpace() {
         // Most tokens follow each other without a space.
         if index < bytes.count, bytes[index] > 0x20 { return }
@@ -51,7 +51,7 @@ package struct JSONScanner: Sendable {
     }
 
     /// The next byte that is no space, without taking it.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func peek() throws(JSONError) -> UInt8 {
         skipSpace()
         guard index < bytes.count else { throw endsEarly }
@@ -62,14 +62,14 @@ package struct JSONScanner: Sendable {
     var endsEarly: JSONError { error("The document ends too early.") }
 
     /// Takes the byte if it is the next one that is no space.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func take(_ byte: UInt8) throws(JSONError) -> Bool {
         guard try peek() == byte else { return false }
         index &+= 1
         return true
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func expect(_ byte: UInt8) throws(JSONError) {
         guard try take(byte) else { throw missing(byte) }
     }

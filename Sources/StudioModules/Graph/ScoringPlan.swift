@@ -72,17 +72,24 @@ package struct ScoringPlan: Sendable {
     ) throws(Failure) -> [DataTable] {
         var results: [[PortValue]] = []
         results.reserveCapacity(steps.count)
-        for (place, step) in steps.enumerated() {
+        for place in steps.indices {
             if let isNeeded, !isNeeded[place] {
                 results.append([])
                 continue
             }
             do {
-                let module = values.isEmpty ? step.module : try rebound(step, place, values)
-                let inputs = step.inputs.map { value($0, tables, results) }
-                results.append(try module.run(inputs, context))
+                let inputs = steps[place].inputs.map { value($0, tables, results) }
+                if values.isEmpty {
+                    results.append(try steps[place].module.run(inputs, context))
+                } else {
+                    results.append(try rebound(steps[place], place, values).run(inputs, context))
+                }
             } catch {
-                throw Failure(node: step.node, module: step.type.descriptor.name, error: error)
+                throw Failure(
+                    node: steps[place].node,
+                    module: steps[place].type.descriptor.name,
+                    error: error
+                )
             }
         }
         var answers: [DataTable] = []
