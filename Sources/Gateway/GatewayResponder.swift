@@ -136,9 +136,11 @@ package final class GatewayResponder: WireResponder {
             unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
         }
         let exchange = exchange(connection)
-        exchange.record.begin(connection, at: MonotonicClock.nanoseconds())
+        // Copied once: each copy counts a reference.
+        let parser = connection.parser
+        exchange.record.begin(connection, parser, at: MonotonicClock.nanoseconds())
         exchange.bodyBytesMax = .max
-        let decision = decide(connection)
+        let decision = decide(connection, parser)
         note(decision, exchange)
         switch decision {
         case .notFound: return refuseUnmatched(connection)
@@ -161,12 +163,12 @@ package final class GatewayResponder: WireResponder {
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let plan):
             let most = match.api.bodyBytesMax ?? bodyBytesMax
-            switch connection.parser.framing {
+            switch parser.framing {
             case .length(let length) where length > most: return refuseTooLarge(connection)
             case .chunked: exchange.bodyBytesMax = most
             case .none, .length, .untilClose: break
             }
-            let trace = traceWish(match, plan.subscription, connection)
+            let trace = traceWish(match, plan.subscription, connection, parser)
             if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
                 return exchange.begin(program, setup(match, plan.facts, connection, trace), connection)
             }
@@ -338,10 +340,10 @@ package final class GatewayResponder: WireResponder {
     private func traceWish(
         _ match: RouteMatch,
         _ subscription: SubscriptionEntry?,
-        _ connection: DownstreamConnection
+        _ connection: DownstreamConnection,
+        _ parser: HeadParser
     ) -> TraceWish? {
-        let parser = connection.parser
-        return connection.head.withUnsafeReadableBytes { head in
+        connection.head.withUnsafeReadableBytes { head in
             if let token = parser.value("apim-debug-authorization", in: head) {
                 switch debugTokens.judge(
                     String(decoding: token, as: UTF8.self),
@@ -377,9 +379,8 @@ package final class GatewayResponder: WireResponder {
 
     // MARK: - Route and key
 
-    private func decide(_ connection: DownstreamConnection) -> Decision {
+    private func decide(_ connection: DownstreamConnection, _ parser: HeadParser) -> Decision {
         connection.head.withUnsafeReadableBytes { head in
-            let parser = connection.parser
             // Method and target stand side by side, so that one look-up finds the operation of a known request line.
             let line = UnsafeRawBufferPointer(rebasing: head[..<parser.target.upperBound])
             if let known = matched.find(line) {

@@ -34,8 +34,7 @@ struct CallRecord {
     init(cell: FactRecorder.Cell) { self.cell = cell }
 
     /// Begins with a request whose head is there.
-    mutating func begin(_ connection: DownstreamConnection, at now: UInt64) {
-        let parser = connection.parser
+    mutating func begin(_ connection: DownstreamConnection, _ parser: HeadParser, at now: UInt64) {
         head = connection.head
         lineEnd = parser.target.upperBound
         start = now

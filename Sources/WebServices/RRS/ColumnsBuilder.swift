@@ -17,7 +17,7 @@ struct ColumnsBuilder {
     init(_ port: ServiceDefinition.Port, _ limits: ServiceLimits) {
         self.port = port
         self.limits = limits
-        texts = Array(repeating: StringValues(), count: port.columns.count)
+        texts = port.columns.map { _ in StringValues() }
         others =
             port.hasOnlyTexts
             ? []

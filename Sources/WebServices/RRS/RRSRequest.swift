@@ -27,7 +27,8 @@ struct RRSRequestReader {
         do { scanner = try JSONScanner(body, allowsNaN: true) } catch { throw ServiceError(json: error) }
         self.definition = definition
         self.limits = limits
-        tables = Array(repeating: nil, count: definition.inputs.count)
+        // Not `repeating:`, which asks the runtime for its types at every call.
+        tables = definition.inputs.map { _ in nil }
     }
 
     mutating func read() throws(ServiceError) -> RRSRequest {
