@@ -1,4 +1,4 @@
-"""CPU per request of the gateway beside nginx proxy_pass, in one run.
+"""CPU per request of the gateway beside nginx proxy_pass, and with --peers beside others, in one run.
 
 The gateway under test has one core and one event loop; wrk and the nginx upstream share the other. Rounds are interleaved;
 each starts its server afresh, warms it up for a second and measures. CPU is the time on the CPU of all threads (schedstat)
@@ -19,6 +19,8 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+import peers  # noqa: E402
+import startup  # noqa: E402
 from gatehouse import BINARY, GUIDE_TEXT, Server, call, rrs_path, table  # noqa: E402
 
 GATEWAY_CORE, LOAD_CORE = "0", "1"
@@ -32,21 +34,6 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def nginx_config(folder, name, server):
-    text = f"""
-worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log warn; daemon off;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; server_tokens off; tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 600s;
-  client_body_temp_path {folder}/{name}.b; proxy_temp_path {folder}/{name}.p; fastcgi_temp_path {folder}/{name}.f;
-  uwsgi_temp_path {folder}/{name}.u; scgi_temp_path {folder}/{name}.s;
-  {server}
-}}"""
-    path = pathlib.Path(folder) / f"{name}.conf"
-    path.write_text(text)
-    return ["nginx", "-p", str(folder), "-c", str(path)]
 
 
 def wait_port(port):
@@ -112,6 +99,15 @@ end""")
                 "p50": got["p50"], "p99": got["p99"], "errors": got["errors"], "rss": resident_mib(pid)}
 
 
+def start_upstream(folder, port):
+    """An nginx on the load's core that answers everything with a scored row."""
+    process = subprocess.Popen(["taskset", "-c", LOAD_CORE] + peers.nginx(
+        folder, "upstream", f"default_type application/json; server {{ listen 127.0.0.1:{port} backlog=4096; "
+        f"location / {{ return 200 '{UPSTREAM_BODY}'; }} }}"))
+    wait_port(port)
+    return process
+
+
 def prepare(folder, upstream_port):
     """An installation with the guide's example, an API that forwards, and 10,000 keys."""
     server = Server(folder, "--loops", "1").start()
@@ -135,32 +131,33 @@ def prepare(folder, upstream_port):
                              installation=names)
     assert done.status == 200, done.text
     server.stop()
+    startup.fill(server.data, 0, peers.KEYS)
     return demo
 
 
 def run(options):
     with tempfile.TemporaryDirectory(prefix="gatehouse-bench-") as folder:
-        upstream_port, nginx_port = free_port(), free_port()
+        upstream_port, peer_port = free_port(), free_port()
         demo = prepare(folder, upstream_port)
         load = Load(folder, options.connections, options.seconds)
-        upstream = subprocess.Popen(["taskset", "-c", LOAD_CORE] + nginx_config(
-            folder, "upstream", f"default_type application/json; server {{ listen 127.0.0.1:{upstream_port} backlog=4096; "
-            f"location / {{ return 200 '{UPSTREAM_BODY}'; }} }}"))
-        wait_port(upstream_port)
+        upstream = start_upstream(folder, upstream_port)
         headers = {"Content-Type": "application/json", "Ocp-Apim-Subscription-Key": demo["subscriptionKey"],
                    "Authorization": f"Bearer {demo['apiKey']}"}
-        rows = {name: [] for name in ("nginx proxy_pass", "gatehouse RRS", "gatehouse forward", "gatehouse RRS, services door",
+        rows = {name: [] for name in ("gatehouse RRS", "gatehouse forward", "gatehouse RRS, services door",
                                      "gatehouse RRS, starter", "gatehouse forward, starter")}
         limited = {**headers, "Ocp-Apim-Subscription-Key": demo["starterKey"]}
+        others = {"nginx proxy_pass": peers.nginx_plain(folder, peer_port, upstream_port)}
+        if options.peers:
+            others["nginx, Lua in every phase"] = peers.nginx_lua_full(folder, peer_port, upstream_port, demo["starterKey"])
+            others["Envoy, local rate limit"] = peers.envoy_rate_limited(folder, peer_port, upstream_port, demo["starterKey"])
+        rows = {name: [] for name in (*others, *rows)}
 
-        def nginx_round():
-            command = nginx_config(folder, "proxy", f"upstream backend {{ server 127.0.0.1:{upstream_port}; keepalive 256; "
-                                   "keepalive_requests 100000000; keepalive_timeout 600s; } "
-                                   f"server {{ listen 127.0.0.1:{nginx_port} backlog=4096; location / {{ "
-                                   'proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; } }')
+        def peer_round(name, command):
             process = subprocess.Popen(["taskset", "-c", GATEWAY_CORE] + command)
-            wait_port(nginx_port)
-            rows["nginx proxy_pass"].append(load.measure(process.pid, f"http://127.0.0.1:{nginx_port}{rrs_path(demo)}", headers))
+            wait_port(peer_port)
+            answer = call(f"http://127.0.0.1:{peer_port}", "POST", rrs_path(demo), BODY, limited)
+            assert answer.status == 200, (name, answer.text)
+            rows[name].append(load.measure(process.pid, f"http://127.0.0.1:{peer_port}{rrs_path(demo)}", limited))
             process.terminate()
             process.wait(20)
 
@@ -173,7 +170,8 @@ def run(options):
 
         try:
             for _ in range(options.rounds):
-                nginx_round()
+                for name, command in others.items():
+                    peer_round(name, command)
                 gatehouse_round("gatehouse RRS", "gateway", "/azureml-demo")
                 gatehouse_round("gatehouse forward", "gateway", "/forward")
                 gatehouse_round("gatehouse RRS, services door", "services", "")
@@ -185,15 +183,15 @@ def run(options):
             upstream.terminate()
             upstream.wait()
         print(f"\n{options.connections} connections, {options.rounds} rounds of {options.seconds} s, medians")
-        print("| gateway | req/s | p50 µs | p99 µs | CPU µs per request | CPU vs nginx | RSS MiB | errors |")
-        print("|---|---|---|---|---|---|---|---|")
-        base = rows["nginx proxy_pass"]
-        ratios = {}
+        names = list(others)
+        print("| gateway | req/s | p50 µs | p99 µs | CPU µs per request | RSS MiB | errors |"
+              + "".join(f" CPU vs {name} |" for name in names))
+        print("|---|---|---|---|---|---|---|" + "---|" * len(names))
         for name, found in rows.items():
             middle = lambda field: statistics.median(row[field] for row in found)
-            ratios[name] = statistics.median(row["cpu"] / other["cpu"] for row, other in zip(found, base))
+            ratios = [statistics.median(row["cpu"] / other["cpu"] for row, other in zip(found, rows[base])) for base in names]
             print(f"| {name} | {middle('rps'):.0f} | {middle('p50'):.0f} | {middle('p99'):.0f} | {middle('cpu'):.2f} "
-                  f"| {ratios[name]:.2f} | {middle('rss'):.0f} | {sum(row['errors'] for row in found)} |")
+                  f"| {middle('rss'):.0f} | {sum(row['errors'] for row in found)} |" + "".join(f" {ratio:.2f} |" for ratio in ratios))
         failed = sum(row["errors"] for found in rows.values() for row in found)
         if failed:
             sys.exit(f"{failed} requests failed")
@@ -247,6 +245,7 @@ def main():
     parse.add_argument("--connections", type=int, default=32)
     parse.add_argument("--rounds", type=int, default=3)
     parse.add_argument("--seconds", type=int, default=3)
+    parse.add_argument("--peers", action="store_true", help="also nginx with Lua, and Envoy")
     parse.add_argument("--callgrind", action="store_true", help="also count instructions per request")
     run(parse.parse_args())
 

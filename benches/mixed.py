@@ -22,7 +22,8 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 from gatehouse import Server, call  # noqa: E402
-from gateway import free_port, nginx_config, wait_port  # noqa: E402
+from gateway import free_port, wait_port  # noqa: E402
+from peers import nginx  # noqa: E402
 from test_backends import Faulty  # noqa: E402
 from test_policies import Managed, sections  # noqa: E402
 from test_websocket import EchoSockets, dial, read_head  # noqa: E402
@@ -178,7 +179,7 @@ def slow(options):
 @contextlib.contextmanager
 def upstream(folder):
     port = free_port()
-    process = subprocess.Popen(nginx_config(folder, "upstream", f"server {{ listen 127.0.0.1:{port} backlog=4096; "
+    process = subprocess.Popen(nginx(folder, "upstream", f"server {{ listen 127.0.0.1:{port} backlog=4096; "
                                             "location / { return 200 'fine'; } }"))
     wait_port(port)
     try:

@@ -19,22 +19,24 @@ def resident(server):
     return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{server.process.pid}/status").read())[1]) / 1024
 
 
-def fill(data, apis, subscriptions):
-    """Writes rows as the store does; ciphertexts are random, since nothing at start opens them."""
+def fill(data, apis, subscriptions, operations=1, backend="http://127.0.0.1:9"):
+    """Writes rows as the store does; ciphertexts are random, since nothing at start opens them, and no key opens anything."""
     database = sqlite3.connect(data / "configuration.sqlite")
     put = ("INSERT INTO resources (key, id, parent, word, type, etag, sequence, ix0, ix1, ix2, ix3, ix4, ix5, properties) "
            "VALUES (?, ?, ?, ?, ?, 'AAAAAAAAAAE=', 1, ?, ?, ?, ?, ?, ?, ?)")
     for number in range(apis):
         name = f"bulk-{number}"
         properties = json.dumps({"displayName": name, "path": name, "description": "x" * 300})
-        database.execute(put, (f"/apis/{name}", f"/apis/{name}", "/", "apis", "apis", name, "http://127.0.0.1:9", "http", "key",
+        database.execute(put, (f"/apis/{name}", f"/apis/{name}", "/", "apis", "apis", name, backend, "http", "key",
                                "Ocp-Apim-Subscription-Key", "subscription-key", properties))
-        path = f"/apis/{name}/operations/get"
-        database.execute(put, (path, path, f"/apis/{name}", "operations", "apis/operations", "Get", "GET", "/items/{id}",
-                               None, None, None, json.dumps({"displayName": "Get"})))
+        for place in range(operations):
+            path = f"/apis/{name}/operations/get-{place}"
+            database.execute(put, (path, path, f"/apis/{name}", "operations", "apis/operations", f"Get {place}", "GET",
+                                   f"/items-{place}/{{id}}", None, None, None, json.dumps({"displayName": f"Get {place}"})))
     for number in range(subscriptions):
         path = f"/subscriptions/bulk-{number}"
-        database.execute(put, (path, path, "/", "subscriptions", "subscriptions", path, f"/apis/bulk-{number % apis}", "active",
+        scope = f"/apis/bulk-{number % apis}" if apis else "/products/starter"
+        database.execute(put, (path, path, "/", "subscriptions", "subscriptions", path, scope, "active",
                                None, None, None, json.dumps({"displayName": path})))
         for slot in ("primaryKey", "secondaryKey"):
             database.execute("INSERT INTO secrets VALUES (?, ?, ?, ?)", (path, slot, os.urandom(60), os.urandom(32)))
