@@ -1,8 +1,8 @@
 /// A table by columns; hashed features stand in it as one sparse block among them.
 package struct DataTable: Sendable, Equatable {
     package enum Element: Sendable, Equatable {
-        case column(Column)
-        case sparse(SparseBlock)
+        indirect case column(Column)
+        indirect case sparse(SparseBlock)
 
         package var width: Int {
             switch self {

@@ -1,5 +1,5 @@
 /// A number of calls in a time, for all calls of a document, for one API, or for one operation of it.
-struct CallLimit: Sendable {
+final class CallLimit: Sendable {
     static let callsMax = 1_000_000_000
 
     /// An API or operation that a limit is for: its id counts where both are given.
