@@ -127,14 +127,7 @@ package final class GatewayResponder: WireResponder {
     // MARK: - WireResponder
 
     package func receiveHead(on connection: DownstreamConnection) -> BodyPlan {
-        if slot.refresh(&held.snapshot, &generation) {
-            verified.removeAll()
-            matched.removeAll()
-            policyPlans.removeAll(keepingCapacity: true)
-            callPlans.removeAll()
-            facts.forgetCells()
-            unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
-        }
+        if slot.hasMoved(&generation) { takeSnapshot() }
         let exchange = exchange(connection)
         // Copied once: each copy counts a reference.
         let parser = connection.parser
@@ -184,6 +177,17 @@ package final class GatewayResponder: WireResponder {
                 return .answered
             }
         }
+    }
+
+    /// Goes on with the newest snapshot; what was remembered under the one before is freed elsewhere.
+    private func takeSnapshot() {
+        Discarded([held.snapshot, verified, matched, policyPlans, callPlans, facts.forgetCells()]).release()
+        held.snapshot = slot.snapshot
+        verified = VerifiedKeys()
+        matched = VerifiedKeys()
+        policyPlans = [:]
+        callPlans = CallPlans()
+        unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
     }
 
     package func receiveBody(_ body: ByteBuffer, isLast: Bool, on connection: DownstreamConnection) {

@@ -17,13 +17,31 @@ package final class SnapshotSlot: Sendable {
 
     package var snapshot: GatewaySnapshot { current.withLock { $0 } }
 
-    /// Brings a loop's copy up to date.
+    /// Whether there is another snapshot than the one that a loop took last.
     @inline(__always)
-    func refresh(_ copy: inout GatewaySnapshot, _ seen: inout Int) -> Bool {
+    func hasMoved(_ seen: inout Int) -> Bool {
         let now = generation.load(ordering: .acquiring)
         guard now != seen else { return false }
         seen = now
-        copy = snapshot
         return true
+    }
+}
+
+/// What a loop does not want any more: freeing the routes of ten thousand APIs, or what was remembered of as many keys, would
+/// hold its callers up for milliseconds.
+///
+/// Nobody else refers to the containers, and what they hold is only let go of: that may happen on any thread.
+final class Discarded: @unchecked Sendable {
+    private var things: [Any]
+
+    init(_ things: [Any]) { self.things = things }
+
+    /// Hands them to a thread that nobody waits for; the loop must have put others in their place by its next call.
+    func release() {
+        Task.detached(priority: .background) {
+            // The loop lets go of its own references first.
+            try? await Task.sleep(for: .milliseconds(20))
+            self.things = []
+        }
     }
 }

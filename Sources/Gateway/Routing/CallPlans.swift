@@ -41,26 +41,28 @@ final class CallPlan {
 
 /// The plans that a loop remembers, found by the two objects that they are for.
 ///
-/// A table of fixed size in which a newer plan takes the place of an older one: some 100 bytes each, and a plan that is gone is
-/// made again.
+/// A table of fixed size in which each plan has two places, and a newer one takes that of an older one: some 100 bytes each, and
+/// a plan that is gone is made again.
 struct CallPlans {
     private static let slotCount = 8192
 
     private var slots: [CallPlan?] = []
 
     func find(_ entry: OperationTable.Entry, _ subscription: SubscriptionEntry?) -> CallPlan? {
-        guard !slots.isEmpty, let plan = slots[CallPlans.slot(entry, subscription)], plan.entry === entry,
-            plan.subscription === subscription
-        else { return nil }
-        return plan
+        guard !slots.isEmpty else { return nil }
+        let slot = CallPlans.slot(entry, subscription)
+        if let plan = slots[slot], plan.entry === entry, plan.subscription === subscription { return plan }
+        if let plan = slots[slot ^ 1], plan.entry === entry, plan.subscription === subscription { return plan }
+        return nil
     }
 
     mutating func insert(_ plan: CallPlan) {
         if slots.isEmpty { slots = Array(repeating: nil, count: CallPlans.slotCount) }
-        slots[CallPlans.slot(plan.entry, plan.subscription)] = plan
+        let slot = CallPlans.slot(plan.entry, plan.subscription)
+        // The one that stood there moves on to its neighbour's place.
+        slots[slot ^ 1] = slots[slot]
+        slots[slot] = plan
     }
-
-    mutating func removeAll() { slots = [] }
 
     @inline(__always)
     private static func slot(_ entry: OperationTable.Entry, _ subscription: SubscriptionEntry?) -> Int {

@@ -1,29 +1,36 @@
 /// What one loop remembers of bytes that come again and again: keys that were verified, targets that were routed.
 ///
-/// A table of fixed size in which a newer entry takes the place of an older one with the same slot; its owner empties it when
-/// what the values came from changes. Values are objects, and not a generic parameter: code that is generic over rooms is not
+/// A table of fixed size: each entry has four places, and a newer one takes that of an older one where all are taken; its owner
+/// empties it when what the values came from changes. Values are objects, and not a generic parameter: code that is generic over rooms is not
 /// specialized, and finds its types anew at every call.
 package struct VerifiedKeys {
-    /// 4,096 entries of usual length are some 1 MB a loop.
-    private static let slotCount = 4096
+    /// 8,192 entries of usual length are some 2 MB a loop.
+    private static let slotCount = 8192
+    /// With one place each, a fifth of a thousand keys would have no place of its own.
+    private static let ways = 4
     /// Longer bytes are not remembered: the table must not hold what a hostile caller makes large.
     private static let keyBytesMax = 512
 
     private var hashes: [Int] = []
     private var keys: [[UInt8]] = []
     private var values: [AnyObject?] = []
+    /// Which of four taken places the next entry gets.
+    private var turn = 0
 
     package init() {}
 
     package func find(_ key: UnsafeRawBufferPointer) -> AnyObject? {
         guard !hashes.isEmpty else { return nil }
         let hash = VerifiedKeys.hash(key)
-        let slot = hash & (VerifiedKeys.slotCount - 1)
-        guard hashes[slot] == hash, keys[slot].count == key.count, VerifiedKeys.equal(keys[slot], key) else {
-            return nil
+        let first = VerifiedKeys.firstSlot(hash)
+        for slot in first..<(first &+ VerifiedKeys.ways)
+        where hashes[slot] == hash && keys[slot].count == key.count && VerifiedKeys.equal(keys[slot], key) {
+            return values[slot]
         }
-        return values[slot]
+        return nil
     }
+
+    private static func firstSlot(_ hash: Int) -> Int { hash & (slotCount / ways - 1) &* ways }
 
     package mutating func insert(_ key: UnsafeRawBufferPointer, _ value: AnyObject) {
         guard key.count <= VerifiedKeys.keyBytesMax else { return }
@@ -33,7 +40,13 @@ package struct VerifiedKeys {
             values = Array(repeating: nil, count: VerifiedKeys.slotCount)
         }
         let hash = VerifiedKeys.hash(key)
-        let slot = hash & (VerifiedKeys.slotCount - 1)
+        let first = VerifiedKeys.firstSlot(hash)
+        var slot = (first..<(first + VerifiedKeys.ways)).first { values[$0] == nil }
+        if slot == nil {
+            turn += 1
+            slot = first + turn % VerifiedKeys.ways
+        }
+        guard let slot else { return }
         hashes[slot] = hash
         keys[slot] = Array(key)
         values[slot] = value

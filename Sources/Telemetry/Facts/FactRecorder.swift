@@ -63,7 +63,13 @@ package final class FactRecorder {
     package var unmatchedCell: Cell { unmatched }
 
     /// The objects that cells are found by are about to go; what was counted stays.
-    package func forgetCells() { cells.removeAll(keepingCapacity: true) }
+    ///
+    /// - Returns: what is forgotten, for whoever frees it where nobody waits.
+    package func forgetCells() -> Any {
+        let forgotten = cells
+        cells = [:]
+        return forgotten
+    }
 
     /// - Parameters:
     ///   - seconds: the time, since 1970.
