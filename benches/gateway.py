@@ -228,8 +228,8 @@ def instructions(folder, binary, pairs, method="GET", body=None, headers={}):
     for old in out.parent.glob(f"{out.name}*"):
         old.unlink()
     ready.unlink(missing_ok=True)
-    command = ["valgrind", "--tool=callgrind", "--fair-sched=yes", "--separate-threads=yes", f"--callgrind-out-file={out}", str(binary), "serve", "--data",
-               f"{folder}/data", "--ready-file", str(ready), "--loops", "1"]
+    command = ["valgrind", "--tool=callgrind", "--fair-sched=yes", "--separate-threads=yes", f"--callgrind-out-file={out}",
+               str(binary), "serve", "--data", f"{folder}/data", "--ready-file", str(ready), "--loops", "1"]
     for door in ("gateway", "gateway-tls", "portal", "services", "blobs"):
         command += [f"--{door}-port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -244,8 +244,8 @@ def instructions(folder, binary, pairs, method="GET", body=None, headers={}):
         for path, key in pairs:
             connection.request(method, path, body, {**headers, "Ocp-Apim-Subscription-Key": key})
             response = connection.getresponse()
-            body = response.read()
-            assert response.status == 200, body
+            told = response.read()
+            assert response.status == 200, told
         connection.close()
         process.terminate()
         process.wait(120)

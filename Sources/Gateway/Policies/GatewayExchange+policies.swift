@@ -472,7 +472,7 @@ extension GatewayExchange: PolicyEffects {
         if let credentials = policies.backend?.credentials, !credentials.isEmpty {
             return EditedHead.request(credentials.added(to: call.request), connection)
         }
-        return call.request.isUntouched ? nil : EditedHead.request(call.request, connection)
+        return call.isRequestUntouched ? nil : EditedHead.request(call.request, connection)
     }
 
     /// Goes where an answer points, if it is one that does (contracts/api-management.md 3.2: `follow-redirects`).

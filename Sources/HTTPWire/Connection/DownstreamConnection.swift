@@ -73,9 +73,14 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
 
     // MARK: - For the responder
 
-    package var isWritable: Bool { context?.channel.isWritable ?? false }
+    package private(set) var isWritable = true
     /// Whether the connection ends with this answer, so that the answer should say so.
     package var willClose: Bool { closesAfterAnswer }
+
+    /// The value of a field of the current request; nil where there is none.
+    package func value(_ name: StaticString, in head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        parser.value(name, in: head)
+    }
 
     /// Sends bytes of the answer.
     package func send(_ bytes: ByteBuffer) {
@@ -187,6 +192,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         case .collecting, .streaming, .responding, .discarding, .tunnel: wasOpen = !isAnswered
         }
         state = .closed
+        isWritable = false
         self.context = nil
         if wasOpen { responder.abandon(on: self) }
         tellEnd(isWhole: false)
@@ -208,7 +214,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        isWritable = context.channel.isWritable
+        if isWritable {
             stalledSeconds = 0
             responder.resume(on: self)
             releaseRead()
@@ -475,7 +482,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     private func isStalled() -> Bool {
-        guard let context, !context.channel.isWritable else {
+        guard context != nil, !isWritable else {
             stalledSeconds = 0
             return false
         }

@@ -59,6 +59,14 @@ package final class PolicyCall {
         request = PolicyRequest(source: source)
     }
 
+    /// Whether the caller's head may go on as it came; asked here, so that the request is not copied for it.
+    package var isRequestUntouched: Bool {
+        guard request.headers.edits.isEmpty, request.method == nil, request.path == nil, request.query == nil,
+            case .original = request.body
+        else { return false }
+        return true
+    }
+
     /// Where the running step stands in its section; names `retry` loops.
     var currentPlace: Int { place }
     package var currentSection: String { section.rawValue }

@@ -114,12 +114,6 @@ package struct PolicyRequest {
 
     package init(source: any RequestSource) { self.source = source }
 
-    /// Whether the caller's head may go on as it came.
-    package var isUntouched: Bool {
-        guard headers.edits.isEmpty, method == nil, path == nil, query == nil, case .original = body else { return false }
-        return true
-    }
-
     package var currentPath: String { path ?? source.operationPath }
     package var currentQuery: String { query ?? source.query }
 

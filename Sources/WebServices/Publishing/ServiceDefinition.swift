@@ -10,6 +10,8 @@ package final class ServiceDefinition: Sendable {
         /// UTF-8 of the port's name and of its columns' names, which requests are compared with.
         let nameBytes: [UInt8]
         let columnNameBytes: [[UInt8]]
+        /// The places of the columns, in their order.
+        let order: [Int]
         /// Whether each column holds plain texts.
         let hasOnlyTexts: Bool
 
@@ -18,6 +20,7 @@ package final class ServiceDefinition: Sendable {
             self.columns = columns
             nameBytes = Array(name.utf8)
             columnNameBytes = columns.map { Array($0.name.utf8) }
+            order = Array(columns.indices)
             hasOnlyTexts = columns.allSatisfy { $0.type == .string && !$0.isCategorical }
         }
     }

@@ -144,9 +144,16 @@ struct RRSRequestReader {
 
     /// For each name of the request the column of the schema; all of the schema must be named, once.
     private mutating func columnOrder(_ port: ServiceDefinition.Port) throws(ServiceError) -> [Int] {
+        // Nearly all requests name the columns in their own order: then there is nothing to write down.
+        var named = 0
         var order: [Int] = []
         try elements { reader throws(ServiceError) in
             let key = try reader.name()
+            if order.isEmpty, named < port.columns.count, reader.scanner.equal(key, port.columnNameBytes[named]) {
+                named += 1
+                return
+            }
+            if order.isEmpty { order = Array(0..<named) }
             guard let place = reader.column(key, port) else {
                 throw RRSRequestReader.unknownColumn(reader.scanner.text(key), port)
             }
@@ -157,6 +164,12 @@ struct RRSRequestReader {
                 )
             }
             order.append(place)
+        }
+        if order.isEmpty {
+            guard named == port.columns.count else {
+                throw RRSRequestReader.missingColumn(port.columns[named].name, port)
+            }
+            return port.order
         }
         if order.count < port.columns.count, let missing = port.columns.indices.first(where: { !order.contains($0) }) {
             throw RRSRequestReader.missingColumn(port.columns[missing].name, port)

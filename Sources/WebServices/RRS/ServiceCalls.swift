@@ -214,7 +214,7 @@ package final class ServiceCalls {
     /// Either key of the endpoint, as `Bearer` in any case, however many blanks follow.
     private func authorize(_ endpoint: ScoringEndpoint, _ connection: DownstreamConnection) throws(ServiceError) {
         let isAuthorized = connection.head.withUnsafeReadableBytes { head -> Bool in
-            guard let value = connection.parser.value("authorization", in: head), value.count > 7,
+            guard let value = connection.value("authorization", in: head), value.count > 7,
                 Octets.equal(UnsafeRawBufferPointer(rebasing: value[..<6]), "bearer"), value[6] == 0x20
             else { return false }
             var start = 7

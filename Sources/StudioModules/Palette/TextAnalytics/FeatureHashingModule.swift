@@ -69,7 +69,8 @@ struct FeatureHashingModule: StudioModule {
             let prefix = attempt == 1 ? column + "_HashingFeature." : column + "_HashingFeature" + String(attempt) + "."
             let isTaken = elements.contains { element in
                 switch element {
-                case .column(let other): other.name.hasPrefix(prefix)
+                case .column(let other):
+                    other.name.utf8.count >= prefix.utf8.count && other.name.hasPrefix(prefix)
                 case .sparse(let block): block.prefix == prefix
                 }
             }

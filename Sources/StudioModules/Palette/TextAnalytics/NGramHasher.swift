@@ -171,11 +171,10 @@ enum Murmur3 {
 /// Numbers are masked to the width before they come, so that every index lies inside the tables.
 private final class FeatureSink {
     private(set) var ends: [Int] = []
-    private(set) var numbers: [UInt32] = []
+    /// Where no counters are kept, the hits of the current row stand at its end as they come.
+    fileprivate(set) var numbers: [UInt32] = []
     private(set) var counts: [Int32] = []
 
-    /// Hits of the current row where no counters are kept.
-    fileprivate var hits: [UInt32] = []
     /// One counter a column; nil where hits are sorted instead.
     private let counters: UnsafeMutablePointer<Int32>?
     /// A bit for each counter that is not zero, and a bit for each word of those that is not.
@@ -220,7 +219,6 @@ private final class FeatureSink {
             counters = table
         } else {
             counters = nil
-            hits.reserveCapacity(min(room, 4096))
             words = FeatureSink.none
             summary = FeatureSink.none
         }
@@ -249,7 +247,7 @@ private final class FeatureSink {
 
         @inline(__always)
         func callAsFunction(_ number: UInt32, _ sink: FeatureSink) {
-            guard let counters else { return sink.hits.append(number) }
+            guard let counters else { return sink.numbers.append(number) }
             let place = Int(truncatingIfNeeded: number)
             counters[place] &+= 1
             guard let words else { return }
@@ -268,17 +266,22 @@ private final class FeatureSink {
     }
 
     private func drainHits() {
-        hits.sort()
-        let start = numbers.count
-        for hit in hits {
-            if numbers.count > start, numbers[numbers.count - 1] == hit {
-                counts[counts.count - 1] += 1
-            } else {
-                numbers.append(hit)
-                counts.append(1)
+        let start = counts.count
+        var filled = start
+        numbers.withUnsafeMutableBufferPointer { numbers in
+            var hits = UnsafeMutableBufferPointer(rebasing: numbers[start...])
+            hits.sort()
+            for hit in hits {
+                if filled > start, numbers[filled - 1] == hit {
+                    counts[filled - 1] += 1
+                } else {
+                    numbers[filled] = hit
+                    counts.append(1)
+                    filled += 1
+                }
             }
         }
-        hits.removeAll(keepingCapacity: true)
+        numbers.removeLast(numbers.count - filled)
     }
 
     private func drain(_ counters: UnsafeMutablePointer<Int32>) {
