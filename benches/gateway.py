@@ -254,7 +254,7 @@ def instructions(folder, binary, pairs, method="GET", body=None, headers={}):
             process.kill()
             process.wait()
     texts = [part.read_text() for part in out.parent.glob(f"{out.name}-*")]
-    return max(int(re.search(r"(?:summary|totals): (\d+)", text)[1]) for text in texts if "DownstreamConnection" in text)
+    return max(int(re.search(r"(?:summary|totals): (\d+)", text)[1]) for text in texts if "takeHead" in text)
 
 
 def main():

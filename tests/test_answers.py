@@ -167,6 +167,43 @@ def test_descriptions_answer_in_the_place_of_a_backend(managed):
     assert Counting.count == before
 
 
+def test_schemas_make_answers_where_there_is_no_example(managed):
+    types = {
+        "Pet": {"type": "object", "required": ["id"], "properties": {
+            "id": {"type": "integer", "minimum": 7}, "name": {"type": "string", "example": "Rex"},
+            "born": {"type": "string", "format": "date"}, "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}},
+            "secret": {"type": "string", "writeOnly": True}, "parent": {"$ref": "#/components/schemas/Pet"}}},
+        "Tag": {"enum": ["small", "large"]},
+        "Dog": {"allOf": [{"$ref": "#/components/schemas/Tagged"}, {"properties": {"barks": {"type": "boolean"}}}]},
+        "Tagged": {"properties": {"tag": {"$ref": "#/components/schemas/Tag"}}},
+    }
+    managed.put(f"/apis/{managed.name}/schemas/types", {
+        "contentType": "application/vnd.oai.openapi.components+json", "document": {"components": {"schemas": types}}})
+    managed.put(f"/apis/{managed.name}/schemas/old", {
+        "contentType": "application/vnd.ms-azure-apim.swagger.definitions+json", "document": {"definitions": {"Count": {"type": "number"}}}})
+
+    def describe(**representation):
+        managed.put(f"/apis/{managed.name}/operations/get", {
+            "displayName": "GET", "method": "GET", "urlTemplate": "/items/{id}?lang={lang}",
+            "templateParameters": [{"name": "id", "type": "string"}, {"name": "lang", "type": "string"}],
+            "responses": [{"statusCode": 200, "representations": [{"contentType": "application/json", **representation}]}]})
+        return managed.call()
+
+    managed.set(sections(inbound="<base /><mock-response />"))
+    pet = describe(schemaId="types", typeName="Pet").json()
+    assert (pet["id"], pet["name"], pet["born"], pet["tags"]) == (7, "Rex", "2000-01-23", ["small"]) and "secret" not in pet
+    depth, inner = 0, pet
+    while inner is not None:
+        depth, inner = depth + 1, inner["parent"]
+    assert depth < 20, "a type that holds itself ends"
+    assert describe(schemaId="TYPES", typeName="Dog").json() == {"tag": "small", "barks": True}
+    assert describe(schemaId="old", typeName="Count").json() == 0
+    assert describe(schemaId="types", typeName="Pet", examples={"default": {"value": {"by": "example"}}}).json() == {"by": "example"}
+    for nothing in ({"schemaId": "types", "typeName": "Cat"}, {"schemaId": "gone", "typeName": "Pet"},
+                    {"schemaId": "types", "typeName": "Pet", "contentType": "application/xml"}):
+        assert describe(**nothing).body == b""
+
+
 def test_redirects_are_followed_where_the_policy_says_so(managed):
     assert managed.call(path="/items/go-302-here?lang=en").status == 302
     managed.set(sections(backend=FORWARD.format('follow-redirects="true"')))

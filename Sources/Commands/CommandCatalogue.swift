@@ -6,6 +6,6 @@ package enum CommandCatalogue {
         DemoCommand.self, DatasetCommand.self, ExperimentCommand.self, ServiceCommand.self, APICommand.self,
         OperationCommand.self, ProductCommand.self, SubscriptionCommand.self, StorageCommand.self,
         JobCommand.self, PolicyCommand.self, PolicyFragmentCommand.self, NamedValueCommand.self,
-        BackendCommand.self,
+        BackendCommand.self, UserCommand.self,
     ]
 }

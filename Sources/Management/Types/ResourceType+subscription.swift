@@ -56,6 +56,13 @@ enum SubscriptionRules {
         draft.properties["scope"] = .string(scope)
         if let owner = draft.properties["ownerId"]?.string {
             draft.properties["ownerId"] = owner.isEmpty ? nil : .string(shortened(owner))
+            let user = ResourceID(shortened(owner))
+            if !owner.isEmpty, owner != draft.before?.properties["ownerId"]?.string {
+                guard user.segments.count == 2, user.segments[0].lowercased() == "users" else {
+                    throw .validation("ownerId", "The owner must be /users/{id}, as a path or a full resource id.")
+                }
+                draft.requirements.append(.exists(user))
+            }
         }
         let target = ResourceID(scope)
         if target.segments.count == 2 { draft.requirements.append(.exists(target)) }

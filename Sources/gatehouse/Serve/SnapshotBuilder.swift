@@ -10,6 +10,8 @@ import Store
 actor SnapshotBuilder {
     /// Changes taken in one turn.
     private static let changesMax = 10_000
+    /// Schemas of one API that answers are made by.
+    private static let schemasMax = 1000
     /// Owners of subscriptions whose names policies may ask for.
     private static let usersMax = 100_000
 
@@ -181,10 +183,16 @@ actor SnapshotBuilder {
         var samples: [String: [PolicyFacts.Sample]] = [:]
         let usesSamples = policies.usesSamples(api: name)
         if usesSamples { sampled.insert(name) } else { sampled.remove(name) }
+        var schemas: [String: JSONValue] = [:]
+        if usesSamples {
+            for schema in try await store.list(ResourceQuery(parent: id, type: "schemas", limit: Self.schemasMax)) {
+                schemas[schema.id.name.lowercased()] = schema.properties["document"]
+            }
+        }
         for resource in try await store.list(ResourceQuery(parent: id, type: "operations", limit: 10_000)) {
             guard let operation = try await store.indexEntry(resource.id) else { continue }
             operations.append(operation)
-            if usesSamples { samples[operation.id.key] = OperationSamples.read(resource.properties) }
+            if usesSamples { samples[operation.id.key] = OperationSamples.read(resource.properties, schemas: schemas) }
         }
         apis[name] = route(entry, operations, samples)
         if Self.isOnline(entry) { offline.remove(name) } else { offline.insert(name) }
@@ -249,7 +257,7 @@ actor SnapshotBuilder {
     private func take(user id: ResourceID, _ user: Resource?) {
         let name = id.name.lowercased()
         users[name] = user.map(Self.user)
-        if user?.properties["state"]?.string == "blocked" {
+        if ["blocked", "deleted"].contains(user?.properties["state"]?.string) {
             blockedUsers.insert(name)
         } else {
             blockedUsers.remove(name)

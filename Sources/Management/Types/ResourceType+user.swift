@@ -1,0 +1,72 @@
+import ResourceModel
+import Store
+
+extension ResourceType {
+    /// Users: whose subscriptions are whose, and whether their keys are any good (contracts/api-management.md 1.6).
+    package static let user = ResourceType(
+        path: "users",
+        properties: [
+            .init("firstName", .text(1...100), isRequired: true),
+            .init("lastName", .text(1...100), isRequired: true),
+            .init("email", .text(1...254), isRequired: true),
+            .init("state", .choice(["active", "blocked", "pending", "deleted"]), default: "active"),
+            .init("note", .text(0...10_000)),
+            .init("registrationDate", .text(0...40), isReadOnly: true),
+        ],
+        secrets: [.init(UserRules.password, isKey: false, bytesMax: UserRules.passwordBytesMax)],
+        // 0 address in lower case.
+        index: { [$0["email"]?.string?.lowercased()] },
+        rules: { draft, context throws(APIError) in try UserRules.check(&draft, context) },
+        present: { properties, _ in
+            var shown = properties
+            if let email = properties["email"] { shown["identities"] = [["provider": "Basic", "id": email]] }
+            return shown
+        },
+        dependents: { id, store in try await UserRules.subscriptions(id, store).map(\.id) },
+        deletionRules: { id, request, store in
+            guard id != UserRules.administrator else {
+                throw APIError.validation("id", "The administrator cannot be deleted.")
+            }
+            guard !request.takesSubscriptions, try await !UserRules.subscriptions(id, store).isEmpty else { return }
+            throw APIError.validation(
+                "deleteSubscriptions",
+                "The user has subscriptions; delete them first or pass deleteSubscriptions=true."
+            )
+        }
+    )
+}
+
+enum UserRules {
+    static let password = "password"
+    /// Longer ones would make the slow hash slower still.
+    static let passwordBytesMax = 256
+    static let administrator = ResourceID(["users", "1"])
+
+    static func check(_ draft: inout ResourceDraft, _ context: RuleContext) throws(APIError) {
+        let email = draft.properties["email"]?.string ?? ""
+        guard isAddress(email) else { throw .validation("email", "The value must be an e-mail address.") }
+        draft.requirements.append(.unique(type: "users", column: 0, value: email.lowercased(), field: "email"))
+        guard draft.id.key != administrator.key || draft.properties["state"]?.string == "active" else {
+            throw .validation("state", "The administrator stays active.")
+        }
+        if draft.before == nil { draft.properties["registrationDate"] = .string(context.now) }
+        guard let text = draft.secrets[password] else { return }
+        do {
+            draft.secrets[password] = try PasswordHash.make(text, salt: Identifier.randomBytes(16))
+        } catch {
+            throw APIError(status: 500, code: "InternalServerError", message: "The password could not be hashed.")
+        }
+    }
+
+    /// One `@` with something before and behind it, and nothing that could end a line of a mail.
+    private static func isAddress(_ text: String) -> Bool {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+            && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != 0x2C && $0 != 0x3B && $0 != 0x3C && $0 != 0x3E }
+    }
+
+    static func subscriptions(_ user: ResourceID, _ store: any ResourceStore) async throws -> [IndexEntry] {
+        let owner = user.key
+        return try await store.index(type: "subscriptions").filter { $0.columns[3]?.lowercased() == owner }
+    }
+}

@@ -1,0 +1,113 @@
+import ResourceModel
+
+/// Makes an example of a type that a schema resource describes, by JSON Schema as OpenAPI 2 and 3 use it.
+struct SchemaSample {
+    /// Types within types: beyond, null stands for what a type that holds itself would go on with.
+    private static let depthMax = 12
+    /// Values of one example: a schema may name the same large type again and again.
+    private static let valuesMax = 5000
+
+    /// All types of the document, by name.
+    private let types: JSONObject
+    private var values = 0
+
+    /// - Parameter document: of a schema resource: its value, definitions or components.
+    init(_ document: JSONValue) {
+        var document = document
+        if let text = document["value"]?.string, let parsed = try? JSONValue(parsing: text) {
+            document = parsed
+        } else if let value = document["value"], value.object != nil {
+            document = value
+        }
+        types =
+            document["components"]?["schemas"]?.object ?? document["definitions"]?.object ?? document["$defs"]?.object
+            ?? document.object ?? JSONObject()
+    }
+
+    /// An example of a type; nil where the document has no such type.
+    static func of(_ typeName: String, in document: JSONValue) -> JSONValue? {
+        var sample = SchemaSample(document)
+        guard let type = sample.types[typeName] else { return nil }
+        return sample.value(type, 0)
+    }
+
+    /// An example of the document itself, where it is one schema.
+    static func of(_ document: JSONValue) -> JSONValue? {
+        var schema = document["value"] ?? document
+        if let text = schema.string, let parsed = try? JSONValue(parsing: text) { schema = parsed }
+        guard schema["type"] != nil || schema["properties"] != nil || schema["$ref"] != nil else { return nil }
+        var sample = SchemaSample(document)
+        return sample.value(schema, 0)
+    }
+
+    private mutating func value(_ schema: JSONValue, _ depth: Int) -> JSONValue {
+        values += 1
+        guard depth < SchemaSample.depthMax, values < SchemaSample.valuesMax else { return .null }
+        for word in ["example", "const", "default"] {
+            if let given = schema[word] { return given }
+        }
+        if let given = schema["examples"]?.array?.first ?? schema["enum"]?.array?.first { return given }
+        if let name = schema["$ref"]?.string?.split(separator: "/").last {
+            return types[String(name)].map { value($0, depth + 1) } ?? .null
+        }
+        if let parts = schema["allOf"]?.array { return merged(parts, schema, depth) }
+        if let first = (schema["oneOf"] ?? schema["anyOf"])?.array?.first { return value(first, depth + 1) }
+        switch type(schema) {
+        case "object": return object(schema, depth)
+        case "array": return .array(schema["items"].map { [value($0, depth + 1)] } ?? [])
+        case "string": return .string(text(schema))
+        case "integer": return .int(schema["minimum"]?.int ?? 0)
+        case "number": return schema["minimum"] ?? .int(0)
+        case "boolean": return .bool(true)
+        default: return .null
+        }
+    }
+
+    /// The type that is said, the first one but null where there are several, or the one that the schema's words mean.
+    private func type(_ schema: JSONValue) -> String? {
+        if let type = schema["type"]?.string { return type }
+        if let types = schema["type"]?.array { return types.compactMap(\.string).first { $0 != "null" } }
+        if schema["properties"] != nil || schema["additionalProperties"] != nil { return "object" }
+        return schema["items"] == nil ? nil : "array"
+    }
+
+    private mutating func object(_ schema: JSONValue, _ depth: Int) -> JSONValue {
+        var result = JSONObject()
+        for (name, property) in schema["properties"]?.object?.members ?? [] {
+            // What only requests carry is no part of an answer.
+            guard property["writeOnly"]?.bool != true else { continue }
+            result[name] = value(property, depth + 1)
+        }
+        if result.isEmpty, let other = schema["additionalProperties"], other.object != nil {
+            result["property"] = value(other, depth + 1)
+        }
+        return .object(result)
+    }
+
+    private mutating func merged(_ parts: [JSONValue], _ schema: JSONValue, _ depth: Int) -> JSONValue {
+        var result = JSONObject()
+        for part in parts {
+            let made = value(part, depth + 1)
+            guard let members = made.object?.members else { return made }
+            for (name, value) in members { result[name] = value }
+        }
+        if schema["properties"] != nil, let own = object(schema, depth).object {
+            for (name, value) in own.members { result[name] = value }
+        }
+        return .object(result)
+    }
+
+    private func text(_ schema: JSONValue) -> String {
+        switch schema["format"]?.string {
+        case "date": "2000-01-23"
+        case "date-time": "2000-01-23T04:56:07Z"
+        case "time": "04:56:07Z"
+        case "uuid": "00000000-0000-0000-0000-000000000000"
+        case "email": "user@example.com"
+        case "uri", "url": "https://example.com"
+        case "byte": "Z2F0ZWhvdXNl"
+        case "ipv4": "192.0.2.1"
+        default: "string"
+        }
+    }
+}
