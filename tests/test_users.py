@@ -1,6 +1,6 @@
 """Users through Microsoft's own client and the command line, and what their states mean to callers."""
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from test_management import client  # noqa: F401
 from test_policies import managed, upstream  # noqa: F401
@@ -12,7 +12,7 @@ ANN = {"first_name": "Ann", "last_name": "Lee", "email": "ann@example.com", "not
 def ann(client):  # noqa: F811
     sdk, at = client
     yield sdk.user.create_or_update(*at, "ann", ANN)
-    sdk.user.delete(*at, "ann", "*", delete_subscriptions=True)
+    sdk.user.begin_delete(*at, "ann", "*", delete_subscriptions=True).result()
 
 
 def test_the_life_of_a_user(client, live, ann):  # noqa: F811
@@ -24,8 +24,9 @@ def test_the_life_of_a_user(client, live, ann):  # noqa: F811
     assert etag
     changed = sdk.user.update(*at, "ann", "*", {"note": "another"})
     assert (changed.note, changed.email) == ("another", "ann@example.com")
-    with pytest.raises(ResourceModifiedError):
+    with pytest.raises(HttpResponseError) as raced:
         sdk.user.update(*at, "ann", '"AAAA"', {"note": "x"})
+    assert raced.value.status_code == 412
     with pytest.raises(ResourceNotFoundError):
         sdk.user.get(*at, "nobody")
     # The password stands nowhere as it was given.
@@ -50,7 +51,7 @@ def test_wrong_users_are_told_what_is_wrong(client, live, ann, wrong, field):  #
 def test_the_administrator_stays(client):  # noqa: F811
     sdk, at = client
     with pytest.raises(HttpResponseError) as refused:
-        sdk.user.delete(*at, "1", "*")
+        sdk.user.begin_delete(*at, "1", "*").result()
     assert "administrator" in str(refused.value)
     with pytest.raises(HttpResponseError):
         sdk.user.update(*at, "1", "*", {"state": "blocked"})
@@ -74,9 +75,9 @@ def test_keys_of_blocked_users_open_nothing(client, ann, managed):  # noqa: F811
         assert managed.call(key="ann").status == 200
     # A user takes the keys along.
     with pytest.raises(HttpResponseError) as stays:
-        sdk.user.delete(*at, "ann", "*")
+        sdk.user.begin_delete(*at, "ann", "*").result()
     assert "deleteSubscriptions" in str(stays.value)
-    sdk.user.delete(*at, "ann", "*", delete_subscriptions=True)
+    sdk.user.begin_delete(*at, "ann", "*", delete_subscriptions=True).result()
     assert managed.call(key="ann").status == 401
     sdk.user.create_or_update(*at, "ann", ANN)
 

@@ -159,7 +159,10 @@ package final class QuotaCounters: Sendable {
 
     /// How many calls or bytes are reserved at once.
     private static func piece(_ window: QuotaWindow, _ doublings: Int) -> Int64 {
-        min(window.isBandwidth ? bytesPieceMax : callsPiece << Int64(doublings), max(1, Int64(window.calls) / partsOfQuota))
+        min(
+            window.isBandwidth ? bytesPieceMax : callsPiece << Int64(doublings),
+            max(1, Int64(window.calls) / partsOfQuota)
+        )
     }
 
     /// - Returns: the verdict, and what the ledger is to be asked: a new reservation, or 0 for what there is.

@@ -40,6 +40,7 @@ enum EditedHead {
     }
 
     /// The head of an answer that came from a backend, without its empty line.
+    ///
     /// - Parameter bodyCount: bytes of the body that is known to follow, so that there is room for it.
     static func response(_ response: PolicyResponse, _ source: WireResponseSource, bodyCount: Int = 0) -> ByteBuffer {
         var output = ByteBuffer()
@@ -137,7 +138,9 @@ enum EditedHead {
             let count = start.count + value.count + 2
             output.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { line in
                 start.withUnsafeBytes { line.copyMemory(from: $0) }
-                UnsafeMutableRawBufferPointer(rebasing: line[start.count...]).copyMemory(from: UnsafeRawBufferPointer(value))
+                UnsafeMutableRawBufferPointer(rebasing: line[start.count...]).copyMemory(
+                    from: UnsafeRawBufferPointer(value)
+                )
                 line[count - 2] = 0x0D
                 line[count - 1] = 0x0A
                 return count

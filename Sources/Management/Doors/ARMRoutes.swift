@@ -194,8 +194,8 @@ package struct ARMRoutes: Sendable {
         } catch let error as APIError where error.status == 404 {
             return .empty(status: 204)
         }
-        // The SDK takes only 202 or 204 for APIs, 200 or 204 for the rest.
-        return .empty(status: type.path == ResourceType.api.path ? 204 : 200)
+        // The SDK takes only 202 or 204 for APIs and users, 200 or 204 for the rest.
+        return .empty(status: [ResourceType.api.path, ResourceType.user.path].contains(type.path) ? 204 : 200)
     }
 
     /// In which of its formats a policy document is asked for.

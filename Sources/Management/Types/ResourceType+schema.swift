@@ -26,7 +26,9 @@ enum SchemaRules {
         guard let document = draft.properties["document"]?.object, !document.isEmpty else {
             throw .validation("document", "The document must hold a value, definitions or components.")
         }
-        guard isJSON(draft.properties["contentType"]?.string ?? ""), let text = document["value"]?.string else { return }
+        guard isJSON(draft.properties["contentType"]?.string ?? ""), let text = document["value"]?.string else {
+            return
+        }
         do { _ = try JSONValue(parsing: text) } catch {
             throw .validation("document", "The value is no JSON: \(error.message)")
         }

@@ -1,0 +1,153 @@
+import HTTPWire
+import NIOCore
+import Policies
+import ResourceModel
+
+// MARK: - Where a call with policies goes
+
+extension GatewayExchange {
+    /// The request's head as policies and the backend's credentials made it; nil where it may go on as it came.
+    func editedHead(
+        _ call: PolicyCall,
+        _ policies: PolicyRun,
+        _ connection: DownstreamConnection
+    ) -> ByteBuffer? {
+        if let credentials = policies.backend?.credentials, !credentials.isEmpty {
+            return EditedHead.request(credentials.added(to: call.request), connection)
+        }
+        return call.isRequestUntouched ? nil : EditedHead.request(call.request, connection)
+    }
+
+    /// Goes where an answer points, if it is one that does (contracts/api-management.md 3.2: `follow-redirects`).
+    ///
+    /// As clients of .NET do: a POST becomes a GET but for 307 and 308, https is not left for http, and another host is not told
+    /// what was meant for the first.
+    func follow(
+        _ source: WireResponseSource,
+        _ upstream: UpstreamConnection,
+        _ policies: PolicyRun
+    ) -> Bool {
+        let status = source.parser.status
+        guard [301, 302, 303, 307, 308].contains(status), policies.redirectCount < GatewayExchange.redirectsMax,
+            let location = source.values("location").first, let current = address,
+            let target = RedirectTarget(location, from: current, path: pathPrefix + policies.call.request.currentPath)
+        else { return false }
+        let call = policies.call
+        if policies.requestBeforeRedirect == nil { policies.requestBeforeRedirect = call.request }
+        policies.redirectCount += 1
+        upstream.close()
+        let method = call.request.method ?? call.request.source.method
+        if status == 303 && method != "HEAD" || status < 303 && method == "POST" {
+            call.request.method = "GET"
+            call.request.body = .replaced([])
+        }
+        call.request.backendURL = target.base
+        call.request.backendID = nil
+        call.request.path = target.path
+        call.request.query = target.query
+        call.request.headers.set("Authorization", [])
+        if target.isElsewhere {
+            for name in ["Cookie", "Host", policies.setup.api?.keyHeaderName ?? "Ocp-Apim-Subscription-Key"] {
+                call.request.headers.set(name, [])
+            }
+        }
+        call.trace?.add("backend", "forward-request", ["redirected": .string(target.base + target.path)])
+        isRequestWhole = false
+        policies.hasSentBody = false
+        closesAfterAnswer = false
+        state = .waiting
+        forward(call, policies.options)
+        return true
+    }
+
+    /// Lets go of an answer that the policies do not want, so that they may ask again.
+    func dropAnswer(_ policies: PolicyRun) {
+        if case .forwarding(let upstream) = state {
+            if policies.isAnswerWhole, isRequestWhole, outgoing.readableBytes == 0 {
+                surroundings.pool.release(upstream)
+            } else {
+                upstream.close()
+            }
+        }
+        policies.holdsAnswer = false
+        policies.isAnswerWhole = false
+        policies.heldBody = nil
+        policies.localAnswer = nil
+        closesAfterAnswer = false
+        isRequestWhole = false
+        state = .waiting
+    }
+
+    /// Where a call goes.
+    func backend(
+        _ policies: PolicyRun
+    ) throws(PolicyFailure) -> APIRoute.Backend {
+        policies.backend = nil
+        if let text = policies.call.request.backendURL {
+            guard let backend = APIRoute.Backend(url: text) else {
+                throw .inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http.")
+            }
+            return backend
+        }
+        guard let id = policies.call.request.backendID else {
+            guard let backend = policies.setup.api?.backend else {
+                throw .inside("BackendConnectionFailure", "The API has no service URL.")
+            }
+            return backend
+        }
+        let chosen = try choose(id, policies)
+        guard case .single(let backend) = chosen.kind else {
+            throw .inside("BackendConnectionFailure", "The backend \"\(id)\" is a pool.")
+        }
+        policies.backend = chosen
+        policies.call.trace?.add("backend", "forward-request", ["backendId": .string(chosen.id)])
+        return backend
+    }
+
+    func choose(_ id: String, _ policies: PolicyRun) throws(PolicyFailure) -> ManagedBackend {
+        do throws(BackendProblem) {
+            return try surroundings.backends().choose(
+                id,
+                excluding: policies.unreachable,
+                now: MonotonicClock.nanoseconds(),
+                draw: { surroundings.wire.nextID() }
+            )
+        } catch {
+            switch error {
+            case .unknown:
+                throw .inside("BackendConnectionFailure", "There is no backend of the id \"\(id)\".")
+            case .unavailable:
+                guard policies.unreachable.isEmpty else {
+                    throw .inside("BackendConnectionFailure", "No backend of \"\(id)\" can be reached.")
+                }
+                throw PolicyFailure(
+                    status: 503,
+                    message: "Service Unavailable",
+                    reason: "BackendConnectionFailure",
+                    detail: "The circuit of the backend \"\(id)\" is open."
+                )
+            }
+        }
+    }
+
+    /// Sends a call to another member of its pool; nothing of it was sent yet.
+    ///
+    /// - Returns: false where there is no other.
+    func goElsewhere() -> Bool {
+        guard let policies, let backend = policies.backend, policies.call.request.backendID?.lowercased() != backend.id
+        else { return false }
+        policies.unreachable.insert(backend.id)
+        // What has come of the body waits behind the head that was made for the first.
+        if policies.replacedBody == nil {
+            outgoing.moveReaderIndex(forwardBy: headCount)
+            policies.early = outgoing
+            policies.isEarlyWhole = isRequestWhole
+        }
+        outgoing = ByteBuffer()
+        isRequestWhole = false
+        policies.hasSentBody = false
+        state = .waiting
+        forward(policies.call, policies.options)
+        return true
+    }
+}
