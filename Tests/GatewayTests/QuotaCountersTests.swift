@@ -96,6 +96,23 @@ private final class SampleLedger: QuotaLedger {
         #expect(passed <= 1000 && passed >= 1000 - 51 * 20)
     }
 
+    @Test func `more is reserved at once where it is used faster, and less again where it is not`() async {
+        let ledger = SampleLedger()
+        let clock = Mutex<Int64>(0)
+        let counters = QuotaCounters(ledger: ledger) { clock.withLock { $0 } }
+        let window = window(100_000_000)
+        for _ in 0..<200_000 { #expect(await passes(counters, window)) }
+        // By a thousand each there would be two hundred.
+        let fast = ledger.writes.load(ordering: .relaxed)
+        #expect(fast < 40)
+        // A thousand calls in three seconds: pieces of their first size again after some of them.
+        for second in 1...1200 {
+            clock.withLock { $0 = Int64(second) * 3 }
+            for _ in 0..<1000 { #expect(await passes(counters, window)) }
+        }
+        #expect(ledger.writes.load(ordering: .relaxed) - fast > 600)
+    }
+
     @Test func `a period begins anew and one without end does not`() async {
         let time = Mutex<Int64>(-1500)
         let counters = QuotaCounters(ledger: SampleLedger()) { time.withLock { $0 } }

@@ -85,6 +85,15 @@ import Testing
         #expect(counters.windowCount < 800_000)
     }
 
+    /// Were they found one behind the other, this would take many minutes.
+    @Test(.timeLimit(.minutes(1))) func `counters that differ by their numbers alone do not meet`() {
+        let counters = LimitCounters { 0 }
+        for calls in 1...50_000 {
+            _ = counters.take(RateWindow(counter: "c", subject: "s", calls: calls, period: 300), increment: 1)
+        }
+        #expect(counters.windowCount == 50_000)
+    }
+
     @Test func `places are given back`() {
         let counters = LimitCounters()
         #expect(counters.acquire("a", max: 2) && counters.acquire("a", max: 2) && !counters.acquire("a", max: 2))

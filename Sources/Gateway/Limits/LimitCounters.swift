@@ -21,7 +21,12 @@ package final class LimitCounters: Sendable {
         /// Of the first two.
         let hash: Int
 
-        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(hash)
+            // Numbers may come from callers by an expression, or change with each version of a policy: counters that differ by
+            // nothing else must not meet. Calls have 30 bits and seconds 9.
+            hasher.combine(calls << 32 ^ period)
+        }
     }
 
     private struct Shard {
