@@ -181,12 +181,13 @@ package final class GatewayResponder: WireResponder {
 
     /// Goes on with the newest snapshot; what was remembered under the one before is freed elsewhere.
     private func takeSnapshot() {
-        Discarded([held.snapshot, verified, matched, policyPlans, callPlans, facts.forgetCells()]).release()
+        let discarded = Discarded([held.snapshot, verified, matched, policyPlans, callPlans, facts.forgetCells()])
         held.snapshot = slot.snapshot
         verified = VerifiedKeys()
         matched = VerifiedKeys()
         policyPlans = [:]
         callPlans = CallPlans()
+        discarded.release()
         unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
     }
 

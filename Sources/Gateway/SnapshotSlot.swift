@@ -36,12 +36,7 @@ final class Discarded: @unchecked Sendable {
 
     init(_ things: [Any]) { self.things = things }
 
-    /// Hands them to a thread that nobody waits for; the loop must have put others in their place by its next call.
-    func release() {
-        Task.detached(priority: .background) {
-            // The loop lets go of its own references first.
-            try? await Task.sleep(for: .milliseconds(20))
-            self.things = []
-        }
-    }
+    /// Frees them on a thread that nobody waits for; called once the loop has put others in their place, so that nothing is left
+    /// for it to free.
+    func release() { Task.detached(priority: .background) { self.things = [] } }
 }
