@@ -101,7 +101,7 @@ def forward(live):
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     port = upstream.server_address[1]
     put = lambda path, properties: live.management("PUT", path, {"properties": properties})
-    made = put("/apis/echo", {"displayName": "Echo", "path": "echo", "protocols": ["http"],
+    made = put("/apis/echo", {"displayName": "Echo", "path": "echoing", "protocols": ["http"],
                               "serviceUrl": f"http://127.0.0.1:{port}/base/"})
     assert made.status == 201, made.text
     for method in ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"):
@@ -109,7 +109,7 @@ def forward(live):
                    {"displayName": method, "method": method, "urlTemplate": "/*"}).status == 201
     assert put("/products/unlimited/apis/echo", {}).status == 201
     yield lambda method, path, body=None, **headers: call(
-        live.urls["gateway"], method, f"/echo{path}", body,
+        live.urls["gateway"], method, f"/echoing{path}", body,
         {"Ocp-Apim-Subscription-Key": live.guide["subscriptionKey"], **headers})
     upstream.shutdown()
 
@@ -146,7 +146,7 @@ def test_upstream_connections_are_kept(forward, live):
     import http.client
     connection = http.client.HTTPConnection(parts.hostname, parts.port)
     for _ in range(50):
-        connection.request("GET", "/echo/x", headers={"Ocp-Apim-Subscription-Key": live.guide["subscriptionKey"]})
+        connection.request("GET", "/echoing/x", headers={"Ocp-Apim-Subscription-Key": live.guide["subscriptionKey"]})
         assert connection.getresponse().read()
     connection.close()
     assert len(Upstream.connections) == 1
@@ -172,7 +172,7 @@ def test_an_https_upstream_is_500_on_a_connection_that_served_before(live, forwa
     live.management("PUT", "/apis/tls/operations/get", {"properties": {"displayName": "g", "method": "GET", "urlTemplate": "/"}})
     parts = urllib.parse.urlsplit(live.urls["gateway"])
     connection = http.client.HTTPConnection(parts.hostname, parts.port)
-    for path, status in (("/echo/x", 200), ("/tls", 500), ("/echo/x", 200)):
+    for path, status in (("/echoing/x", 200), ("/tls", 500), ("/echoing/x", 200)):
         # The key's product does not hold the other API, and a key of a wrong scope is refused even where none is needed.
         key = {} if path == "/tls" else {"Ocp-Apim-Subscription-Key": live.guide["subscriptionKey"]}
         connection.request("GET", path, headers=key)

@@ -11,6 +11,9 @@ package protocol ResourceStore: Sendable {
 
     func count(_ query: ResourceQuery) async throws -> Int
 
+    /// The value of the query's order that a resource has: with its key the place where a page ended.
+    func orderValue(_ query: ResourceQuery, _ id: ResourceID) async throws -> String
+
     /// Does all writes or none, in one transaction.
     ///
     /// - Returns: the resources that were put, in the order of the writes.
@@ -36,6 +39,34 @@ package protocol ResourceStore: Sendable {
 
     /// Keyed hashes of one resource.
     func keyHashes(_ id: ResourceID) async throws -> [KeyHashEntry]
+
+    /// A resource with all below it, parents first.
+    func tree(_ id: ResourceID) async throws -> [Resource]
+
+    /// The resources of a full type with this value in the first flat column.
+    func find(type: String, value: String) async throws -> [IndexEntry]
+
+    /// Who changed what, in the order of the commits, after a place in it.
+    func audit(since sequence: Int64, limit: Int) async throws -> [AuditEntry]
+}
+
+/// A change with who made it and when.
+package struct AuditEntry: Sendable, Equatable {
+    package let change: ResourceChange
+    /// Milliseconds since 1970.
+    package let time: Int64
+    package let actor: String
+
+    package init(change: ResourceChange, time: Int64, actor: String) {
+        self.change = change
+        self.time = time
+        self.actor = actor
+    }
+}
+
+/// Who is changing resources, for the record of changes: doors say it around what they do for a caller.
+package enum ChangeActor {
+    @TaskLocal package static var current = "system"
 }
 
 /// Which children to list.
@@ -45,12 +76,35 @@ package struct ResourceQuery: Sendable {
     package var type: String
     /// Matches of flat columns: column and exact value.
     package var matches: [(column: Int, value: String)] = []
-    /// A part of a name or of the first text column, without case.
-    package var contains: String?
-    /// Only keys after this one.
-    package var after: String?
+    package var filter: ODataFilter?
+    /// By what the list is ordered before the key; nil for the key alone.
+    package var order: Order?
+    /// Only what stands behind this place in the order.
+    package var after: Place?
     package var offset = 0
     package var limit: Int
+
+    package struct Order: Sendable {
+        package let field: ODataFilter.Field
+        package let isDescending: Bool
+
+        package init(field: ODataFilter.Field, isDescending: Bool) {
+            self.field = field
+            self.isDescending = isDescending
+        }
+    }
+
+    /// Where a page ended.
+    package struct Place: Sendable {
+        /// What the last resource is ordered by; empty without an order.
+        package let value: String
+        package let key: String
+
+        package init(value: String, key: String) {
+            self.value = value
+            self.key = key
+        }
+    }
 
     package init(parent: ResourceID, type: String, limit: Int) {
         self.parent = parent

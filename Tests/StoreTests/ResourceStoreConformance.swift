@@ -60,7 +60,7 @@ enum ResourceStoreConformance {
             let page = try await store.list(query)
             names += page.map(\.id.name)
             guard let last = page.last, page.count == 10 else { break }
-            query.after = last.id.key
+            query.after = ResourceQuery.Place(value: "", key: last.id.key)
         }
         #expect(names == (0..<25).map { "n\($0 + 10)" })
         #expect(try await store.count(query) == 25)

@@ -7,12 +7,21 @@ package struct UpstreamAddress: Hashable, Sendable {
     package let port: Int
     package let isTLS: Bool
     package let checks: UpstreamTLS.Checks
+    /// What is shown to an upstream that asks who calls; nil for nothing.
+    package let identity: ClientIdentity?
     /// The value of the Host field.
     package let authority: String
     /// Made once: the pool is asked for every call.
     private let hash: Int
 
-    package init(host: String, port: Int, isTLS: Bool = false, checks: UpstreamTLS.Checks = .full) {
+    package init(
+        host: String,
+        port: Int,
+        isTLS: Bool = false,
+        checks: UpstreamTLS.Checks = .full,
+        identity: ClientIdentity? = nil
+    ) {
+        self.identity = identity
         self.host = host
         self.port = port
         self.isTLS = isTLS
@@ -84,7 +93,7 @@ package final class UpstreamPool {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if address.isTLS {
-                        let handler = try bound.value.pool.tls.makeHandler(host: address.host, address.checks)
+                        let handler = try bound.value.pool.tls.makeHandler(address)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
                     try channel.pipeline.syncOperations.addHandler(bound.value.connection)

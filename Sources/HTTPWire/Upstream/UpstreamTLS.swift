@@ -13,23 +13,18 @@ package final class UpstreamTLS: Sendable {
 
     /// None on a machine without authorities: then no certificate can be checked, and no https upstream is spoken to.
     private let contexts: [Checks: NIOSSLContext]
+    private let authorities: String?
 
     package struct NoAuthorities: Error {}
 
     /// - Parameter authorities: a file of further certificates (PEM) that upstreams may be signed by.
     /// - Throws: what is wrong with the file.
     package init(authorities: String?) throws {
+        self.authorities = authorities
         var contexts: [Checks: NIOSSLContext] = [:]
-        for (checks, verification) in [
-            (Checks.full, CertificateVerification.fullVerification), (.chain, .noHostnameVerification),
-            (.nothing, .none),
-        ] {
-            var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = .tlsv12
-            configuration.certificateVerification = verification
-            configuration.applicationProtocols = ["http/1.1"]
-            if let authorities, checks != .nothing {
-                configuration.additionalTrustRoots = [.file(authorities)]
+        for checks in [Checks.full, .chain, .nothing] {
+            let configuration = UpstreamTLS.configuration(checks, authorities)
+            if authorities != nil, checks != .nothing {
                 contexts[checks] = try NIOSSLContext(configuration: configuration)
             } else {
                 contexts[checks] = try? NIOSSLContext(configuration: configuration)
@@ -38,9 +33,35 @@ package final class UpstreamTLS: Sendable {
         self.contexts = contexts
     }
 
-    /// - Parameter host: whose certificate it must be; addresses are not sent as a name.
-    func makeHandler(host: String, _ checks: Checks) throws -> NIOSSLClientHandler {
-        guard let context = contexts[checks] else { throw NoAuthorities() }
+    private static func configuration(_ checks: Checks, _ authorities: String?) -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.certificateVerification =
+            switch checks {
+            case .full: .fullVerification
+            case .chain: .noHostnameVerification
+            case .nothing: .none
+            }
+        configuration.applicationProtocols = ["http/1.1"]
+        if let authorities, checks != .nothing { configuration.additionalTrustRoots = [.file(authorities)] }
+        return configuration
+    }
+
+    /// What connections show that are to have this certificate; takes as long as reading the system's authorities.
+    ///
+    /// - Throws: `CertificateFile.NoKey`, or what is wrong with the key.
+    package func identity(_ file: CertificateFile, _ checks: Checks) throws -> ClientIdentity {
+        guard let key = file.key else { throw CertificateFile.NoKey() }
+        var configuration = UpstreamTLS.configuration(checks, authorities)
+        configuration.certificateChain = file.chain.map { .certificate($0) }
+        configuration.privateKey = .privateKey(key)
+        return ClientIdentity(context: try NIOSSLContext(configuration: configuration))
+    }
+
+    /// - Parameter address: whose host's certificate it must be; addresses in digits are not sent as a name.
+    func makeHandler(_ address: UpstreamAddress) throws -> NIOSSLClientHandler {
+        guard let context = address.identity?.context ?? contexts[address.checks] else { throw NoAuthorities() }
+        let host = address.host
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
     }

@@ -10,11 +10,20 @@ import Store
 package struct ARMRoutes: Sendable {
     private static let apiVersions = "2021-08-01"..."2024-05-01"
 
-    private let service: ResourceService
-    private let installation: Installation
+    let service: ResourceService
+    private let views: ServiceViews
+    let installation: Installation
     private let tokens: TokenGuard
+    /// How resources are shown and read.
+    var shape = Shape.arm
     private let traces: TraceActions
-    private let addresses: @Sendable () -> ServiceAddresses
+    let addresses: @Sendable () -> ServiceAddresses
+
+    enum Shape {
+        case arm
+        /// The flat entities of the publisher portal's time.
+        case direct
+    }
 
     /// Where the installation's doors are reached.
     package struct ServiceAddresses: Sendable {
@@ -34,6 +43,7 @@ package struct ARMRoutes: Sendable {
         installation: Installation,
         tokens: TokenGuard,
         traces: TraceActions,
+        views: ServiceViews,
         addresses: @Sendable @escaping () -> ServiceAddresses
     ) {
         self.service = service
@@ -41,6 +51,7 @@ package struct ARMRoutes: Sendable {
         self.tokens = tokens
         self.traces = traces
         self.addresses = addresses
+        self.views = views
     }
 
     package func addRoutes(to router: Router<ServingContext>) {
@@ -48,11 +59,16 @@ package struct ARMRoutes: Sendable {
             router.on("/subscriptions/**", method: method) { request, context in
                 try await respond(request, context)
             }
+            router.on("\(DirectShape.path)/**", method: method) { request, _ in try await respondDirectly(request) }
         }
     }
 
     private func respond(_ request: Request, _ context: ServingContext) async throws -> Response {
         try tokens.require(request.bearerToken)
+        return try await ChangeActor.$current.withValue("management token") { try await answer(request) }
+    }
+
+    private func answer(_ request: Request) async throws -> Response {
         guard let version = request.query("api-version") else {
             throw APIError(
                 status: 400,
@@ -69,9 +85,10 @@ package struct ARMRoutes: Sendable {
         }
         let segments = request.uri.path.split(separator: "/", omittingEmptySubsequences: true)
             .map { String($0).removingPercentEncoding ?? String($0) }
-        switch try place(segments) {
+        switch try place(segments, request.method) {
         case .serviceList: return try await serviceList(request)
         case .service: return try await serviceDocument(request)
+        case .nameCheck: return try await nameAvailability(request)
         case .below(let words): return try await resource(request, words)
         }
     }
@@ -81,10 +98,11 @@ package struct ARMRoutes: Sendable {
     private enum Place {
         case serviceList
         case service
+        case nameCheck
         case below([String])
     }
 
-    private func place(_ segments: [String]) throws(APIError) -> Place {
+    private func place(_ segments: [String], _ method: HTTPRequest.Method) throws(APIError) -> Place {
         let lower = segments.map { $0.lowercased() }
         let unknown = APIError.notFound("The path is not known.")
         guard segments.count >= 2, lower[1] == installation.subscriptionID.lowercased() else {
@@ -109,11 +127,15 @@ package struct ARMRoutes: Sendable {
             rest.removeFirst(2)
             original.removeFirst(2)
         }
+        if rest.count == 3, rest[0] == "providers", rest[2] == "checknameavailability" { return .nameCheck }
         guard rest.count >= 3, rest[0] == "providers", rest[1] == "microsoft.apimanagement", rest[2] == "service" else {
             throw unknown
         }
         guard rest.count > 3 else { return .serviceList }
         guard rest[3] == installation.serviceName.lowercased() else {
+            if method == .put, rest.count == 4 {
+                throw .conflict("This installation is one instance, named \(installation.serviceName); it can hold no other.")
+            }
             throw .notFound("The Resource 'Microsoft.ApiManagement/service/\(original[3].prefix(64))' was not found.")
         }
         return rest.count == 4 ? .service : .below(Array(original.dropFirst(4)))
@@ -125,26 +147,49 @@ package struct ARMRoutes: Sendable {
     }
 
     private func serviceDocument(_ request: Request) async throws -> Response {
-        guard request.method == .get || request.method == .head else {
+        switch request.method {
+        case .get, .head: break
+        case .put, .patch:
+            try await service.update(instance: try await request.jsonObject(), ifMatch: request.ifMatch)
+        default:
             throw APIError(
                 status: 405,
                 code: "MethodNotAllowed",
-                message: "The service is made by `gatehouse init`; over this door it can be read."
+                message: "The service is made by `gatehouse init` and ends with its data folder."
             )
         }
         let resource = try await service.get(.service)
         return .json(serviceJSON(resource), etag: resource.etag)
     }
 
+    private func nameAvailability(_ request: Request) async throws -> Response {
+        guard request.method == .post else { throw APIError.notFound("The path is not known.") }
+        guard let name = try await request.jsonObject()["name"]?.string, Installation.isValidName(name) else {
+            throw APIError.validation(
+                "name",
+                "The name must be 1 to 50 letters, digits and dashes, begin with a letter and not end with a dash."
+            )
+        }
+        let isOwn = name.lowercased() == installation.serviceName.lowercased()
+        return .json([
+            "nameAvailable": false, "reason": "AlreadyExists",
+            "message": .string(
+                isOwn ? "\(name) is in use." : "This installation is one instance, named \(installation.serviceName)."
+            ),
+        ])
+    }
+
     private func serviceJSON(_ resource: Resource) -> JSONValue {
         let addresses = addresses()
         return [
             "id": .string(installation.root), "name": .string(installation.serviceName),
-            "type": "Microsoft.ApiManagement/service", "tags": [:], "location": "Local",
+            "type": "Microsoft.ApiManagement/service", "tags": resource.properties["tags"] ?? [:], "location": "Local",
             "etag": .string(resource.etag), "sku": ["name": "Developer", "capacity": 1],
             "properties": [
-                "publisherEmail": .string(installation.adminEmail), "publisherName": .string(installation.organization),
-                "notificationSenderEmail": .string(installation.adminEmail), "provisioningState": "Succeeded",
+                "publisherEmail": resource.properties["publisherEmail"] ?? .null,
+                "publisherName": resource.properties["publisherName"] ?? .null,
+                "notificationSenderEmail": resource.properties["notificationSenderEmail"]
+                    ?? resource.properties["publisherEmail"] ?? .null, "provisioningState": "Succeeded",
                 "targetProvisioningState": "", "createdAtUtc": .string(installation.createdAt),
                 "gatewayUrl": .string(addresses.gateway), "portalUrl": .string(addresses.portal),
                 "developerPortalUrl": .string(addresses.portal), "managementApiUrl": .string(addresses.portal),
@@ -154,7 +199,8 @@ package struct ARMRoutes: Sendable {
 
     // MARK: - Resources
 
-    private func resource(_ request: Request, _ words: [String]) async throws -> Response {
+    func resource(_ request: Request, _ words: [String]) async throws -> Response {
+        if let answer = try await views.answer(request, words, self) { return answer }
         if words.count % 2 == 1 {
             let id = ResourceID(Array(words.dropLast()))
             if request.method == .post { return try await action(request, id, words[words.count - 1]) }
@@ -170,14 +216,15 @@ package struct ARMRoutes: Sendable {
             return .json(try await json(resource, type, format: try format(request)), etag: resource.etag)
         case .head:
             let resource = try await service.get(id)
-            return .empty(status: type.path == ResourceType.productAPI.path ? 204 : 200, etag: resource.etag)
+            return .empty(status: ARMRoutes.placesOf.contains(type.path) ? 204 : 200, etag: resource.etag)
         case .put:
             let body = try await request.jsonObject()
-            let (resource, isNew) = try await service.put(type, id, try properties(body), ifMatch: request.ifMatch)
+            let (resource, isNew) = try await service.put(type, id, try properties(body, type), ifMatch: request.ifMatch)
             return .json(try await json(resource, type), status: isNew ? 201 : 200, etag: resource.etag)
         case .patch:
             let body = try await request.jsonObject()
-            let resource = try await service.patch(type, id, try properties(body), ifMatch: request.ifMatch)
+            let resource = try await service.patch(type, id, try properties(body, type), ifMatch: request.ifMatch)
+            if type.path == ResourceType.portalSetting.path { return .empty(status: 204, etag: resource.etag) }
             return .json(try await json(resource, type), etag: resource.etag)
         case .delete:
             return try await delete(request, type, id)
@@ -185,9 +232,16 @@ package struct ARMRoutes: Sendable {
         }
     }
 
+    /// Places of other resources, asked for by a HEAD that is answered with 204.
+    private static let placesOf: Set<String> = [
+        ResourceType.productAPI.path, ResourceType.productGroup.path, ResourceType.groupUser.path,
+        ResourceType.recipientUser.path, ResourceType.recipientEmail.path,
+    ]
+
     private func delete(_ request: Request, _ type: ResourceType, _ id: ResourceID) async throws -> Response {
-        // A place in a product has no version of its own, and its SDK call sends no If-Match.
-        let ifMatch = type.path == ResourceType.productAPI.path ? request.ifMatch ?? "*" : request.ifMatch
+        // A place has no version of its own, and its SDK call sends no If-Match.
+        let isPlace = type.link != nil || ARMRoutes.placesOf.contains(type.path)
+        let ifMatch = isPlace ? request.ifMatch ?? "*" : request.ifMatch
         let deletion = DeletionRequest(takesSubscriptions: request.query("deleteSubscriptions")?.lowercased() == "true")
         do {
             try await service.delete(type, id, ifMatch: ifMatch, request: deletion)
@@ -219,68 +273,67 @@ package struct ARMRoutes: Sendable {
             }
         }
         let type = try type(of: id)
-        if type.path == ResourceType.namedValue.path, word.lowercased() == "listvalue" {
-            let resource = try await service.get(id)
-            let secret = try await service.secret(id, "value")
-            let isSecret = resource.properties["secret"]?.bool ?? false
-            return .json(
-                ["value": JSONValue(isSecret ? secret : resource.properties["value"]?.string)],
-                etag: resource.etag
-            )
+        guard let action = type.actions.first(where: { $0.name == word.lowercased() }) else {
+            throw APIError.notFound("The path is not known.")
         }
-        guard type.path == ResourceType.subscription.path else { throw APIError.notFound("The path is not known.") }
         let resource = try await service.get(id)
-        switch word.lowercased() {
-        case "listsecrets":
-            return .json(
-                [
-                    "primaryKey": JSONValue(try await service.secret(resource.id, "primaryKey")),
-                    "secondaryKey": JSONValue(try await service.secret(resource.id, "secondaryKey")),
-                ],
-                etag: resource.etag
-            )
-        case "regenerateprimarykey":
-            try await service.setSecret(type, resource.id, "primaryKey", Identifier.hex32())
-            return .empty(status: 204)
-        case "regeneratesecondarykey":
-            try await service.setSecret(type, resource.id, "secondaryKey", Identifier.hex32())
-            return .empty(status: 204)
-        default: throw APIError.notFound("The path is not known.")
+        let call = ActionCall(resource: resource, type: type, body: try await request.jsonObject(), service: service)
+        switch try await action.run(call) {
+        case .json(let document): return .json(document, etag: resource.etag)
+        case .empty(let status): return .empty(status: status)
         }
     }
 
-    private func list(_ request: Request, _ type: ResourceType, parent: ResourceID) async throws -> Response {
-        let top = try number(request, "$top", ResourceService.pageDefault, 1...ResourceService.pageMax)
-        let skip = try number(request, "$skip", 0, 0...10_000_000)
-        if let filter = request.query("$filter") {
-            throw APIError.validation("$filter", "The filter \"\(filter.prefix(80))\" is not supported yet.")
-        }
-        let after = request.query("$skiptoken").flatMap { Data(base64Encoded: $0) }.map {
-            String(decoding: $0, as: UTF8.self)
-        }
-        let page = try await service.list(
-            type,
-            parent: parent,
-            top: top,
-            skip: skip,
-            after: after,
-            contains: nil
-        )
+    func list(
+        _ request: Request,
+        _ type: ResourceType,
+        parent: ResourceID,
+        narrowing: ODataFilter? = nil
+    ) async throws -> Response {
+        let page = try await service.list(type, parent: parent, try listRequest(request), narrowing: narrowing)
         var values: [JSONValue] = []
         for resource in page.resources { values.append(try await json(resource, type)) }
-        var document: JSONObject = ["value": .array(values), "count": .int(page.count)]
-        if let next = page.next {
-            let token = Data(next.utf8).base64EncodedString()
-            let escaped = token.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-            let version = request.query("api-version") ?? ""
-            document["nextLink"] = .string(
-                "\(addresses().portal)\(request.uri.path)?api-version=\(version)&$top=\(top)&$skiptoken=\(escaped)"
-            )
-        }
-        return .json(.object(document))
+        return .json(document(request, values, count: page.count, next: page.next))
     }
 
-    private func number(
+    func listRequest(_ request: Request) throws(APIError) -> ResourceService.ListRequest {
+        var wanted = ResourceService.ListRequest()
+        wanted.top = try number(request, "$top", ResourceService.pageDefault, 1...ResourceService.pageMax)
+        wanted.skip = try number(request, "$skip", 0, 0...10_000_000)
+        wanted.token = request.query("$skiptoken")
+        wanted.filter = try filter(request)
+        if let text = request.query("$orderby"), !text.isEmpty {
+            let words = text.split(separator: " ").map(String.init)
+            guard words.count <= 2, words.count == 1 || ["asc", "desc"].contains(words[1].lowercased()),
+                case .compare(let field, _, _)? = try? ODataFilter("\(words[0]) eq 0")
+            else { throw .validation("$orderby", "The order must be one field, with asc or desc.") }
+            wanted.order = .init(field: field, isDescending: words.count == 2 && words[1].lowercased() == "desc")
+        }
+        return wanted
+    }
+
+    func filter(_ request: Request) throws(APIError) -> ODataFilter? {
+        guard let text = request.query("$filter"), !text.isEmpty else { return nil }
+        do throws(ODataFilter.ParseError) { return try ODataFilter(text) } catch {
+            throw .validation("$filter", error.message)
+        }
+    }
+
+    /// A page as the contract shows it.
+    func document(_ request: Request, _ values: [JSONValue], count: Int, next: String?) -> JSONValue {
+        var document: JSONObject = ["value": .array(values), "count": .int(count)]
+        if let next {
+            var items = [("$skiptoken", next)]
+            for name in ["api-version", "$top", "$filter", "$orderby"] {
+                if let value = request.query(name) { items.append((name, value)) }
+            }
+            let query = items.map { "\($0.0)=\($0.1.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")" }
+            document["nextLink"] = .string("\(addresses().portal)\(request.uri.path)?\(query.joined(separator: "&"))")
+        }
+        return .object(document)
+    }
+
+    func number(
         _ request: Request,
         _ name: String,
         _ fallback: Int,
@@ -298,15 +351,18 @@ package struct ARMRoutes: Sendable {
         return type
     }
 
-    private func properties(_ body: JSONObject) throws(APIError) -> JSONObject {
+    private func properties(_ body: JSONObject, _ type: ResourceType) throws(APIError) -> JSONObject {
+        guard shape == .arm else { return DirectShape.properties(body, type) }
         guard let value = body["properties"], !value.isNull else { return JSONObject() }
         guard let object = value.object else { throw .validation("properties", "The value must be an object.") }
         return object
     }
 
     /// - Parameter format: of a policy document; nil for that of escaped XML.
-    private func json(_ resource: Resource, _ type: ResourceType, format: String? = nil) async throws -> JSONValue {
+    func json(_ resource: Resource, _ type: ResourceType, format: String? = nil) async throws -> JSONValue {
         var properties = resource.properties
+        var presentation = presentation
+        presentation.id = resource.id
         if let text = properties["value"]?.string, let stored = properties["format"]?.string {
             let wanted = format ?? "xml"
             if wanted != stored {
@@ -314,19 +370,18 @@ package struct ARMRoutes: Sendable {
             }
             properties["format"] = .string(wanted)
         }
-        if type.path == ResourceType.backend.path, properties["credentials"] == BackendRules.sealed {
+        if type.path == ResourceType.backend.path, properties["credentials"] == SealedRules.sealed {
             let text = try await service.secret(resource.id, BackendRules.credentialsSlot)
             properties["credentials"] = try text.map { try JSONValue(parsing: $0) }
         }
-        if type.path == ResourceType.productAPI.path {
-            // The place of an API in a product is shown as the API.
-            properties = ResourceType.api.present(
-                try await service.get(ResourceID(["apis", resource.id.name])).properties,
-                presentation
-            )
+        if let link = type.link, let target = ResourceTypes.type(path: link) {
+            // A place of a resource is shown as the resource.
+            presentation.id = ResourceID([link, resource.id.name])
+            properties = target.present(try await service.get(ResourceID([link, resource.id.name])).properties, presentation)
         } else {
             properties = type.present(properties, presentation)
         }
+        guard shape == .arm else { return DirectShape.entity(resource.id, properties, type) }
         return [
             "id": .string(installation.root + resource.id.description),
             "type": .string("Microsoft.ApiManagement/service/" + type.path),
@@ -336,6 +391,6 @@ package struct ARMRoutes: Sendable {
     }
 
     private var presentation: PresentationContext {
-        PresentationContext(servicesURL: addresses().services, root: installation.root)
+        PresentationContext(servicesURL: addresses().services, root: shape == .arm ? installation.root : "")
     }
 }

@@ -50,6 +50,18 @@ package enum FreshInstance {
                     "state": "published",
                 ]
             ),
+        ]
+            + builtIn().map { ResourceWrite($0.id, $0.action) }
+            + EchoAPI.writes
+            + ["starter", "unlimited"].flatMap { product in
+                [link(.productAPI, ["products", product, "apis", EchoAPI.name])]
+                    + ["administrators", "developers", "guests"].map {
+                        link(.productGroup, ["products", product, "groups", $0])
+                    }
+            }
+            + [
+            GroupRules.membership(of: administrator.name, in: "administrators"),
+            GroupRules.membership(of: administrator.name, in: GroupRules.developers),
             policy(["policies", "policy"], globalPolicy),
             policy(["products", "starter", "policies", "policy"], starterPolicy),
             try subscription(master, "/", "Built-in all-access subscription", nil, installation, box),
@@ -70,6 +82,40 @@ package enum FreshInstance {
                 box
             ),
         ]
+    }
+
+    /// What every instance holds, whatever was made in it.
+    private static func builtIn() -> [(id: ResourceID, action: ResourceWrite.Action)] {
+        ResourceTypes.all.flatMap { type in
+            type.builtIn.map { item in
+                let action = ResourceWrite.Action.put(
+                    properties: item.properties,
+                    index: type.index(item.properties),
+                    secrets: []
+                )
+                return (ResourceID([type.path, item.name]), action)
+            }
+        }
+    }
+
+    /// Adds what an instance of an earlier version has not yet.
+    package static func complete(_ store: any ResourceStore) async throws {
+        var missing: [ResourceWrite] = []
+        for item in builtIn() where try await store.indexEntry(item.id) == nil {
+            missing.append(ResourceWrite(item.id, item.action))
+        }
+        guard !missing.isEmpty else { return }
+        for user in try await store.index(type: ResourceType.user.path) {
+            missing.append(GroupRules.membership(of: user.id.name, in: GroupRules.developers))
+        }
+        missing.append(GroupRules.membership(of: UserRules.administrator.name, in: "administrators"))
+        _ = try await store.apply(missing)
+    }
+
+    private static func link(_ type: ResourceType, _ path: [String]) -> ResourceWrite {
+        let id = ResourceID(path)
+        let properties: JSONObject = [LinkRules.target: .string(id.name.lowercased())]
+        return ResourceWrite(id, .put(properties: properties, index: type.index(properties), secrets: []))
     }
 
     /// All calls are forwarded.
@@ -105,7 +151,7 @@ package enum FreshInstance {
 
         """
 
-    private static func policy(_ path: [String], _ text: String) -> ResourceWrite {
+    static func policy(_ path: [String], _ text: String) -> ResourceWrite {
         let properties: JSONObject = ["value": .string(text), "format": "rawxml"]
         return ResourceWrite(
             ResourceID(path),

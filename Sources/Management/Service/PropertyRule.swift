@@ -8,6 +8,8 @@ package struct PropertyRule: Sendable {
         case choice([String])
         case bool
         case int(ClosedRange<Int>)
+        /// Numbers with a fraction.
+        case number(ClosedRange<Double>)
         /// A list of words of which each is one of these.
         case words([String])
         case list(Kind)
@@ -66,6 +68,17 @@ package struct PropertyRule: Sendable {
         return result
     }
 
+    /// Whether a path of names leads to a property that these rules know.
+    package static func knows(_ path: [String], _ rules: [PropertyRule]) -> Bool {
+        guard let first = path.first, let rule = rules.first(where: { $0.name == first }) else { return false }
+        let rest = Array(path.dropFirst())
+        switch rule.kind {
+        case .object(let inner): return rest.isEmpty || knows(rest, inner)
+        case .any: return true
+        default: return rest.isEmpty
+        }
+    }
+
     private static func detail(_ target: String, _ message: String) -> APIError.Detail {
         APIError.Detail(code: "ValidationError", message: message, target: target)
     }
@@ -94,6 +107,11 @@ package struct PropertyRule: Sendable {
                     target,
                     "The value must be a whole number from \(range.lowerBound) to \(range.upperBound)."
                 )
+            }
+            return nil
+        case .number(let range):
+            guard let number = value.double, range.contains(number) else {
+                return detail(target, "The value must be a number from \(range.lowerBound) to \(range.upperBound).")
             }
             return nil
         case .words(let words):

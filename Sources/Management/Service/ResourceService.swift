@@ -19,7 +19,10 @@ package struct ResourceService: Sendable {
     package let store: any ResourceStore
     private let box: SecretBox
     private let servicesURL: @Sendable () -> String
+    /// Where people reach the portals, without a closing slash.
+    let portalURL: @Sendable () -> String
     private let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
+    private let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
     /// Waits until the gateway's snapshot holds the change, so that a caller's next request meets it.
     private let afterCommit: @Sendable (Int64) async -> Void
 
@@ -27,13 +30,17 @@ package struct ResourceService: Sendable {
         store: any ResourceStore,
         box: SecretBox,
         servicesURL: @Sendable @escaping () -> String,
+        portalURL: @Sendable @escaping () -> String,
         fetch: @Sendable @escaping (_ url: String, _ bytesMax: Int) async throws(APIError) -> String,
+        readCertificate: @Sendable @escaping ([UInt8], _ password: String) throws -> CertificateFacts,
         afterCommit: @Sendable @escaping (Int64) async -> Void
     ) {
         self.store = store
         self.box = box
         self.servicesURL = servicesURL
+        self.portalURL = portalURL
         self.fetch = fetch
+        self.readCertificate = readCertificate
         self.afterCommit = afterCommit
     }
 
@@ -44,27 +51,63 @@ package struct ResourceService: Sendable {
         return resource
     }
 
+    /// What a list is asked for.
+    package struct ListRequest: Sendable {
+        package var top = ResourceService.pageDefault
+        package var skip = 0
+        /// Of the page before.
+        package var token: String?
+        package var filter: ODataFilter?
+        package var order: ResourceQuery.Order?
+
+        package init() {}
+    }
+
+    /// A page of the resources of a type below a parent.
+    ///
+    /// - Parameter narrowing: what must hold beside the caller's own filter.
     package func list(
         _ type: ResourceType,
         parent: ResourceID,
-        top: Int,
-        skip: Int,
-        after: String?,
-        contains: String?
+        _ request: ListRequest,
+        narrowing: ODataFilter? = nil
     ) async throws -> Page {
         if parent != .service, try await store.get(parent) == nil { throw ResourceService.notFound(parent) }
+        for field in (request.filter?.fields ?? []) + (request.order.map { [$0.field] } ?? [])
+        where field != ["name"] && !PropertyRule.knows(field, type.properties) {
+            throw APIError.validation(
+                "$filter",
+                "The field \"\(field.joined(separator: "/"))\" is none of this type; there are name and "
+                    + type.properties.map(\.name).joined(separator: ", ") + "."
+            )
+        }
         let word = type.path.split(separator: "/").last.map(String.init) ?? type.path
-        var query = ResourceQuery(parent: parent, type: word, limit: top + 1)
-        query.after = after
-        query.offset = after == nil ? skip : 0
-        query.contains = contains
+        var query = ResourceQuery(parent: parent, type: word, limit: request.top + 1)
+        query.after = try request.token.map { text throws(APIError) in try ResourceService.place(text) }
+        query.offset = query.after == nil ? request.skip : 0
+        query.filter = narrowing
+        if let filter = request.filter { query.filter = query.filter.map { .and($0, filter) } ?? filter }
+        query.order = request.order
         let found = try await store.list(query)
-        let page = Array(found.prefix(top))
-        return Page(
-            resources: page,
-            count: try await store.count(query),
-            next: found.count > top ? page.last?.id.key : nil
-        )
+        let page = Array(found.prefix(request.top))
+        var next: String?
+        if found.count > request.top, let last = page.last {
+            next = ResourceService.token(value: try await store.orderValue(query, last.id), key: last.id.key)
+        }
+        return Page(resources: page, count: try await store.count(query), next: next)
+    }
+
+    /// The place where a page ended as one opaque word.
+    private static func token(value: String, key: String) -> String {
+        Data(JSONValue.array([.string(value), .string(key)]).bytes).base64EncodedString()
+    }
+
+    private static func place(_ token: String) throws(APIError) -> ResourceQuery.Place {
+        guard let data = Data(base64Encoded: token),
+            let parts = try? JSONValue(parsing: Array(data)).array, parts.count == 2,
+            let value = parts[0].string, let key = parts[1].string
+        else { throw .validation("$skiptoken", "The token is none that a page was given.") }
+        return ResourceQuery.Place(value: value, key: key)
     }
 
     /// Creates or replaces.
@@ -93,9 +136,25 @@ package struct ResourceService: Sendable {
     ) async throws -> Resource {
         guard let ifMatch else { throw ResourceService.missingIfMatch }
         let before = try await get(id)
-        var merged = before.properties
-        for member in given.members { merged[member.name] = member.value.isNull ? nil : member.value }
+        let merged = ResourceService.merged(before.properties, given)
         return try await write(type, id, merged, before: before, condition: condition(ifMatch, before: before)).resource
+    }
+
+    /// A JSON merge patch (RFC 7396): objects are merged, null takes a member out, all else is replaced.
+    static func merged(_ before: JSONObject, _ given: JSONObject) -> JSONObject {
+        var merged = before
+        for member in given.members {
+            if member.value.isNull {
+                merged[member.name] = nil
+            } else if let inner = member.value.object, let old = merged[member.name], old != SealedRules.sealed,
+                let outer = old.object
+            {
+                merged[member.name] = .object(ResourceService.merged(outer, inner))
+            } else {
+                merged[member.name] = member.value
+            }
+        }
+        return merged
     }
 
     package func delete(
@@ -107,6 +166,18 @@ package struct ResourceService: Sendable {
         guard let ifMatch else { throw ResourceService.missingIfMatch }
         guard let before = try await store.get(id) else { throw ResourceService.notFound(id) }
         try await type.deletionRules(id, request, store)
+        if type.isClosed {
+            guard let builtIn = type.builtIn.first(where: { $0.name.lowercased() == id.name.lowercased() }) else {
+                throw ResourceService.notFound(id)
+            }
+            let action = ResourceWrite.Action.put(
+                properties: builtIn.properties,
+                index: type.index(builtIn.properties),
+                secrets: []
+            )
+            try await apply([ResourceWrite(id, action, condition: condition(ifMatch, before: before))])
+            return await afterCommit(try await store.lastSequence())
+        }
         var writes = [ResourceWrite(id, .delete, condition: condition(ifMatch, before: before))]
         for dependent in try await type.dependents(id, store) { writes.append(ResourceWrite(dependent, .delete)) }
         try await apply(writes)
@@ -133,6 +204,31 @@ package struct ResourceService: Sendable {
         if let sequence = result.last?.sequence { await afterCommit(sequence) }
     }
 
+    /// Changes what may change of the instance itself: who publishes, and its tags.
+    package func update(instance body: JSONObject, ifMatch: String?) async throws {
+        let before = try await get(.service)
+        let given = body["properties"]?.object ?? JSONObject()
+        let rules: [PropertyRule] = [
+            .init("publisherEmail", .text(1...100)), .init("publisherName", .text(1...100)),
+            .init("notificationSenderEmail", .text(1...100)),
+        ]
+        let changed = try PropertyRule.apply(rules, to: given, before: nil)
+        for field in ["publisherEmail", "notificationSenderEmail"] {
+            guard let text = changed[field]?.string, !UserRules.isAddress(text) else { continue }
+            throw APIError.validation(field, "The value must be an e-mail address.")
+        }
+        var properties = before.properties
+        for member in changed.members { properties[member.name] = member.value }
+        if let tags = body["tags"], !tags.isNull {
+            guard let tags = tags.object, tags.members.count <= 15, tags.members.allSatisfy({ $0.value.string != nil }) else {
+                throw APIError.validation("tags", "The value must hold up to 15 texts by name.")
+            }
+            properties["tags"] = .object(tags)
+        }
+        let action = ResourceWrite.Action.put(properties: properties, index: [], secrets: [])
+        try await apply([ResourceWrite(.service, action, condition: condition(ifMatch, before: before))])
+    }
+
     // MARK: - Inside
 
     private func write(
@@ -153,7 +249,8 @@ package struct ResourceService: Sendable {
             servicesURL: servicesURL(),
             now: Date().formatted(.iso8601),
             secret: { try await secret($0, $1) },
-            fetch: fetch
+            fetch: fetch,
+            readCertificate: readCertificate
         )
         try await type.rules(&draft, context)
         if id.segments.count > 2 { draft.requirements.append(.exists(id.parent)) }
@@ -168,8 +265,9 @@ package struct ResourceService: Sendable {
             condition: condition,
             requirements: draft.requirements
         )
-        guard let resource = try await apply([write]).first else { throw ResourceService.notFound(id) }
-        await afterCommit(resource.sequence)
+        let written = try await apply([write] + draft.alongside)
+        guard let resource = written.first else { throw ResourceService.notFound(id) }
+        await afterCommit(written.last?.sequence ?? resource.sequence)
         return (resource, before == nil)
     }
 

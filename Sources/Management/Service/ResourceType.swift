@@ -22,6 +22,25 @@ package struct ResourceType: Sendable {
     package let dependents: @Sendable (ResourceID, any ResourceStore) async throws -> [ResourceID]
     /// What must hold before one is deleted.
     package let deletionRules: @Sendable (ResourceID, DeletionRequest, any ResourceStore) async throws -> Void
+    /// What every instance holds of this type (contracts/api-management.md 1.2).
+    package let builtIn: [BuiltIn]
+    /// Whether only what is built in exists; deleting one puts it back as it was.
+    package let isClosed: Bool
+    /// POSTs on one resource.
+    package let actions: [ResourceAction]
+    /// The type whose resource of the same name one of this type stands for, as an API's place in a product; nil for ordinary types.
+    package let link: String?
+
+    /// One that every instance holds.
+    package struct BuiltIn: Sendable {
+        package let name: String
+        package let properties: JSONObject
+
+        package init(_ name: String, _ properties: JSONObject) {
+            self.name = name
+            self.properties = properties
+        }
+    }
 
     package init(
         path: String,
@@ -36,8 +55,16 @@ package struct ResourceType: Sendable {
             _,
             _,
             _ in
-        }
+        },
+        builtIn: [BuiltIn] = [],
+        isClosed: Bool = false,
+        actions: [ResourceAction] = [],
+        link: String? = nil
     ) {
+        self.builtIn = builtIn
+        self.isClosed = isClosed
+        self.actions = actions
+        self.link = link
         self.path = path
         self.nameRule = nameRule
         self.properties = properties
@@ -58,6 +85,51 @@ package struct ResourceDraft: Sendable {
     /// Plain texts of secrets to be set, by slot.
     package var secrets: [String: String]
     package var requirements: [ResourceWrite.Requirement] = []
+    /// What else is written in the same transaction.
+    package var alongside: [ResourceWrite] = []
+}
+
+/// A POST on a resource, declared with its type.
+package struct ResourceAction: Sendable {
+    /// In lower case.
+    package let name: String
+    package let run: @Sendable (ActionCall) async throws -> ActionAnswer
+
+    package init(_ name: String, run: @Sendable @escaping (ActionCall) async throws -> ActionAnswer) {
+        self.name = name.lowercased()
+        self.run = run
+    }
+
+    /// Tells the plain texts of secrets; those that were never set are null.
+    package static func listing(_ slots: [String], as name: String = "listSecrets") -> ResourceAction {
+        ResourceAction(name) { call in
+            var document = JSONObject()
+            for slot in slots { document[slot] = JSONValue(try await call.service.secret(call.resource.id, slot)) }
+            return .json(.object(document))
+        }
+    }
+
+    /// Makes a secret anew; the one before is dead when the caller is answered.
+    package static func regenerating(_ slot: String, as name: String) -> ResourceAction {
+        ResourceAction(name) { call in
+            try await call.service.setSecret(call.type, call.resource.id, slot, Identifier.hex32())
+            return .empty(204)
+        }
+    }
+}
+
+/// What an action is asked for.
+package struct ActionCall: Sendable {
+    package let resource: Resource
+    package let type: ResourceType
+    package let body: JSONObject
+    package let service: ResourceService
+}
+
+package enum ActionAnswer: Sendable {
+    case json(JSONValue)
+    /// A status without a body.
+    case empty(Int)
 }
 
 /// What rules may look at.
@@ -71,6 +143,23 @@ package struct RuleContext: Sendable {
     package let secret: @Sendable (ResourceID, String) async throws -> String?
     /// The text at an address, up to so many bytes.
     package let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
+    /// What a certificate in PKCS #12 or DER says of itself.
+    package let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
+}
+
+/// What is shown of a certificate.
+package struct CertificateFacts: Sendable {
+    package let subject: String
+    /// SHA-1 of its DER in upper-case hexadecimal.
+    package let thumbprint: String
+    /// ISO 8601.
+    package let expirationDate: String
+
+    package init(subject: String, thumbprint: String, expirationDate: String) {
+        self.subject = subject
+        self.thumbprint = thumbprint
+        self.expirationDate = expirationDate
+    }
 }
 
 /// What the presentation of a document depends on.
@@ -78,6 +167,8 @@ package struct PresentationContext: Sendable {
     package let servicesURL: String
     /// `/subscriptions/…/service/name`.
     package let root: String
+    /// Whose properties are shown; nil where they stand for no resource.
+    package var id: ResourceID?
 }
 
 /// The words of a DELETE beside its path.
@@ -109,6 +200,10 @@ package enum NameRule: Sendable {
     case free
     /// The one name that a scope's policy document has.
     case policy
+    /// One of these words, whatever their case.
+    case oneOf([String])
+    /// An e-mail address of at most 254 characters.
+    case address
 
     package func check(_ name: String) throws(APIError) {
         let isValid: Bool
@@ -120,6 +215,8 @@ package enum NameRule: Sendable {
             isValid =
                 (1...256).contains(name.count) && !bare.isEmpty && !bare.utf8.contains { "*#&+:<>?".utf8.contains($0) }
         case .policy: isValid = name.lowercased() == "policy"
+        case .oneOf(let words): isValid = words.contains { $0.lowercased() == name.lowercased() }
+        case .address: isValid = name.count <= 254 && UserRules.isAddress(name)
         case .free:
             isValid = (1...256).contains(name.count) && !name.utf8.contains { "*#&+:<>?".utf8.contains($0) }
         }

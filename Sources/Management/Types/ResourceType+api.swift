@@ -17,6 +17,7 @@ extension ResourceType {
             .init("apiVersionSetId", .text(1...300)),
             .init("isCurrent", .bool, default: true),
             .init("isOnline", .bool, default: true),
+            .init("sourceApiId", .text(1...1000)),
             // Our own: bytes of a request's body that the gateway takes for this API.
             .init("requestBodyBytesMax", .int(0...(1 << 40))),
             .init("subscriptionRequired", .bool, default: true),
@@ -55,6 +56,7 @@ extension ResourceType {
         },
         rules: { draft, context throws(APIError) in
             try APIRules.checkRevision(&draft)
+            try await APIRules.takeSource(&draft, context)
             try APIRules.checkVersion(&draft)
             try APIRules.checkPath(&draft)
             try APIRules.checkServiceURL(&draft, context)
@@ -81,10 +83,7 @@ extension ResourceType {
             for entry in try await store.index(type: "apis") where entry.id.name.lowercased().hasPrefix(revisions) {
                 links.append(entry.id)
             }
-            for entry in try await store.index(type: "products/apis")
-            where entry.id.name.lowercased() == id.name.lowercased() {
-                links.append(entry.id)
-            }
+            links += try await LinkRules.links(to: id, store)
             return links
         }
     )
@@ -118,6 +117,22 @@ package enum APIRules {
         draft.requirements.append(.exists(ResourceID(["apis", String(parts[0])])))
         draft.properties["apiRevision"] = .string(String(revision))
         draft.properties["isCurrent"] = false
+    }
+
+    /// A new revision or version is made of an API that is there, with all below it.
+    static func takeSource(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
+        guard draft.properties["sourceApiId"] != nil else { return }
+        let source = try ReferenceRules.id("sourceApiId", "apis", draft.properties)
+        draft.properties["sourceApiId"] = nil
+        guard draft.before == nil else { return }
+        draft.requirements.append(.exists(source))
+        do {
+            for resource in try await ReleaseRules.tree(source, context.store) {
+                draft.alongside.append(APITree.moved(resource, from: source, to: draft.id))
+            }
+        } catch {
+            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+        }
     }
 
     /// A version belongs to a version set, and a set's API has a version.

@@ -36,14 +36,20 @@ extension ResourceType {
             .init("proxy", .any),
             .init("properties", .any),
         ],
-        // 0 title, 1 ids of the pool's members, one a line.
+        // 0 title, 1 ids of the pool's members, 2 names of certificates, one a line.
         index: { properties in
             [
                 properties["title"]?.string,
                 BackendRules.members(properties).map(\.id).joined(separator: "\n"),
+                BackendRules.certificates(properties).joined(separator: "\n"),
             ]
         },
         rules: { draft, context throws(APIError) in try await BackendRules.check(&draft, context) },
+        present: { properties, _ in
+            var shown = properties
+            shown[BackendRules.certificatesField] = nil
+            return shown
+        },
         deletionRules: { id, _, store in
             let name = id.name.lowercased()
             for entry in try await store.index(type: "backends")
@@ -56,14 +62,14 @@ extension ResourceType {
                     throw APIError.validation("id", "The backend is used by \(entry.id).")
                 }
             }
-        }
+        },
+        // The health that a backend had is forgotten: connections are made anew in any case.
+        actions: [ResourceAction("reconnect") { _ in .empty(202) }]
     )
 }
 
 /// The rules of backends beyond single properties.
 package enum BackendRules {
-    /// Stands in the document in the place of credentials, which rest encrypted.
-    package static let sealed: JSONValue = ["sealed": true]
     package static let credentialsSlot = "credentials"
     /// Bytes of credentials as JSON.
     private static let credentialsMax = 64 << 10
@@ -127,7 +133,7 @@ package enum BackendRules {
             try checkURL(draft.properties["url"]?.string)
         }
         try checkCircuit(draft.properties["circuitBreaker"]?["rules"]?.array ?? [])
-        try takeCredentials(&draft)
+        try await takeCredentials(&draft, context)
     }
 
     private static func checkURL(_ text: String?) throws(APIError) {
@@ -182,18 +188,59 @@ package enum BackendRules {
         }
     }
 
-    /// Headers, query parameters and authorization; certificates are refused by name.
-    private static func takeCredentials(_ draft: inout ResourceDraft) throws(APIError) {
+    /// Stands in stored documents beside sealed credentials: the names of the certificates among them.
+    static let certificatesField = "clientCertificateNames"
+
+    /// The names of the certificates that a backend is shown, in lower case.
+    package static func certificates(_ properties: JSONObject) -> [String] {
+        (properties[certificatesField]?.array ?? []).compactMap(\.string)
+    }
+
+    /// By id or thumbprint; one at most, since a connection shows one.
+    private static func findCertificates(
+        _ credentials: JSONObject,
+        _ context: RuleContext
+    ) async throws(APIError) -> [String] {
+        var names: [String] = []
+        for text in (credentials["certificateIds"]?.array ?? []).map({ $0.string ?? "" }) {
+            names.append(try ReferenceRules.id("credentials.certificateIds", "certificates", ["credentials.certificateIds": .string(text)]).name)
+        }
+        for text in (credentials["certificate"]?.array ?? []).map({ $0.string ?? "" }) {
+            let found: [IndexEntry]
+            do { found = try await context.store.find(type: "certificates", value: text.uppercased()) } catch {
+                throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+            }
+            guard let first = found.first else {
+                throw .validation("credentials.certificate", "There is no certificate of the thumbprint \(text.prefix(64)).")
+            }
+            names.append(first.id.name)
+        }
+        names = names.map { $0.lowercased() }
+        guard Set(names).count <= 1 else {
+            throw .validation("credentials.certificateIds", "A backend is shown one client certificate.")
+        }
+        return Array(names.prefix(1))
+    }
+
+    /// Headers, query parameters, authorization and a client certificate.
+    private static func takeCredentials(
+        _ draft: inout ResourceDraft,
+        _ context: RuleContext
+    ) async throws(APIError) {
         guard let given = draft.properties["credentials"], !given.isNull else {
             // Replaced by a document without them: what was sealed must not be sent any more.
             if draft.before?.properties["credentials"] != nil { draft.secrets[credentialsSlot] = "{}" }
             return
         }
-        if given == sealed, draft.before?.properties["credentials"] != nil { return }
-        guard let credentials = given.object else { throw .validation("credentials", "The value must be an object.") }
-        for refused in ["certificate", "certificateIds"] where !(credentials[refused]?.array ?? []).isEmpty {
-            throw .validation("credentials.\(refused)", "Client certificates are not supported yet.")
+        if given == SealedRules.sealed, let before = draft.before?.properties, before["credentials"] != nil {
+            draft.properties[certificatesField] = before[certificatesField]
+            return
         }
+        guard let credentials = given.object else { throw .validation("credentials", "The value must be an object.") }
+        let certificates = try await findCertificates(credentials, context)
+        for name in certificates { draft.requirements.append(.exists(ResourceID(["certificates", name]))) }
+        draft.properties[certificatesField] =
+            certificates.isEmpty ? nil : .array(certificates.map { .string($0) })
         for part in ["header", "query"] {
             guard let value = credentials[part], !value.isNull else { continue }
             guard let object = value.object,
@@ -220,7 +267,7 @@ package enum BackendRules {
             throw .validation("credentials", "Credentials may have \(credentialsMax) bytes.")
         }
         draft.secrets[credentialsSlot] = text
-        draft.properties["credentials"] = sealed
+        draft.properties["credentials"] = SealedRules.sealed
     }
 
     private static func isName(_ text: String) -> Bool {

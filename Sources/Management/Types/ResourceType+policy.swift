@@ -61,7 +61,15 @@ extension ResourceType {
                 })
             else { return }
             throw APIError.validation("id", "The named value is used by \(user.id).")
-        }
+        },
+        actions: [
+            ResourceAction("listValue") { call in
+                guard call.resource.properties["secret"]?.bool ?? false else {
+                    return .json(["value": call.resource.properties["value"] ?? .null])
+                }
+                return .json(["value": JSONValue(try await call.service.secret(call.resource.id, "value"))])
+            }
+        ]
     )
 }
 

@@ -34,15 +34,9 @@ extension ResourceType {
     )
 
     /// The places of APIs in products.
-    package static let productAPI = ResourceType(
-        path: "products/apis",
-        nameRule: .api,
-        properties: [],
-        index: { _ in [] },
-        rules: { draft, _ throws(APIError) in
-            draft.requirements.append(.exists(ResourceID(["apis", draft.id.name])))
-        }
-    )
+    package static let productAPI = link("products/apis", to: "apis", nameRule: .api)
+    /// The groups that see a product in the developer portal.
+    package static let productGroup = link("products/groups", to: "groups")
 }
 
 enum ProductRules {

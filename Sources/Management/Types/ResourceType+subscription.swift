@@ -46,7 +46,11 @@ extension ResourceType {
                 shown["ownerId"] = .string(context.root + owner)
             }
             return shown
-        }
+        },
+        actions: [
+            .listing(["primaryKey", "secondaryKey"]), .regenerating("primaryKey", as: "regeneratePrimaryKey"),
+            .regenerating("secondaryKey", as: "regenerateSecondaryKey"),
+        ]
     )
 }
 

@@ -22,7 +22,9 @@ extension ResourceType {
             if let email = properties["email"] { shown["identities"] = [["provider": "Basic", "id": email]] }
             return shown
         },
-        dependents: { id, store in try await UserRules.subscriptions(id, store).map(\.id) },
+        dependents: { id, store in
+            try await UserRules.subscriptions(id, store).map(\.id) + LinkRules.links(to: id, store)
+        },
         deletionRules: { id, request, store in
             guard id != UserRules.administrator else {
                 throw APIError.validation("id", "The administrator cannot be deleted.")
@@ -32,7 +34,8 @@ extension ResourceType {
                 "deleteSubscriptions",
                 "The user has subscriptions; delete them first or pass deleteSubscriptions=true."
             )
-        }
+        },
+        actions: UserActions.all
     )
 }
 
@@ -49,7 +52,11 @@ enum UserRules {
         guard draft.id.key != administrator.key || draft.properties["state"]?.string == "active" else {
             throw .validation("state", "The administrator stays active.")
         }
-        if draft.before == nil { draft.properties["registrationDate"] = .string(context.now) }
+        if draft.before == nil {
+            draft.properties["registrationDate"] = .string(context.now)
+            // Whoever signs up is a developer (contracts/api-management.md 1.2).
+            draft.alongside.append(GroupRules.membership(of: draft.id.name, in: GroupRules.developers))
+        }
         guard let text = draft.secrets[password] else { return }
         do {
             draft.secrets[password] = try PasswordHash.make(text, salt: Identifier.randomBytes(16))
@@ -59,7 +66,7 @@ enum UserRules {
     }
 
     /// One `@` with something before and behind it, and nothing that could end a line of a mail.
-    private static func isAddress(_ text: String) -> Bool {
+    static func isAddress(_ text: String) -> Bool {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
             && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != 0x2C && $0 != 0x3B && $0 != 0x3C && $0 != 0x3E }

@@ -4,12 +4,15 @@ import ResourceModel
 package enum ResourceTypes {
     package static let all: [ResourceType] =
         [
-            .api, .operation, .apiSchema, .product, .productAPI, .subscription, .user, .namedValue, .policyFragment,
-            .versionSet, .backend,
+            .api, .operation, .apiSchema, .apiTag, .operationTag, .apiDiagnostic, .tagDescription, .issue, .issueComment,
+            .issueAttachment, .release, .versionSet, .product, .productAPI, .productGroup, .productTag, .subscription, .user,
+            .group, .groupUser, .namedValue, .policyFragment, .backend, .certificate, .cache, .logger, .diagnostic, .tag,
+            .globalSchema, .notification, .recipientUser, .recipientEmail, .template, .portalSetting, .identityProvider,
+            .authorizationServer, .openIDProvider, .gateway, .gatewayAPI, .gatewayHostname, .gatewayAuthority, .tenantAccess,
         ] + ResourceType.policies
 
+    private static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path.lowercased(), $0) })
+
     /// The type of these type words, whatever their case.
-    package static func type(path: String) -> ResourceType? {
-        all.first { $0.path.lowercased() == path.lowercased() }
-    }
+    package static func type(path: String) -> ResourceType? { byPath[path.lowercased()] }
 }

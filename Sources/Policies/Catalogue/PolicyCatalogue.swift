@@ -22,6 +22,13 @@ package enum PolicyCatalogue {
     /// The names of the policies that documents may use.
     package static var names: [String] { definitions.keys.sorted() }
 
+    /// Where each policy may stand, by name.
+    package static var descriptions: [(name: String, sections: [PolicySection], scopes: Set<PolicyScope>)] {
+        definitions.values.sorted { $0.name < $1.name }.map { policy in
+            (policy.name, PolicySection.allCases.filter(policy.sections.contains), policy.scopes)
+        }
+    }
+
     /// Known policies that are refused by name (contracts/api-management.md 3.2).
     static let refused: Set<String> = [
         "authentication-certificate", "authentication-managed-identity", "cache-lookup-value",

@@ -43,7 +43,29 @@ package final class SQLiteResourceStore: ResourceStore {
                 deleted INTEGER NOT NULL
             ) STRICT;
             """
-        )
+        ),
+        // Lists tell how many there are without counting them; links are found by what they lead to; changes tell who made them.
+        SQLiteFile.Migration(
+            """
+            CREATE TABLE counts (
+                parent TEXT NOT NULL,
+                word TEXT NOT NULL,
+                count INTEGER NOT NULL,
+                PRIMARY KEY (parent, word)
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO counts SELECT parent, word, count(*) FROM resources GROUP BY parent, word;
+            CREATE TRIGGER resources_inserted AFTER INSERT ON resources BEGIN
+                INSERT INTO counts VALUES (NEW.parent, NEW.word, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+            END;
+            CREATE TRIGGER resources_deleted AFTER DELETE ON resources BEGIN
+                UPDATE counts SET count = count - 1 WHERE parent = OLD.parent AND word = OLD.word;
+                DELETE FROM counts WHERE parent = OLD.parent AND word = OLD.word AND count = 0;
+            END;
+            UPDATE resources SET ix0 = substr(key, length(parent) + length(word) + 3) WHERE type = 'products/apis';
+            ALTER TABLE changes ADD COLUMN time INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE changes ADD COLUMN actor TEXT NOT NULL DEFAULT '';
+            """
+        ),
     ]
 
     // MARK: - Reading
@@ -61,23 +83,81 @@ package final class SQLiteResourceStore: ResourceStore {
     }
 
     package func list(_ query: ResourceQuery) async throws -> [Resource] {
-        let (condition, arguments) = SQLiteResourceStore.condition(query, isPaged: true)
-        let limit = query.limit
-        let offset = query.offset
+        let condition = SQLiteResourceStore.condition(query, isPaged: true)
+        var order = "key"
+        if let wanted = query.order {
+            order = "\(SQLiteResourceStore.order(wanted, condition)) \(wanted.isDescending ? "DESC" : "ASC"), key"
+        }
+        let sql = """
+            SELECT id, etag, sequence, properties FROM resources WHERE \(condition.terms.joined(separator: " AND "))
+            ORDER BY \(order) LIMIT \(query.limit) OFFSET \(query.offset)
+            """
+        let arguments = condition.arguments
         return try await file.read { db in
-            try Row.fetchAll(
-                db,
-                sql:
-                    "SELECT id, etag, sequence, properties FROM resources WHERE \(condition) ORDER BY key LIMIT \(limit) OFFSET \(offset)",
-                arguments: arguments
-            ).map(SQLiteResourceStore.resource)
+            try Row.fetchAll(db, sql: sql, arguments: arguments).map(SQLiteResourceStore.resource)
         }
     }
 
     package func count(_ query: ResourceQuery) async throws -> Int {
-        let (condition, arguments) = SQLiteResourceStore.condition(query, isPaged: false)
+        guard query.filter != nil || !query.matches.isEmpty else {
+            let (parent, word) = (query.parent.key, query.type.lowercased())
+            return try await file.read { db in
+                try Int.fetchOne(
+                    db,
+                    sql: "SELECT count FROM counts WHERE parent = ? AND word = ?",
+                    arguments: [parent, word]
+                ) ?? 0
+            }
+        }
+        let condition = SQLiteResourceStore.condition(query, isPaged: false)
+        let sql = "SELECT count(*) FROM resources WHERE \(condition.terms.joined(separator: " AND "))"
+        let arguments = condition.arguments
+        return try await file.read { db in try Int.fetchOne(db, sql: sql, arguments: arguments) ?? 0 }
+    }
+
+    package func find(type: String, value: String) async throws -> [IndexEntry] {
+        try await file.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, sequence, ix0, ix1, ix2, ix3, ix4, ix5 FROM resources WHERE type = ? AND ix0 = ? ORDER BY key
+                    """,
+                arguments: [type.lowercased(), value]
+            ).map(SQLiteResourceStore.indexEntry)
+        }
+    }
+
+    package func tree(_ id: ResourceID) async throws -> [Resource] {
+        let key = id.key
         return try await file.read { db in
-            try Int.fetchOne(db, sql: "SELECT count(*) FROM resources WHERE \(condition)", arguments: arguments) ?? 0
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT id, etag, sequence, properties FROM resources WHERE key = ? OR (key > ? AND key < ?)
+                    ORDER BY length(key), key
+                    """,
+                arguments: [key, key + "/", key + "0"]
+            ).map(SQLiteResourceStore.resource)
+        }
+    }
+
+    package func audit(since sequence: Int64, limit: Int) async throws -> [AuditEntry] {
+        try await file.read { db in
+            try Row.fetchAll(
+                db,
+                sql: "SELECT sequence, id, deleted, time, actor FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                arguments: [sequence, limit]
+            ).map { row in
+                AuditEntry(
+                    change: ResourceChange(
+                        sequence: row[0],
+                        id: ResourceID(row[1] as String),
+                        isDeletion: (row[2] as Int) != 0
+                    ),
+                    time: row[3],
+                    actor: row[4]
+                )
+            }
         }
     }
 
@@ -174,37 +254,59 @@ package final class SQLiteResourceStore: ResourceStore {
         KeyHashEntry(id: ResourceID(row[0] as String), slot: row[1], hash: Array(row[2] as Data))
     }
 
-    private static func condition(_ query: ResourceQuery, isPaged: Bool) -> (String, StatementArguments) {
-        var terms = ["parent = ?", "word = ?"]
-        var arguments: StatementArguments = [query.parent.key, query.type.lowercased()]
-        for match in query.matches {
-            terms.append("ix\(match.column) = ?")
-            arguments += [match.value]
+    private static func condition(_ query: ResourceQuery, isPaged: Bool) -> SQLiteFilter {
+        var filter = SQLiteFilter(query)
+        filter.add("parent = ? AND word = ?", [query.parent.key, query.type.lowercased()])
+        for match in query.matches { filter.add("ix\(match.column) = ?", [match.value]) }
+        if let wanted = query.filter { filter.add(wanted) }
+        guard isPaged, let after = query.after else { return filter }
+        guard let order = query.order else {
+            filter.add("key > ?", [after.key])
+            return filter
         }
-        if let part = query.contains {
-            terms.append("(instr(key, ?) > 0 OR instr(lower(ix0), ?) > 0)")
-            arguments += [part.lowercased(), part.lowercased()]
-        }
-        if isPaged, let after = query.after {
-            terms.append("key > ?")
-            arguments += [after]
-        }
-        return (terms.joined(separator: " AND "), arguments)
+        let column = SQLiteResourceStore.order(order, filter)
+        filter.add(
+            "(\(column) \(order.isDescending ? "<" : ">") ? OR \(column) = ? AND key > ?)",
+            [after.value, after.value, after.key]
+        )
+        return filter
+    }
+
+    /// What a row is ordered by, as a text: whole numbers stand as far right as they have digits.
+    private static func order(_ order: ResourceQuery.Order, _ filter: SQLiteFilter) -> String {
+        let value = filter.expression(order.field)
+        return
+            "CASE typeof(\(value)) WHEN 'integer' THEN printf('%020d', \(value)) ELSE coalesce(lower(\(value)), '') END"
+    }
+
+    /// What a resource is ordered by, as the order's own text.
+    package func orderValue(_ query: ResourceQuery, _ id: ResourceID) async throws -> String {
+        guard let order = query.order else { return "" }
+        let sql = "SELECT \(SQLiteResourceStore.order(order, SQLiteFilter(query))) FROM resources WHERE key = ?"
+        let key = id.key
+        return try await file.read { db in try String.fetchOne(db, sql: sql, arguments: [key]) ?? "" }
     }
 
     // MARK: - Writing
 
     package func apply(_ writes: [ResourceWrite]) async throws -> [Resource] {
-        try await file.write { db in
+        let mark = ChangeMark(actor: ChangeActor.current)
+        return try await file.write { db in
             var results: [Resource] = []
             for write in writes {
-                if let resource = try SQLiteResourceStore.apply(write, db) { results.append(resource) }
+                if let resource = try SQLiteResourceStore.apply(write, mark, db) { results.append(resource) }
             }
             return results
         }
     }
 
-    private static func apply(_ write: ResourceWrite, _ db: Database) throws -> Resource? {
+    /// Who changes something, and when.
+    private struct ChangeMark: Sendable {
+        let actor: String
+        let time = Int64(Date().timeIntervalSince1970 * 1000)
+    }
+
+    private static func apply(_ write: ResourceWrite, _ mark: ChangeMark, _ db: Database) throws -> Resource? {
         let key = write.id.key
         let before = try Row.fetchOne(db, sql: "SELECT id, etag FROM resources WHERE key = ?", arguments: [key])
         switch write.condition {
@@ -220,10 +322,10 @@ package final class SQLiteResourceStore: ResourceStore {
         case .put(let properties, let index, let secrets):
             // A resource keeps the case of its first name.
             let id = before.map { ResourceID($0[0] as String) } ?? write.id
-            return try put(id, properties, index, secrets, db)
+            return try put(id, properties, index, secrets, mark, db)
         case .delete:
             guard before != nil else { return nil }
-            try delete(write.id, db)
+            try delete(write.id, mark, db)
             return nil
         }
     }
@@ -257,9 +359,10 @@ package final class SQLiteResourceStore: ResourceStore {
         _ properties: JSONObject,
         _ index: [String?],
         _ secrets: [SecretWrite],
+        _ mark: ChangeMark,
         _ db: Database
     ) throws -> Resource {
-        let sequence = try note(id, isDeletion: false, db)
+        let sequence = try note(id, isDeletion: false, mark, db)
         let etag = Data(withUnsafeBytes(of: sequence.bigEndian) { Array($0) }).base64EncodedString()
         var columns = index
         while columns.count < ResourceWrite.indexColumns { columns.append(nil) }
@@ -293,7 +396,7 @@ package final class SQLiteResourceStore: ResourceStore {
     }
 
     /// Deletes the resource and all below it, each with its own place in the order of changes.
-    private static func delete(_ id: ResourceID, _ db: Database) throws {
+    private static func delete(_ id: ResourceID, _ mark: ChangeMark, _ db: Database) throws {
         let ids = try String.fetchAll(
             db,
             sql: "SELECT id FROM resources WHERE key = ? OR (key > ? AND key < ?) ORDER BY key DESC",
@@ -301,15 +404,20 @@ package final class SQLiteResourceStore: ResourceStore {
         )
         for text in ids {
             let child = ResourceID(text)
-            _ = try note(child, isDeletion: true, db)
+            _ = try note(child, isDeletion: true, mark, db)
             try db.execute(sql: "DELETE FROM resources WHERE key = ?", arguments: [child.key])
         }
     }
 
-    private static func note(_ id: ResourceID, isDeletion: Bool, _ db: Database) throws -> Int64 {
+    private static func note(
+        _ id: ResourceID,
+        isDeletion: Bool,
+        _ mark: ChangeMark,
+        _ db: Database
+    ) throws -> Int64 {
         try db.execute(
-            sql: "INSERT INTO changes (id, deleted) VALUES (?, ?)",
-            arguments: [id.description, isDeletion ? 1 : 0]
+            sql: "INSERT INTO changes (id, deleted, time, actor) VALUES (?, ?, ?, ?)",
+            arguments: [id.description, isDeletion ? 1 : 0, mark.time, mark.actor]
         )
         let sequence = db.lastInsertedRowID
         if sequence % 1000 == 0 {

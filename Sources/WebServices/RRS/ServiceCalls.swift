@@ -61,6 +61,10 @@ package final class ServiceCalls {
         body: ByteBuffer,
         completion: @escaping (ByteBuffer) -> Void
     ) -> WorkerCall? {
+        if EchoAnswer.isAskedFor(by: target) {
+            completion(EchoAnswer.make(connection, body, wire))
+            return nil
+        }
         if registry.refresh(&endpoints, &generation) {
             verified.removeAll()
             targets.removeAll()

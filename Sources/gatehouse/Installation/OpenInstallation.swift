@@ -57,6 +57,7 @@ struct OpenInstallation: Sendable {
             _ = try await resources.apply(writes)
             firstPassword = password
         }
+        try await FreshInstance.complete(resources)
         guard let service = try await resources.get(.service),
             let installation = Installation(properties: service.properties),
             let workspace = try await resources.index(type: "workspaces").first

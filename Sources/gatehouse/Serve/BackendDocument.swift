@@ -29,16 +29,28 @@ enum BackendDocument {
         )
     }
 
-    /// The address with the checks of its certificate that the document asks for.
-    static func target(_ properties: JSONObject, _ backend: APIRoute.Backend) -> APIRoute.Backend {
-        guard case .http(let address, let prefix) = backend, let tls = properties["tls"] else { return backend }
-        let checks: UpstreamTLS.Checks =
-            tls["validateCertificateChain"]?.bool == false
+    /// What is checked of its certificate.
+    static func checks(_ properties: JSONObject) -> UpstreamTLS.Checks {
+        guard let tls = properties["tls"] else { return .full }
+        return tls["validateCertificateChain"]?.bool == false
             ? .nothing : tls["validateCertificateName"]?.bool == false ? .chain : .full
-        return .http(
-            UpstreamAddress(host: address.host, port: address.port, isTLS: address.isTLS, checks: checks),
-            pathPrefix: prefix
+    }
+
+    /// The address with the checks of its certificate that the document asks for, and the certificate that it is shown.
+    static func target(
+        _ properties: JSONObject,
+        _ backend: APIRoute.Backend,
+        _ identity: ClientIdentity?
+    ) -> APIRoute.Backend {
+        guard case .http(let address, let prefix) = backend else { return backend }
+        let target = UpstreamAddress(
+            host: address.host,
+            port: address.port,
+            isTLS: address.isTLS,
+            checks: checks(properties),
+            identity: identity
         )
+        return .http(target, pathPrefix: prefix)
     }
 
     /// - Parameter values: named values, by display name.

@@ -49,6 +49,9 @@ final class FactKeeping: Sendable {
         return recorder
     }
 
+    /// For those who read what was told.
+    var reports: any FactReports { store }
+
     var isFailing: Bool { get async { await writer.isFailing } }
 
     /// Writes all there is, while the loops still run, and closes the store.

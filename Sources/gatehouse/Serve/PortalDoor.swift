@@ -1,6 +1,8 @@
+import Certificates
 import Foundation
 import Gateway
 import HTTPServing
+import HTTPWire
 import Hummingbird
 import Logging
 import Management
@@ -63,7 +65,17 @@ struct PortalDoor {
             store: opened.resources,
             box: opened.box,
             servicesURL: { addresses.url(.services) },
+            portalURL: { addresses.url(.portal) },
             fetch: DocumentLinks(remote: storage.remote).fetch,
+            readCertificate: { bytes, password in
+                let file = try CertificateFile(bytes, password: password)
+                let said = try CertificateText.read(file.leaf)
+                return CertificateFacts(
+                    subject: said.subject,
+                    thumbprint: said.thumbprint,
+                    expirationDate: said.end.formatted(.iso8601)
+                )
+            },
             afterCommit: { await builder.reach($0) }
         )
         let management = TokenGuard(tokens: [opened.managementToken])
@@ -76,7 +88,8 @@ struct PortalDoor {
             service: resources,
             installation: opened.installation,
             tokens: management,
-            traces: tracing.actions
+            traces: tracing.actions,
+            views: ServiceViews(service: resources, facts: facts.reports)
         ) {
             .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
         }.addRoutes(to: router)

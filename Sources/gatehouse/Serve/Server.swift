@@ -45,6 +45,12 @@ struct Server {
         resolving.start()
         let tracing = Tracing(box: opened.box)
         let slot = SnapshotSlot()
+        let upstreamTLS: UpstreamTLS
+        do { upstreamTLS = try UpstreamTLS(authorities: settings.upstreamAuthorities) } catch {
+            throw InstallationError(
+                "The file of upstream-ca-file (\(settings.upstreamAuthorities ?? "")) cannot be read as certificates."
+            )
+        }
         let (resources, box) = (opened.resources, opened.box)
         let builder = SnapshotBuilder(
             store: resources,
@@ -52,6 +58,7 @@ struct Server {
             secret: { id, slot in
                 try await resources.secrets(id)[slot].map { try box.open($0, key: id.key, slot: slot) }
             },
+            upstreamTLS: upstreamTLS,
             logger: logger
         )
         try await builder.start()
@@ -80,6 +87,7 @@ struct Server {
             tracing,
             tls,
             NameResolver(threads: resolving),
+            upstreamTLS,
             logger
         )
         let portal = PortalDoor(
@@ -151,6 +159,7 @@ struct Server {
         _ tracing: Tracing,
         _ tls: GatewayTLS?,
         _ resolver: NameResolver,
+        _ upstreamTLS: UpstreamTLS,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -205,12 +214,6 @@ struct Server {
         let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
         let serviceName = opened.installation.serviceName
         let trustedProxies = settings.trustedProxies
-        let upstreamTLS: UpstreamTLS
-        do { upstreamTLS = try UpstreamTLS(authorities: settings.upstreamAuthorities) } catch {
-            throw InstallationError(
-                "The file of upstream-ca-file (\(settings.upstreamAuthorities ?? "")) cannot be read as certificates."
-            )
-        }
         let bodyBytesMax = settings.gatewayBodyBytesMax
         let makeGateway = { @Sendable (wire: WireLoop, isTLS: Bool) in
             GatewayResponder(

@@ -1,3 +1,4 @@
+import Foundation
 import Gateway
 import HTTPWire
 import Logging
@@ -18,6 +19,7 @@ actor SnapshotBuilder {
     private let store: any ResourceStore
     private let slot: SnapshotSlot
     private let secret: @Sendable (ResourceID, String) async throws -> String?
+    private let upstreamTLS: UpstreamTLS
     private let logger: Logger
     private var sequence: Int64 = 0
     private var apis: [String: APIRoute] = [:]
@@ -48,8 +50,10 @@ actor SnapshotBuilder {
         store: any ResourceStore,
         slot: SnapshotSlot,
         secret: @Sendable @escaping (ResourceID, String) async throws -> String?,
+        upstreamTLS: UpstreamTLS,
         logger: Logger
     ) {
+        self.upstreamTLS = upstreamTLS
         self.store = store
         self.slot = slot
         self.logger = logger
@@ -152,8 +156,8 @@ actor SnapshotBuilder {
         case "products": try await take(product: id)
         case "users": take(user: id, try await store.get(id))
         case "backends": try await take(backend: id)
-        case "namedvalues":
-            // Credentials may hold any of them.
+        case "namedvalues", "certificates":
+            // Backends may be sent any of them.
             for entry in try await store.index(type: "backends") { try await take(backend: entry.id) }
         case "products/apis":
             let isThere = try await store.indexEntry(id) != nil
@@ -281,9 +285,29 @@ actor SnapshotBuilder {
             id: name,
             kind: properties["type"]?.string == "Pool"
                 ? .pool(BackendDocument.members(properties))
-                : .single(BackendDocument.target(properties, Self.backend(properties["url"]?.string ?? ""))),
+                : .single(
+                    BackendDocument.target(
+                        properties,
+                        Self.backend(properties["url"]?.string ?? ""),
+                        try await identity(properties)
+                    )
+                ),
             credentials: BackendDocument.credentials(text, values),
             state: state
+        )
+    }
+
+    /// The certificate that a backend is shown; nil where it has none.
+    private func identity(_ properties: JSONObject) async throws -> ClientIdentity? {
+        guard let name = BackendRules.certificates(properties).first else { return nil }
+        let id = ResourceID(["certificates", name])
+        guard let text = try await secret(id, CertificateRules.data), let data = Data(base64Encoded: text) else {
+            return nil
+        }
+        let password = try await secret(id, CertificateRules.password) ?? ""
+        return try? upstreamTLS.identity(
+            CertificateFile(Array(data), password: password),
+            BackendDocument.checks(properties)
         )
     }
 

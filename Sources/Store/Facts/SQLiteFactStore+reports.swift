@@ -1,0 +1,106 @@
+import GRDB
+import Telemetry
+
+extension SQLiteFactStore: FactReports {
+    package func usage(_ query: UsageQuery) async throws -> [UsageReportRow] {
+        let sql = Self.usageSQL(query)
+        let (condition, arguments) = Self.condition(query.scope, time: "minute", unit: 60_000)
+        let text = sql.replacing("$CONDITION", with: condition)
+        return try await file.read { db in
+            try Row.fetchAll(db, sql: text, arguments: arguments).map { Self.usageRow($0, query) }
+        }
+    }
+
+    private static func usageSQL(_ query: UsageQuery) -> String {
+        var keys = query.groups.map(\.rawValue)
+        if let interval = query.interval { keys.append("minute / \(interval)") }
+        let shown = FactField.allCases.map { query.groups.contains($0) ? $0.rawValue : "''" }
+        let minute = query.interval.map { "minute / \($0) * \($0)" } ?? "NULL"
+        let group = keys.isEmpty ? "" : "GROUP BY \(keys.joined(separator: ", "))"
+        var order = query.interval == nil ? "sum(success + blocked + failed + other) DESC" : "7"
+        if let wanted = query.order {
+            let column =
+                switch wanted.by {
+                case .callsTotal: "sum(success + blocked + failed + other)"
+                case .callsSuccess: "sum(success)"
+                case .callsBlocked: "sum(blocked)"
+                case .callsFailed: "sum(failed)"
+                case .callsOther: "sum(other)"
+                case .bandwidth: "sum(bandwidth)"
+                case .time: "7"
+                }
+            order = "\(column) \(wanted.isDescending ? "DESC" : "ASC")"
+        }
+        // Rows of one order stand always in the same one, so that pages do not overlap.
+        order += keys.isEmpty ? "" : ", " + keys.joined(separator: ", ")
+        return """
+            SELECT \(shown.joined(separator: ", ")), 0, \(minute), sum(success), sum(blocked), sum(failed), sum(other), sum(bandwidth),
+                sum(cache_hits), sum(cache_misses), sum(time_count), sum(time_sum), min(time_min), max(time_max),
+                sum(service_count), sum(service_sum), min(service_min), max(service_max)
+            FROM usage WHERE $CONDITION \(group) HAVING count(*) > 0 ORDER BY \(order) LIMIT \(query.top) OFFSET \(query.skip)
+            """
+    }
+
+    private static func usageRow(_ row: Row, _ query: UsageQuery) -> UsageReportRow {
+        var totals = UsageTotals()
+        totals.success = row[7]
+        totals.blocked = row[8]
+        totals.failed = row[9]
+        totals.other = row[10]
+        totals.bandwidth = row[11]
+        totals.cacheHits = row[12]
+        totals.cacheMisses = row[13]
+        totals.time.count = row[14]
+        totals.time.sum = row[15]
+        totals.time.min = row[16]
+        totals.time.max = row[17]
+        totals.serviceTime.count = row[18]
+        totals.serviceTime.sum = row[19]
+        totals.serviceTime.min = row[20]
+        totals.serviceTime.max = row[21]
+        return UsageReportRow(subject: subject(row), minute: row[6], totals: totals)
+    }
+
+    package func requests(_ query: RequestQuery) async throws -> [RequestReportRow] {
+        let (condition, arguments) = Self.condition(query.scope, time: "time", unit: 1)
+        let sql = """
+            SELECT api, operation, product, subscription, user, id, time, method, url, address, status, backend_status,
+                request_bytes, response_bytes, microseconds, service_microseconds, cache
+            FROM requests WHERE \(condition) ORDER BY time DESC, ordinal DESC LIMIT \(query.top) OFFSET \(query.skip)
+            """
+        return try await file.read { db in
+            try Row.fetchAll(db, sql: sql, arguments: arguments).map { row in
+                RequestReportRow(
+                    subject: Self.subject(row),
+                    id: row[5],
+                    time: row[6],
+                    method: row[7],
+                    url: row[8],
+                    address: row[9],
+                    status: row[10],
+                    backendStatus: row[11],
+                    requestBytes: row[12],
+                    responseBytes: row[13],
+                    microseconds: row[14],
+                    serviceMicroseconds: row[15],
+                    cache: row[16]
+                )
+            }
+        }
+    }
+
+    private static func subject(_ row: Row) -> UsageSubject {
+        UsageSubject(api: row[0], operation: row[1], product: row[2], subscription: row[3], user: row[4])
+    }
+
+    /// - Parameter unit: milliseconds of one step of the column.
+    private static func condition(_ scope: FactScope, time: String, unit: Int64) -> (String, StatementArguments) {
+        var terms = ["\(time) >= ? AND \(time) <= ?"]
+        var arguments: StatementArguments = [scope.from / unit, scope.to / unit]
+        for match in scope.matches {
+            terms.append("\(match.field.rawValue) = ? COLLATE NOCASE")
+            arguments += [match.value]
+        }
+        return (terms.joined(separator: " AND "), arguments)
+    }
+}
