@@ -6,6 +6,9 @@ package enum CommandCatalogue {
         DemoCommand.self, DatasetCommand.self, ExperimentCommand.self, ServiceCommand.self, APICommand.self,
         OperationCommand.self, ProductCommand.self, SubscriptionCommand.self, StorageCommand.self,
         JobCommand.self, PolicyCommand.self, PolicyFragmentCommand.self, NamedValueCommand.self,
-        BackendCommand.self, UserCommand.self,
+        BackendCommand.self, UserCommand.self, AuditCommand.self, DeclaredCommand.self,
     ]
+
+    /// What takes words that are no command of these: all types that the server declares.
+    package static let fallback: any ParsableCommand.Type = DeclaredCommand.self
 }

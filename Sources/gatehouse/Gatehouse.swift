@@ -7,7 +7,9 @@ struct Gatehouse: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gatehouse",
         abstract: "Turns a model into a managed API on your own machine.",
+        discussion: "All other types of the management API are commands as well: `gatehouse resource` lists them.",
         version: "0.1.0",
-        subcommands: [InitCommand.self, ServeCommand.self] + CommandCatalogue.commands
+        subcommands: [InitCommand.self, ServeCommand.self] + CommandCatalogue.commands,
+        defaultSubcommand: CommandCatalogue.fallback
     )
 }

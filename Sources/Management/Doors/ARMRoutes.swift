@@ -273,7 +273,7 @@ package struct ARMRoutes: Sendable {
             }
         }
         let type = try type(of: id)
-        guard let action = type.actions.first(where: { $0.name == word.lowercased() }) else {
+        guard let action = type.actions.first(where: { $0.name.lowercased() == word.lowercased() }) else {
             throw APIError.notFound("The path is not known.")
         }
         let resource = try await service.get(id)
@@ -381,6 +381,12 @@ package struct ARMRoutes: Sendable {
         } else {
             properties = type.present(properties, presentation)
         }
+        if type.path == ResourceType.notification.path {
+            properties["recipients"] = [
+                "emails": try await recipients(of: resource.id, .recipientEmail) { $0.name },
+                "users": try await recipients(of: resource.id, .recipientUser) { installation.root + "/users/" + $0.name },
+            ]
+        }
         guard shape == .arm else { return DirectShape.entity(resource.id, properties, type) }
         return [
             "id": .string(installation.root + resource.id.description),
@@ -388,6 +394,17 @@ package struct ARMRoutes: Sendable {
             "name": .string(resource.id.name),
             "properties": .object(properties),
         ]
+    }
+
+    /// Who is told of an event.
+    private func recipients(
+        of notification: ResourceID,
+        _ type: ResourceType,
+        _ shown: (ResourceID) -> String
+    ) async throws -> JSONValue {
+        let word = type.path.split(separator: "/").last.map(String.init) ?? ""
+        let query = ResourceQuery(parent: notification, type: word, limit: ResourceService.pageMax)
+        return .array(try await service.store.list(query).map { .string(shown($0.id)) })
     }
 
     private var presentation: PresentationContext {

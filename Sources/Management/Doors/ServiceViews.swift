@@ -43,6 +43,12 @@ package struct ServiceViews: Sendable {
         case (2, "settings"):
             guard lower[1] == "public" else { throw APIError.notFound("The setting \(words[1].prefix(64)) was not found.") }
             return .json(try await settings(routes))
+        case (1, "issues"): return list(try await issues(nil, routes))
+        case (2, "issues"):
+            guard let issue = try await issues(words[1], routes).first else {
+                throw APIError.notFound("issues not found: \(words[1])")
+            }
+            return .json(issue)
         case (1, "allpolicies"): return list(try await allPolicies(routes))
         case (1, "apisbytags"): return list(try await tagged([(.apiTag, "api")], routes))
         case (1, "productsbytags"): return list(try await tagged([(.productTag, "product")], routes))
@@ -132,6 +138,17 @@ package struct ServiceViews: Sendable {
                 ]
             }
         )
+    }
+
+    /// Issues of all APIs, or the one of a name.
+    private func issues(_ name: String?, _ routes: ARMRoutes) async throws -> [JSONValue] {
+        var values: [JSONValue] = []
+        for entry in try await service.store.index(type: ResourceType.issue.path)
+        where name.map({ $0.lowercased() == entry.id.name.lowercased() }) ?? true {
+            guard let issue = try await service.store.get(entry.id) else { continue }
+            values.append(try await routes.json(issue, .issue))
+        }
+        return values
     }
 
     private func allPolicies(_ routes: ARMRoutes) async throws -> [JSONValue] {

@@ -91,12 +91,12 @@ package struct ResourceDraft: Sendable {
 
 /// A POST on a resource, declared with its type.
 package struct ResourceAction: Sendable {
-    /// In lower case.
+    /// As the contract writes it; compared without case.
     package let name: String
     package let run: @Sendable (ActionCall) async throws -> ActionAnswer
 
     package init(_ name: String, run: @Sendable @escaping (ActionCall) async throws -> ActionAnswer) {
-        self.name = name.lowercased()
+        self.name = name
         self.run = run
     }
 

@@ -50,7 +50,8 @@ enum ReleaseRules {
         guard bare.lowercased() == api.name.lowercased() else {
             throw .validation("apiId", "The revision must be one of the API \(api.name).")
         }
-        draft.requirements.append(.exists(released))
+        // The revision that was released is the API itself by now.
+        if draft.before == nil { draft.requirements.append(.exists(released)) }
         draft.properties["apiId"] = .string(released.description)
         draft.properties["createdDateTime"] = draft.before?.properties["createdDateTime"] ?? .string(context.now)
         draft.properties["updatedDateTime"] = .string(context.now)

@@ -93,6 +93,7 @@ struct PortalDoor {
         ) {
             .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
         }.addRoutes(to: router)
+        DeclarationRoutes(service: resources, tokens: management).addRoutes(to: router)
         InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)
         MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
             ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
