@@ -106,7 +106,8 @@ let package = Package(
         .target(
             name: "Management",
             dependencies: [
-                "ResourceModel", "Telemetry", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto,
+                "ResourceModel", "Telemetry", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging,
+                crypto,
             ]
         ),
         // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.

@@ -1,4 +1,5 @@
 """https upstreams, and proxies that end TLS before the gateway."""
+import base64
 import datetime
 import http.server
 import ipaddress
@@ -10,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from gatehouse import Server, call
 from test_gateway import NOT_FOUND, Upstream
@@ -119,3 +121,60 @@ def test_nobody_else_is_believed(live):
     answer = call(live.urls["gateway"], "GET", "/closed/x", None, {"X-Forwarded-Proto": "https"})
     assert (answer.status, answer.text) == (404, NOT_FOUND)
     live.management("DELETE", "/apis/closed", headers={"If-Match": "*"})
+
+
+def test_backends_are_shown_a_client_certificate(secure, tmp_path):
+    """A backend that asks who calls gets the certificate of the backend's credentials, and another one once it is replaced."""
+    authority = certificate("Clients' authority")
+    (tmp_path / "ca.pem").write_bytes(authority[1].public_bytes(serialization.Encoding.PEM))
+    server_authority = certificate("Server")
+    listen(tmp_path, "mutual", certificate("mutual", server_authority, ["127.0.0.1", "localhost"])).shutdown()
+
+    class Telling(Upstream):
+        def do_GET(self):
+            names = dict(item[0] for item in self.connection.getpeercert()["subject"])
+            body = names["commonName"].encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "mutual.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(tmp_path / "ca.pem")
+    mutual = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Telling)
+    mutual.socket = context.wrap_socket(mutual.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=mutual.serve_forever, daemon=True).start()
+
+    def pack(name):
+        key, made = certificate(name, authority)
+        data = pkcs12.serialize_key_and_certificates(name.encode(), key, made, None, serialization.BestAvailableEncryption(b"secret"))
+        return {"data": base64.b64encode(data).decode(), "password": "secret"}, made.fingerprint(hashes.SHA1()).hex()
+
+    put = lambda path, properties: secure.management("PUT", path, {"properties": properties})
+    first, thumbprint = pack("first client")
+    assert put("/certificates/who", first).status == 201
+    backend = {"url": f"https://localhost:{mutual.server_address[1]}", "protocol": "http",
+               "tls": {"validateCertificateChain": False}}
+    assert put("/backends/mutual", {**backend, "credentials": {"certificateIds": ["/certificates/who"]}}).status == 201
+    secure.put("/apis/mutual", {"displayName": "M", "path": "mutual", "protocols": ["http"], "subscriptionRequired": False})
+    secure.put("/apis/mutual/operations/get", {"displayName": "O", "method": "GET", "urlTemplate": "/*"})
+    secure.put("/apis/mutual/policies/policy", {"format": "rawxml", "value":
+               '<policies><inbound><base /><set-backend-service backend-id="mutual" /></inbound><backend><base /></backend></policies>'})
+    get = lambda: call(secure.urls["gateway"], "GET", "/mutual/x")
+    assert get().text == "first client"
+    second, other = pack("second client")
+    assert put("/certificates/who", second).status == 200
+    assert get().text == "second client"
+    # By thumbprint, as the publisher portal's time named them.
+    assert put("/backends/mutual", {**backend, "credentials": {"certificate": [other]}}).status == 200
+    assert get().text == "second client"
+    wrong = put("/backends/mutual", {**backend, "credentials": {"certificate": [thumbprint]}})
+    assert wrong.status == 400 and "thumbprint" in wrong.text
+    missing = put("/backends/mutual", {**backend, "credentials": {"certificateIds": ["/certificates/nobody"]}})
+    assert missing.status == 404, missing.text
+    # Without one the backend does not talk.
+    assert put("/backends/mutual", {**backend, "credentials": {}}).status == 200
+    assert get().status == 500
+    mutual.shutdown()

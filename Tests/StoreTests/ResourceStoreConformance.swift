@@ -66,6 +66,51 @@ enum ResourceStoreConformance {
         #expect(try await store.count(query) == 25)
     }
 
+    static func filtersOrdersAndCounts(_ store: any ResourceStore) async throws {
+        let writes = (0..<10).map {
+            put("/groups/g\($0)", ["displayName": .string("It's \($0)"), "n": .int($0 * 7 % 10)])
+        }
+        _ = try await store.apply(writes + [put("/groups/g1/users/u1", index: ["u1"])])
+        var query = ResourceQuery(parent: .service, type: "groups", limit: 4)
+        query.filter = try ODataFilter("contains(displayName,'IT''S') and not (name eq 'G3') and n ge 0")
+        query.order = .init(field: ["n"], isDescending: true)
+        var names: [String] = []
+        while true {
+            let page = try await store.list(query)
+            names += page.map(\.id.name)
+            guard let last = page.last, page.count == 4 else { break }
+            query.after = .init(value: try await store.orderValue(query, last.id), key: last.id.key)
+        }
+        #expect(names == ["g7", "g4", "g1", "g8", "g5", "g2", "g9", "g6", "g0"])
+        #expect(try await store.count(query) == 9)
+        #expect(try await store.count(ResourceQuery(parent: .service, type: "groups", limit: 1)) == 10)
+        _ = try await store.apply([ResourceWrite(ResourceID("/groups/g1"), .delete)])
+        #expect(try await store.count(ResourceQuery(parent: .service, type: "groups", limit: 1)) == 9)
+        #expect(try await store.count(ResourceQuery(parent: ResourceID("/groups/g1"), type: "users", limit: 1)) == 0)
+        // Below another parent names begin elsewhere.
+        _ = try await store.apply([
+            put("/groups/g2/users/Ann", index: ["ann"]), put("/groups/g2/users/bob", index: ["bob"]),
+        ])
+        var users = ResourceQuery(parent: ResourceID("/groups/G2"), type: "users", limit: 9)
+        users.filter = .match(.startsWith, ["name"], "an")
+        let found = try await store.list(users)
+        #expect(found.map(\.id.name) == ["Ann"])
+        #expect(
+            try await store.find(type: "groups/users", value: "bob").map(\.id.description) == ["/groups/g2/users/bob"]
+        )
+        #expect(try await store.tree(ResourceID("/groups/g2")).map(\.id.name) == ["g2", "Ann", "bob"])
+    }
+
+    static func tellsWhoChangedWhat(_ store: any ResourceStore) async throws {
+        let before = try await store.lastSequence()
+        _ = try await ChangeActor.$current.withValue("somebody") { try await store.apply([put("/tags/a")]) }
+        _ = try await store.apply([ResourceWrite(ResourceID("/tags/a"), .delete)])
+        let entries = try await store.audit(since: before, limit: 10)
+        #expect(entries.map(\.actor) == ["somebody", "system"])
+        #expect(entries.map(\.change.isDeletion) == [false, true])
+        #expect(entries.allSatisfy { $0.time > 1_700_000_000_000 })
+    }
+
     static func deletesChildrenAndTellsChanges(_ store: any ResourceStore) async throws {
         _ = try await store.apply([put("/apis/a"), put("/apis/a/operations/x"), put("/apis/ab")])
         let before = try await store.lastSequence()

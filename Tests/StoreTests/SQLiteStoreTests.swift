@@ -21,6 +21,8 @@ import Testing
         try await withStore { try await ResourceStoreConformance.checksRequirements($0) }
         try await withStore { try await ResourceStoreConformance.pagesByKey($0) }
         try await withStore { try await ResourceStoreConformance.deletesChildrenAndTellsChanges($0) }
+        try await withStore { try await ResourceStoreConformance.filtersOrdersAndCounts($0) }
+        try await withStore { try await ResourceStoreConformance.tellsWhoChangedWhat($0) }
         try await withStore { try await ResourceStoreConformance.keepsSecretsApart($0, box) }
         try await withStore { try await ResourceStoreConformance.letsOneWriterWin($0) }
     }

@@ -23,7 +23,9 @@ struct DeclaredCommand: AsyncParsableCommand {
             return TableText.print([("TYPE", ["noun"]), ("PATH", ["path"])], types)
         }
         guard let type = types.first(where: { $0["noun"]?.string == noun }) else {
-            throw CommandFailure("\"\(noun)\" is no command and no type; `gatehouse --help` and `gatehouse resource` list them.")
+            throw CommandFailure(
+                "\"\(noun)\" is no command and no type; `gatehouse --help` and `gatehouse resource` list them."
+            )
         }
         let declared = DeclaredType(type)
         guard words.count > 1 else { return print(declared.summary, terminator: "") }
@@ -74,7 +76,12 @@ struct DeclaredCommand: AsyncParsableCommand {
     ) async throws {
         let properties = JSONValue.object(try line.properties(type, isStrict: true))
         let path = client.arm(base + (try line.id()))
-        let made = try await client.json(method, path, ["properties": properties], ifMatch: method == .PATCH ? "*" : nil)
+        let made = try await client.json(
+            method,
+            path,
+            ["properties": properties],
+            ifMatch: method == .PATCH ? "*" : nil
+        )
         if options.json { print(made.indented, terminator: "") } else { print("\(type.noun) \(line.name ?? "")") }
     }
 }
@@ -176,17 +183,25 @@ struct DeclaredLine {
         var properties = JSONObject()
         for option in options {
             if option.name == "set" {
-                let parts = option.value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+                let parts = option.value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+                    String.init
+                )
                 guard parts.count == 2 else { throw CommandFailure("--set \"\(option.value)\" must be NAME=VALUE.") }
                 properties[parts[0]] = (try? JSONValue(parsing: parts[1])) ?? .string(parts[1])
                 continue
             }
             let property = type.properties.first { DeclaredType.dashed($0.name) == option.name }
             guard property != nil || !isStrict else {
-                throw CommandFailure("\(type.noun) has no --\(option.name); `gatehouse \(type.noun)` lists what it has.")
+                throw CommandFailure(
+                    "\(type.noun) has no --\(option.name); `gatehouse \(type.noun)` lists what it has."
+                )
             }
             let text = option.value.hasPrefix("@") ? try FileText.read(String(option.value.dropFirst())) : option.value
-            properties[property?.name ?? DeclaredLine.camel(option.name)] = try DeclaredLine.value(text, property?.kind, option.name)
+            properties[property?.name ?? DeclaredLine.camel(option.name)] = try DeclaredLine.value(
+                text,
+                property?.kind,
+                option.name
+            )
         }
         return properties
     }
@@ -203,6 +218,7 @@ struct DeclaredLine {
 
     private static func camel(_ name: String) -> String {
         let parts = name.split(separator: "-")
-        return (parts.first.map(String.init) ?? "") + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+        return (parts.first.map(String.init) ?? "")
+            + parts.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
 }

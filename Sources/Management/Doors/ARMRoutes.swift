@@ -134,7 +134,9 @@ package struct ARMRoutes: Sendable {
         guard rest.count > 3 else { return .serviceList }
         guard rest[3] == installation.serviceName.lowercased() else {
             if method == .put, rest.count == 4 {
-                throw .conflict("This installation is one instance, named \(installation.serviceName); it can hold no other.")
+                throw .conflict(
+                    "This installation is one instance, named \(installation.serviceName); it can hold no other."
+                )
             }
             throw .notFound("The Resource 'Microsoft.ApiManagement/service/\(original[3].prefix(64))' was not found.")
         }
@@ -219,7 +221,12 @@ package struct ARMRoutes: Sendable {
             return .empty(status: ARMRoutes.placesOf.contains(type.path) ? 204 : 200, etag: resource.etag)
         case .put:
             let body = try await request.jsonObject()
-            let (resource, isNew) = try await service.put(type, id, try properties(body, type), ifMatch: request.ifMatch)
+            let (resource, isNew) = try await service.put(
+                type,
+                id,
+                try properties(body, type),
+                ifMatch: request.ifMatch
+            )
             return .json(try await json(resource, type), status: isNew ? 201 : 200, etag: resource.etag)
         case .patch:
             let body = try await request.jsonObject()
@@ -327,7 +334,9 @@ package struct ARMRoutes: Sendable {
             for name in ["api-version", "$top", "$filter", "$orderby"] {
                 if let value = request.query(name) { items.append((name, value)) }
             }
-            let query = items.map { "\($0.0)=\($0.1.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")" }
+            let query = items.map {
+                "\($0.0)=\($0.1.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "")"
+            }
             document["nextLink"] = .string("\(addresses().portal)\(request.uri.path)?\(query.joined(separator: "&"))")
         }
         return .object(document)
@@ -377,14 +386,19 @@ package struct ARMRoutes: Sendable {
         if let link = type.link, let target = ResourceTypes.type(path: link) {
             // A place of a resource is shown as the resource.
             presentation.id = ResourceID([link, resource.id.name])
-            properties = target.present(try await service.get(ResourceID([link, resource.id.name])).properties, presentation)
+            properties = target.present(
+                try await service.get(ResourceID([link, resource.id.name])).properties,
+                presentation
+            )
         } else {
             properties = type.present(properties, presentation)
         }
         if type.path == ResourceType.notification.path {
             properties["recipients"] = [
                 "emails": try await recipients(of: resource.id, .recipientEmail) { $0.name },
-                "users": try await recipients(of: resource.id, .recipientUser) { installation.root + "/users/" + $0.name },
+                "users": try await recipients(of: resource.id, .recipientUser) {
+                    installation.root + "/users/" + $0.name
+                },
             ]
         }
         guard shape == .arm else { return DirectShape.entity(resource.id, properties, type) }

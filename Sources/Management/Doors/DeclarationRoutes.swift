@@ -33,7 +33,10 @@ package struct DeclarationRoutes: Sendable {
         func number(_ name: String, _ fallback: Int, _ range: ClosedRange<Int>) throws(APIError) -> Int {
             guard let text = request.query(name) else { return fallback }
             guard let value = Int(text), range.contains(value) else {
-                throw .validation(name, "The value must be a whole number from \(range.lowerBound) to \(range.upperBound).")
+                throw .validation(
+                    name,
+                    "The value must be a whole number from \(range.lowerBound) to \(range.upperBound)."
+                )
             }
             return value
         }

@@ -40,13 +40,16 @@ extension ARMRoutes {
         let refused = APIError(
             status: 401,
             code: "AuthorizationFailed",
-            message: "The direct API needs Authorization: SharedAccessSignature, signed by a key of tenant/access, which must be enabled."
+            message:
+                "The direct API needs Authorization: SharedAccessSignature, signed by a key of tenant/access, which must be enabled."
         )
         let scheme = "sharedaccesssignature "
         guard let field = request.headers[.authorization], field.lowercased().hasPrefix(scheme) else { throw refused }
         let access = ResourceID(["tenant", "access"])
         let properties = try await service.get(access).properties
-        guard properties["enabled"]?.bool == true, let principal = properties["principalId"]?.string else { throw refused }
+        guard properties["enabled"]?.bool == true, let principal = properties["principalId"]?.string else {
+            throw refused
+        }
         let token = field.dropFirst(scheme.count).trimmingCharacters(in: .whitespaces)
         for slot in ["primaryKey", "secondaryKey"] {
             guard let key = try await service.secret(access, slot) else { continue }
@@ -93,7 +96,9 @@ enum DirectShape {
     }
 
     private static func shownID(_ id: ResourceID) -> String {
-        guard id.segments.first?.lowercased() == ResourceType.namedValue.path.lowercased() else { return id.description }
+        guard id.segments.first?.lowercased() == ResourceType.namedValue.path.lowercased() else {
+            return id.description
+        }
         return "/properties/" + id.segments.dropFirst().joined(separator: "/")
     }
 }

@@ -92,12 +92,14 @@ struct ReportViews: Sendable {
         switch value {
         case .time(let time): text = time
         case .text(let time): text = time
-        default: throw .validation("$filter", "The timestamp is compared with a time, as datetime'2026-01-01T00:00:00'.")
+        default:
+            throw .validation("$filter", "The timestamp is compared with a time, as datetime'2026-01-01T00:00:00'.")
         }
         let zoned = text.hasSuffix("Z") || text.dropFirst(10).contains("+") ? text : text + "Z"
         let full = text.count == 10 ? text + "T00:00:00Z" : zoned
         if let date = (try? Date(full, strategy: .iso8601))
-            ?? (try? Date(full, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))), abs(date.timeIntervalSince1970) < 1e11
+            ?? (try? Date(full, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))),
+            abs(date.timeIntervalSince1970) < 1e11
         {
             return Int64(date.timeIntervalSince1970 * 1000)
         }
@@ -127,7 +129,10 @@ struct ReportViews: Sendable {
         guard let seconds = ISODuration.seconds(request.query("interval") ?? ""), seconds > 0,
             seconds % (ReportViews.intervalStep * 60) == 0
         else {
-            throw .validation("interval", "The interval must be an ISO 8601 duration of a multiple of 15 minutes, as PT15M.")
+            throw .validation(
+                "interval",
+                "The interval must be an ISO 8601 duration of a multiple of 15 minutes, as PT15M."
+            )
         }
         return seconds / 60
     }
@@ -146,7 +151,10 @@ struct ReportViews: Sendable {
         case "byoperation":
             record["name"] = try await title(["apis", subject.api, "operations", subject.operation])
             record["apiId"] = path("apis", subject.api)
-            record["operationId"] = path("apis/\(subject.api.isEmpty ? "-" : subject.api)/operations", subject.operation)
+            record["operationId"] = path(
+                "apis/\(subject.api.isEmpty ? "-" : subject.api)/operations",
+                subject.operation
+            )
         case "byproduct":
             record["name"] = try await title(["products", subject.product])
             record["productId"] = path("products", subject.product)
@@ -172,7 +180,8 @@ struct ReportViews: Sendable {
             ("callCountSuccess", totals.success), ("callCountBlocked", totals.blocked),
             ("callCountFailed", totals.failed), ("callCountOther", totals.other),
             ("callCountTotal", totals.success + totals.blocked + totals.failed + totals.other),
-            ("bandwidth", totals.bandwidth), ("cacheHitCount", totals.cacheHits), ("cacheMissCount", totals.cacheMisses),
+            ("bandwidth", totals.bandwidth), ("cacheHitCount", totals.cacheHits),
+            ("cacheMissCount", totals.cacheMisses),
         ] { record[name] = .int(Int(count)) }
         for (name, span) in [("apiTime", totals.time), ("serviceTime", totals.serviceTime)] {
             record["\(name)Avg"] = milliseconds(span.count == 0 ? 0 : span.sum / span.count)

@@ -36,12 +36,16 @@ package struct ServiceViews: Sendable {
         case (1, "networkstatus"):
             return .json([["location": "Local", "networkStatus": ServiceViews.networkStatus]])
         case (3, "locations") where lower[2] == "networkstatus":
-            guard lower[1] == "local" else { throw APIError.notFound("The location \(words[1].prefix(64)) was not found.") }
+            guard lower[1] == "local" else {
+                throw APIError.notFound("The location \(words[1].prefix(64)) was not found.")
+            }
             return .json(ServiceViews.networkStatus)
         case (1, "policydescriptions"): return try descriptions(request, routes)
         case (1, "settings"): return list([try await settings(routes)])
         case (2, "settings"):
-            guard lower[1] == "public" else { throw APIError.notFound("The setting \(words[1].prefix(64)) was not found.") }
+            guard lower[1] == "public" else {
+                throw APIError.notFound("The setting \(words[1].prefix(64)) was not found.")
+            }
             return .json(try await settings(routes))
         case (1, "issues"): return list(try await issues(nil, routes))
         case (2, "issues"):
@@ -60,7 +64,8 @@ package struct ServiceViews: Sendable {
             switch lower[2] {
             case "products": return try await places(of: ids(words), in: .productAPI, .product, request, routes)
             case "revisions": return try await revisions(ids(words))
-            case "operationsbytags": return list(try await tagged([(.operationTag, "operation")], routes, below: ids(words)))
+            case "operationsbytags":
+                return list(try await tagged([(.operationTag, "operation")], routes, below: ids(words)))
             default: return nil
             }
         case (3, "products") where lower[2] == "subscriptions":
@@ -80,7 +85,9 @@ package struct ServiceViews: Sendable {
 
     private func ids(_ words: [String]) -> ResourceID { ResourceID(words.prefix(2).map { $0 }) }
 
-    private func list(_ values: [JSONValue]) -> Response { .json(["value": .array(values), "count": .int(values.count)]) }
+    private func list(_ values: [JSONValue]) -> Response {
+        .json(["value": .array(values), "count": .int(values.count)])
+    }
 
     // MARK: - Of resources
 

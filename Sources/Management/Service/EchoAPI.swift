@@ -9,7 +9,8 @@ enum EchoAPI {
     static let name = "echo-api"
 
     private static let api: JSONObject = [
-        "displayName": "Echo API", "apiRevision": "1", "isCurrent": true, "isOnline": true, "subscriptionRequired": true,
+        "displayName": "Echo API", "apiRevision": "1", "isCurrent": true, "isOnline": true,
+        "subscriptionRequired": true,
         "serviceUrl": .string(APIRules.localServices + "/echo"), "path": "echo", "protocols": ["http", "https"],
         "type": "http",
         "subscriptionKeyParameterNames": ["header": "Ocp-Apim-Subscription-Key", "query": "subscription-key"],
@@ -39,7 +40,8 @@ enum EchoAPI {
             title: "Create resource",
             method: "POST",
             template: "/resource",
-            description: "A demonstration of a POST call based on the echo backend. The request body is expected to contain JSON."
+            description:
+                "A demonstration of a POST call based on the echo backend. The request body is expected to contain JSON."
         ),
         Sample(
             id: "modify-resource",
@@ -53,7 +55,8 @@ enum EchoAPI {
             title: "Remove resource",
             method: "DELETE",
             template: "/resource",
-            description: "A demonstration of a DELETE call which traditionally deletes a resource. The echo backend deletes nothing."
+            description:
+                "A demonstration of a DELETE call which traditionally deletes a resource. The echo backend deletes nothing."
         ),
         Sample(
             id: "retrieve-header-only",
@@ -98,8 +101,14 @@ enum EchoAPI {
             )
         }
         + [
-            FreshInstance.policy(["apis", name, "operations", "retrieve-header-only", "policies", "policy"], headerPolicy),
-            FreshInstance.policy(["apis", name, "operations", "retrieve-resource-cached", "policies", "policy"], cachePolicy),
+            FreshInstance.policy(
+                ["apis", name, "operations", "retrieve-header-only", "policies", "policy"],
+                headerPolicy
+            ),
+            FreshInstance.policy(
+                ["apis", name, "operations", "retrieve-resource-cached", "policies", "policy"],
+                cachePolicy
+            ),
         ]
 
     private static func id(_ below: String...) -> ResourceID { ResourceID(["apis", name] + below) }

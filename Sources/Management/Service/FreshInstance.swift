@@ -60,28 +60,28 @@ package enum FreshInstance {
                     }
             }
             + [
-            GroupRules.membership(of: administrator.name, in: "administrators"),
-            GroupRules.membership(of: administrator.name, in: GroupRules.developers),
-            policy(["policies", "policy"], globalPolicy),
-            policy(["products", "starter", "policies", "policy"], starterPolicy),
-            try subscription(master, "/", "Built-in all-access subscription", nil, installation, box),
-            try subscription(
-                ResourceID(["subscriptions", "starter-admin"]),
-                "/products/starter",
-                "Administrator's Starter",
-                "/users/1",
-                installation,
-                box
-            ),
-            try subscription(
-                ResourceID(["subscriptions", "unlimited-admin"]),
-                "/products/unlimited",
-                "Administrator's Unlimited",
-                "/users/1",
-                installation,
-                box
-            ),
-        ]
+                GroupRules.membership(of: administrator.name, in: "administrators"),
+                GroupRules.membership(of: administrator.name, in: GroupRules.developers),
+                policy(["policies", "policy"], globalPolicy),
+                policy(["products", "starter", "policies", "policy"], starterPolicy),
+                try subscription(master, "/", "Built-in all-access subscription", nil, installation, box),
+                try subscription(
+                    ResourceID(["subscriptions", "starter-admin"]),
+                    "/products/starter",
+                    "Administrator's Starter",
+                    "/users/1",
+                    installation,
+                    box
+                ),
+                try subscription(
+                    ResourceID(["subscriptions", "unlimited-admin"]),
+                    "/products/unlimited",
+                    "Administrator's Unlimited",
+                    "/users/1",
+                    installation,
+                    box
+                ),
+            ]
     }
 
     /// What every instance holds, whatever was made in it.

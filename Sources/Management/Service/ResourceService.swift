@@ -220,7 +220,8 @@ package struct ResourceService: Sendable {
         var properties = before.properties
         for member in changed.members { properties[member.name] = member.value }
         if let tags = body["tags"], !tags.isNull {
-            guard let tags = tags.object, tags.members.count <= 15, tags.members.allSatisfy({ $0.value.string != nil }) else {
+            guard let tags = tags.object, tags.members.count <= 15, tags.members.allSatisfy({ $0.value.string != nil })
+            else {
                 throw APIError.validation("tags", "The value must hold up to 15 texts by name.")
             }
             properties["tags"] = .object(tags)

@@ -44,7 +44,8 @@ package enum SharedAccessToken {
 
     /// ISO 8601 with or without fractions of a second.
     private static func time(_ text: String) -> Date? {
-        (try? Date(text, strategy: .iso8601)) ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        (try? Date(text, strategy: .iso8601))
+            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
     }
 
     private static func signature(_ id: String, _ time: String, _ key: String) -> String {

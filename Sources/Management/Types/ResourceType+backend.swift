@@ -203,15 +203,28 @@ package enum BackendRules {
     ) async throws(APIError) -> [String] {
         var names: [String] = []
         for text in (credentials["certificateIds"]?.array ?? []).map({ $0.string ?? "" }) {
-            names.append(try ReferenceRules.id("credentials.certificateIds", "certificates", ["credentials.certificateIds": .string(text)]).name)
+            names.append(
+                try ReferenceRules.id(
+                    "credentials.certificateIds",
+                    "certificates",
+                    ["credentials.certificateIds": .string(text)]
+                ).name
+            )
         }
         for text in (credentials["certificate"]?.array ?? []).map({ $0.string ?? "" }) {
             let found: [IndexEntry]
             do { found = try await context.store.find(type: "certificates", value: text.uppercased()) } catch {
-                throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+                throw APIError(
+                    status: 500,
+                    code: "InternalServerError",
+                    message: "The request failed inside Gatehouse."
+                )
             }
             guard let first = found.first else {
-                throw .validation("credentials.certificate", "There is no certificate of the thumbprint \(text.prefix(64)).")
+                throw .validation(
+                    "credentials.certificate",
+                    "There is no certificate of the thumbprint \(text.prefix(64))."
+                )
             }
             names.append(first.id.name)
         }

@@ -42,16 +42,23 @@ extension ResourceType {
             .init("authorizationEndpoint", .text(1...2000), isRequired: true),
             .init(
                 "grantTypes",
-                .words(["authorizationCode", "implicit", "resourceOwnerPassword", "clientCredentials", "authorizationCodeWithPkce"]),
+                .words([
+                    "authorizationCode", "implicit", "resourceOwnerPassword", "clientCredentials",
+                    "authorizationCodeWithPkce",
+                ]),
                 isRequired: true
             ),
-            .init("authorizationMethods", .words(["HEAD", "OPTIONS", "TRACE", "GET", "POST", "PUT", "PATCH", "DELETE"])),
+            .init(
+                "authorizationMethods",
+                .words(["HEAD", "OPTIONS", "TRACE", "GET", "POST", "PUT", "PATCH", "DELETE"])
+            ),
             .init("clientAuthenticationMethod", .words(["Basic", "Body"])),
             .init(
                 "tokenBodyParameters",
                 .list(
                     .object([
-                        .init("name", .text(1...300), isRequired: true), .init("value", .text(0...4096), isRequired: true),
+                        .init("name", .text(1...300), isRequired: true),
+                        .init("value", .text(0...4096), isRequired: true),
                     ])
                 )
             ),

@@ -158,80 +158,115 @@ enum PortalTexts {
 
     static let templates: [Mail] = [
         mail(
-            "applicationApprovedNotificationMessage", "Application gallery submission approved",
+            "applicationApprovedNotificationMessage",
+            "Application gallery submission approved",
             "Tells developers that their application stands in the gallery.",
-            "Your application $AppName is in the gallery", "<p>Your application $AppName was approved.</p>",
+            "Your application $AppName is in the gallery",
+            "<p>Your application $AppName was approved.</p>",
             ["AppId", "AppName"]
         ),
         mail(
-            "accountClosedDeveloper", "Developer farewell letter", "Says good-bye to developers who closed their account.",
-            "Your account at $OrganizationName is closed", "<p>Your account was closed as you asked for.</p>"
+            "accountClosedDeveloper",
+            "Developer farewell letter",
+            "Says good-bye to developers who closed their account.",
+            "Your account at $OrganizationName is closed",
+            "<p>Your account was closed as you asked for.</p>"
         ),
         mail(
-            "quotaLimitApproachingDeveloperNotificationMessage", "Developer quota limit approaching notification",
-            "Tells developers that a quota is nearly used up.", "Your quota of $ProdName is nearly used up",
-            "<p>Your subscription to $ProdName has used up $QuotaPercent % of its quota.</p>", ["ProdName", "QuotaPercent"]
+            "quotaLimitApproachingDeveloperNotificationMessage",
+            "Developer quota limit approaching notification",
+            "Tells developers that a quota is nearly used up.",
+            "Your quota of $ProdName is nearly used up",
+            "<p>Your subscription to $ProdName has used up $QuotaPercent % of its quota.</p>",
+            ["ProdName", "QuotaPercent"]
         ),
         mail(
-            "newDeveloperNotificationMessage", "Developer welcome letter", "Welcomes developers who have signed up.",
-            "Welcome to the APIs of $OrganizationName", "<p>Your account is ready. You sign in as $DevUsername.</p>",
+            "newDeveloperNotificationMessage",
+            "Developer welcome letter",
+            "Welcomes developers who have signed up.",
+            "Welcome to the APIs of $OrganizationName",
+            "<p>Your account is ready. You sign in as $DevUsername.</p>",
             ["DevUsername"]
         ),
         mail(
-            "emailChangeIdentityDefault", "Email change notification", "Asks developers to confirm a new address.",
-            "Please confirm your new e-mail address", "<p>Please <a href=\"$ConfirmUrl\">confirm the new address</a>.</p>",
+            "emailChangeIdentityDefault",
+            "Email change notification",
+            "Asks developers to confirm a new address.",
+            "Please confirm your new e-mail address",
+            "<p>Please <a href=\"$ConfirmUrl\">confirm the new address</a>.</p>",
             ["ConfirmUrl", "ConfirmQuery"]
         ),
         mail(
-            "inviteUserNotificationMessage", "Invite user", "Invites somebody to the developer portal.",
+            "inviteUserNotificationMessage",
+            "Invite user",
+            "Invites somebody to the developer portal.",
             "You are invited to the APIs of $OrganizationName",
             "<p>Your account is prepared. Please <a href=\"$ConfirmUrl\">choose a password</a> within two days.</p>",
             ["ConfirmUrl", "ConfirmQuery"]
         ),
         mail(
-            "newCommentNotificationMessage", "New comment added to an issue", "Tells developers of a comment on their issue.",
+            "newCommentNotificationMessage",
+            "New comment added to an issue",
+            "Tells developers of a comment on their issue.",
             "A comment on $IssueName",
             "<p>$CommenterFirstName $CommenterLastName wrote on $IssueName:</p>\n<p>$CommentText</p>",
             ["IssueId", "IssueName", "CommentText", "CommenterFirstName", "CommenterLastName"]
         ),
         mail(
-            "confirmSignUpIdentityDefault", "New developer account confirmation", "Asks developers to confirm their address.",
+            "confirmSignUpIdentityDefault",
+            "New developer account confirmation",
+            "Asks developers to confirm their address.",
             "Please confirm your account at $OrganizationName",
             "<p>Please <a href=\"$ConfirmUrl\">confirm your address</a> to finish signing up.</p>",
             ["ConfirmUrl", "ConfirmQuery"]
         ),
         mail(
-            "newIssueNotificationMessage", "New issue received", "Tells developers that their issue has arrived.",
-            "We have received $IssueName", "<p>Thank you for telling us. Your issue is $IssueName.</p>",
+            "newIssueNotificationMessage",
+            "New issue received",
+            "Tells developers that their issue has arrived.",
+            "We have received $IssueName",
+            "<p>Thank you for telling us. Your issue is $IssueName.</p>",
             ["IssueId", "IssueName"]
         ),
         mail(
-            "purchaseDeveloperNotificationMessage", "New subscription activated",
-            "Tells developers that they may use a product.", "Your subscription to $ProdName is active",
-            "<p>Your subscription $SubscriptionName to $ProdName is active.</p>", ["ProdName", "SubscriptionName"]
+            "purchaseDeveloperNotificationMessage",
+            "New subscription activated",
+            "Tells developers that they may use a product.",
+            "Your subscription to $ProdName is active",
+            "<p>Your subscription $SubscriptionName to $ProdName is active.</p>",
+            ["ProdName", "SubscriptionName"]
         ),
         mail(
-            "passwordResetIdentityDefault", "Password change confirmation", "Lets developers choose a new password.",
+            "passwordResetIdentityDefault",
+            "Password change confirmation",
+            "Lets developers choose a new password.",
             "Your new password at $OrganizationName",
             "<p>Somebody asked for a new password. If it was you, <a href=\"$ConfirmUrl\">choose it here</a>.</p>",
             ["ConfirmUrl", "ConfirmQuery"]
         ),
         mail(
-            "passwordResetByAdminNotificationMessage", "Password reset by an administrator notification",
+            "passwordResetByAdminNotificationMessage",
+            "Password reset by an administrator notification",
             "Lets developers choose a password where an administrator asked for it.",
             "Your password at $OrganizationName was reset",
             "<p>An administrator reset your password. Please <a href=\"$ConfirmUrl\">choose a new one</a>.</p>",
             ["ConfirmUrl", "ConfirmQuery"]
         ),
         mail(
-            "rejectDeveloperNotificationMessage", "Subscription request declined",
-            "Tells developers that a request was declined.", "Your request for $ProdName was declined",
-            "<p>Your request for $ProdName was declined.</p>\n<p>$RejectionReason</p>", ["ProdName", "RejectionReason"]
+            "rejectDeveloperNotificationMessage",
+            "Subscription request declined",
+            "Tells developers that a request was declined.",
+            "Your request for $ProdName was declined",
+            "<p>Your request for $ProdName was declined.</p>\n<p>$RejectionReason</p>",
+            ["ProdName", "RejectionReason"]
         ),
         mail(
-            "requestDeveloperNotificationMessage", "Subscription request received",
-            "Tells developers that their request has arrived.", "We have received your request for $ProdName",
-            "<p>Your request for $ProdName waits for an approval.</p>", ["ProdName"]
+            "requestDeveloperNotificationMessage",
+            "Subscription request received",
+            "Tells developers that their request has arrived.",
+            "We have received your request for $ProdName",
+            "<p>Your request for $ProdName waits for an approval.</p>",
+            ["ProdName"]
         ),
     ]
 

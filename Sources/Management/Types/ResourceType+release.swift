@@ -64,7 +64,9 @@ enum ReleaseRules {
     }
 
     /// What stands below an API's revisions each for itself; issues and releases are the API's.
-    private static let ownWords: Set<String> = ["operations", "policies", "schemas", "diagnostics", "tags", "tagdescriptions"]
+    private static let ownWords: Set<String> = [
+        "operations", "policies", "schemas", "diagnostics", "tags", "tagdescriptions",
+    ]
 
     /// Puts a revision in the place of the current one, which is kept as a revision of its number.
     private static func exchange(

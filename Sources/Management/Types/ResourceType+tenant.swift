@@ -12,14 +12,19 @@ extension ResourceType {
         index: { [$0["enabled"]?.bool == true ? "enabled" : nil] },
         rules: { draft, context throws(APIError) in
             if draft.properties["principalId"] == nil {
-                draft.properties["principalId"] = draft.before?.properties["principalId"] ?? .string(TenantRules.principal)
+                draft.properties["principalId"] =
+                    draft.before?.properties["principalId"] ?? .string(TenantRules.principal)
             }
             guard draft.properties["enabled"]?.bool == true else { return }
             // Keys are made when the door is opened for the first time.
             for slot in ["primaryKey", "secondaryKey"] where draft.secrets[slot] == nil {
                 let known: String?
                 do { known = try await context.secret(draft.id, slot) } catch {
-                    throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+                    throw APIError(
+                        status: 500,
+                        code: "InternalServerError",
+                        message: "The request failed inside Gatehouse."
+                    )
                 }
                 if known == nil { draft.secrets[slot] = Identifier.hex32() }
             }

@@ -4,11 +4,15 @@ import ResourceModel
 package enum ResourceTypes {
     package static let all: [ResourceType] =
         [
-            .api, .operation, .apiSchema, .apiTag, .operationTag, .apiDiagnostic, .tagDescription, .issue, .issueComment,
-            .issueAttachment, .release, .versionSet, .product, .productAPI, .productGroup, .productTag, .subscription, .user,
-            .group, .groupUser, .namedValue, .policyFragment, .backend, .certificate, .cache, .logger, .diagnostic, .tag,
+            .api, .operation, .apiSchema, .apiTag, .operationTag, .apiDiagnostic, .tagDescription, .issue,
+            .issueComment,
+            .issueAttachment, .release, .versionSet, .product, .productAPI, .productGroup, .productTag, .subscription,
+            .user,
+            .group, .groupUser, .namedValue, .policyFragment, .backend, .certificate, .cache, .logger, .diagnostic,
+            .tag,
             .globalSchema, .notification, .recipientUser, .recipientEmail, .template, .portalSetting, .identityProvider,
-            .authorizationServer, .openIDProvider, .gateway, .gatewayAPI, .gatewayHostname, .gatewayAuthority, .tenantAccess,
+            .authorizationServer, .openIDProvider, .gateway, .gatewayAPI, .gatewayHostname, .gatewayAuthority,
+            .tenantAccess,
         ] + ResourceType.policies
 
     private static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path.lowercased(), $0) })

@@ -150,7 +150,8 @@ private struct ODataFilterParser {
         let isReversed = name.lowercased() == "substringof"
         guard let match = isReversed ? .contains : ODataFilter.TextMatch(rawValue: name.lowercased()) else {
             throw ODataFilter.ParseError(
-                message: "The function \"\(name.prefix(40))\" is not known; there are contains, substringof, startswith and endswith."
+                message:
+                    "The function \"\(name.prefix(40))\" is not known; there are contains, substringof, startswith and endswith."
             )
         }
         try advance()
@@ -264,7 +265,9 @@ private struct ODataFilterParser {
     /// A number, or a time that is not in quotes.
     private mutating func number() throws(ODataFilter.ParseError) {
         let start = place
-        while place < characters.count, characters[place].isLetter || characters[place].isNumber || "-+.:".contains(characters[place]) {
+        while place < characters.count,
+            characters[place].isLetter || characters[place].isNumber || "-+.:".contains(characters[place])
+        {
             place += 1
         }
         let text = String(characters[start..<place])
@@ -279,7 +282,9 @@ private struct ODataFilterParser {
 
     private mutating func word() throws(ODataFilter.ParseError) {
         let start = place
-        while place < characters.count, characters[place].isLetter || characters[place].isNumber || "_/-$.".contains(characters[place]) {
+        while place < characters.count,
+            characters[place].isLetter || characters[place].isNumber || "_/-$.".contains(characters[place])
+        {
             place += 1
         }
         let word = String(characters[start..<place])

@@ -145,7 +145,8 @@ package final class SQLiteResourceStore: ResourceStore {
         try await file.read { db in
             try Row.fetchAll(
                 db,
-                sql: "SELECT sequence, id, deleted, time, actor FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                sql:
+                    "SELECT sequence, id, deleted, time, actor FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 arguments: [sequence, limit]
             ).map { row in
                 AuditEntry(

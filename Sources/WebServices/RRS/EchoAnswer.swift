@@ -9,7 +9,9 @@ enum EchoAnswer {
 
     static func isAskedFor(by target: ByteBuffer) -> Bool {
         target.withUnsafeReadableBytes { bytes in
-            guard bytes.count >= path.utf8.count, bytes.prefix(path.utf8.count).elementsEqual(path.utf8) else { return false }
+            guard bytes.count >= path.utf8.count, bytes.prefix(path.utf8.count).elementsEqual(path.utf8) else {
+                return false
+            }
             // A slash, a question mark, or the end.
             return bytes.count == path.utf8.count || bytes[path.utf8.count] == 0x2F || bytes[path.utf8.count] == 0x3F
         }

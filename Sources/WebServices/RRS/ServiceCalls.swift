@@ -47,6 +47,8 @@ package final class ServiceCalls {
         case answer(ByteBuffer)
         case score(ScoringEndpoint, RRSCall)
         case job(ScoringEndpoint, JobCall)
+        /// The backend of the sample API.
+        case echo
     }
 
     /// Answers a request.
@@ -61,10 +63,6 @@ package final class ServiceCalls {
         body: ByteBuffer,
         completion: @escaping (ByteBuffer) -> Void
     ) -> WorkerCall? {
-        if EchoAnswer.isAskedFor(by: target) {
-            completion(EchoAnswer.make(connection, body, wire))
-            return nil
-        }
         if registry.refresh(&endpoints, &generation) {
             verified.removeAll()
             targets.removeAll()
@@ -79,6 +77,9 @@ package final class ServiceCalls {
         switch action {
         case .answer(let bytes):
             completion(bytes)
+            return nil
+        case .echo:
+            completion(EchoAnswer.make(connection, body, wire))
             return nil
         case .score(let endpoint, let call):
             let work = body.readableBytes * (endpoint.definition.outputWidth + 8)
@@ -176,6 +177,7 @@ package final class ServiceCalls {
             try authorize(known.endpoint, connection)
             return .score(known.endpoint, known.call)
         }
+        if EchoAnswer.isAskedFor(by: target) { return .echo }
         let parts = try TargetParts(target)
         guard let endpoint = endpoints[parts.endpoint] else { throw parts.unknownService }
         guard endpoint.definition.workspace == parts.workspace else {
