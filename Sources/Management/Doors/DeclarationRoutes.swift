@@ -11,16 +11,27 @@ package struct DeclarationRoutes: Sendable {
 
     private let service: ResourceService
     private let tokens: TokenGuard
+    /// Where the instance is reached at the ARM door, without a closing slash.
+    private let instanceURL: @Sendable () -> String
 
-    package init(service: ResourceService, tokens: TokenGuard) {
+    package init(
+        service: ResourceService,
+        tokens: TokenGuard,
+        instanceURL: @Sendable @escaping () -> String
+    ) {
         self.service = service
         self.tokens = tokens
+        self.instanceURL = instanceURL
     }
 
     package func addRoutes(to router: Router<ServingContext>) {
         router.get("/api/types") { request, _ -> Response in
             try tokens.require(request.bearerToken)
             return .json(["value": .array(ResourceTypes.all.map(Self.declaration))])
+        }
+        router.get("/api/openapi.json") { request, _ -> Response in
+            try tokens.require(request.bearerToken)
+            return .json(ManagementAPI().document(server: instanceURL()))
         }
         router.get("/api/changes") { request, _ -> Response in
             try tokens.require(request.bearerToken)

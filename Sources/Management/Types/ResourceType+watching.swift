@@ -41,7 +41,9 @@ extension ResourceType {
     /// What of calls is noted, for one API.
     package static let apiDiagnostic = diagnostics("apis/diagnostics")
 
-    /// External caches. The gateway's own cache stays in use; what is kept here is shown to those who manage it.
+    /// External caches, which are kept and shown.
+    ///
+    /// The gateway's own cache stays in use.
     package static let cache = ResourceType(
         path: "caches",
         properties: [

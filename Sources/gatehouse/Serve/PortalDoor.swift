@@ -93,7 +93,10 @@ struct PortalDoor {
         ) {
             .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
         }.addRoutes(to: router)
-        DeclarationRoutes(service: resources, tokens: management).addRoutes(to: router)
+        let root = opened.installation.root
+        DeclarationRoutes(service: resources, tokens: management) { addresses.url(.portal) + root }.addRoutes(
+            to: router
+        )
         InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)
         MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
             ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
