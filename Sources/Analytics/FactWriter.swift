@@ -10,6 +10,8 @@ package actor FactWriter {
     private static let requestsWaitingMax = 10_000
     /// Turns between two looks for what is too old.
     private static let turnsBetweenForgetting = 60
+    /// Turns between two looks whether an hour is over.
+    private static let turnsBetweenFolding = 30
 
     /// How long facts are kept.
     package struct Retention: Sendable {
@@ -48,6 +50,8 @@ package actor FactWriter {
     private var entries: [Key: Entry] = [:]
     private var requests: [RequestRow] = []
     private var turns = 0
+    /// Whether there is more to add up to hours and days.
+    private var isFolding = false
     /// Whether the last write failed.
     package private(set) var isFailing = false
 
@@ -86,6 +90,17 @@ package actor FactWriter {
         close(before: now / 60_000 - 1)
         turns += 1
         if turns % FactWriter.turnsBetweenForgetting == 1 { await forget(now) }
+        // Only what is written whole is added up: after a failure the minutes come first.
+        if !isFailing, isFolding || turns % FactWriter.turnsBetweenFolding == 1 { await fold(now) }
+    }
+
+    private func fold(_ now: Int64) async {
+        do {
+            isFolding = try await store.fold(now: now / 60_000)
+        } catch {
+            isFolding = false
+            logger.warning("usage could not be added up", metadata: ["error.code": "\(error)"])
+        }
     }
 
     private func take(_ batch: FactBatch) {

@@ -15,6 +15,12 @@ package protocol FactStore: Sendable {
     ///   - milliseconds: of calls, since 1970.
     func forget(usageBefore minute: Int64, requestsBefore milliseconds: Int64, requestsMax: Int) async throws
 
+    /// Adds minutes that are over up to hours and days, a piece at a time.
+    ///
+    /// - Parameter minute: since 1970, now.
+    /// - Returns: whether there is more to add up.
+    func fold(now minute: Int64) async throws -> Bool
+
     func close() throws
 }
 

@@ -3,13 +3,37 @@ import Telemetry
 
 extension SQLiteFactStore: FactReports {
     package func usage(_ query: UsageQuery) async throws -> [UsageReportRow] {
-        let sql = Self.usageSQL(query)
-        let (condition, arguments) = Self.condition(query.scope, time: "minute", unit: 60_000)
-        let text = sql.replacing("$CONDITION", with: condition)
+        let outer = Self.usageSQL(query)
         return try await file.read { db in
-            try Row.fetchAll(db, sql: text, arguments: arguments).map { Self.usageRow($0, query) }
+            var spans: [(span: Int64, until: Int64)] = []
+            for span in Self.spans where query.interval.map({ $0 % span == 0 }) ?? true {
+                if let until = try Self.until(span, db) { spans.append((span, until)) }
+            }
+            let from = query.scope.from / 60_000
+            let stretches = Self.cover(from, query.scope.to / 60_000 + 1, spans)
+            guard !stretches.isEmpty else { return [] }
+            var arguments = StatementArguments()
+            let parts = stretches.map { stretch -> String in
+                let table = stretch.span == 1 ? "usage WHERE 1" : "usage_folded WHERE span = \(stretch.span)"
+                arguments += [stretch.from, stretch.to]
+                var part = "SELECT \(Self.columns) FROM \(table) AND minute >= ? AND minute < ?"
+                for match in query.scope.matches {
+                    part += " AND \(match.field.rawValue) = ? COLLATE NOCASE"
+                    arguments += [match.value]
+                }
+                return part
+            }
+            let sql = outer.replacing("$ROWS", with: "(\(parts.joined(separator: " UNION ALL ")))")
+            return try Row.fetchAll(db, sql: sql, arguments: arguments).map {
+                UsageReportRow(subject: Self.subject($0), minute: $0[6], totals: Self.totals($0))
+            }
         }
     }
+
+    private static let columns = """
+        minute, api, operation, product, subscription, user, success, blocked, failed, other, bandwidth, cache_hits, cache_misses,
+        time_count, time_sum, time_min, time_max, service_count, service_sum, service_min, service_max
+        """
 
     private static func usageSQL(_ query: UsageQuery) -> String {
         var keys = query.groups.map(\.rawValue)
@@ -37,11 +61,12 @@ extension SQLiteFactStore: FactReports {
             SELECT \(shown.joined(separator: ", ")), 0, \(minute), sum(success), sum(blocked), sum(failed), sum(other), sum(bandwidth),
                 sum(cache_hits), sum(cache_misses), sum(time_count), sum(time_sum), min(time_min), max(time_max),
                 sum(service_count), sum(service_sum), min(service_min), max(service_max)
-            FROM usage WHERE $CONDITION \(group) HAVING count(*) > 0 ORDER BY \(order) LIMIT \(query.top) OFFSET \(query.skip)
+            FROM $ROWS \(group) HAVING count(*) > 0 ORDER BY \(order) LIMIT \(query.top) OFFSET \(query.skip)
             """
     }
 
-    private static func usageRow(_ row: Row, _ query: UsageQuery) -> UsageReportRow {
+    /// Totals without their histogram, from the seventh column on.
+    static func totals(_ row: Row) -> UsageTotals {
         var totals = UsageTotals()
         totals.success = row[7]
         totals.blocked = row[8]
@@ -58,11 +83,11 @@ extension SQLiteFactStore: FactReports {
         totals.serviceTime.sum = row[19]
         totals.serviceTime.min = row[20]
         totals.serviceTime.max = row[21]
-        return UsageReportRow(subject: subject(row), minute: row[6], totals: totals)
+        return totals
     }
 
     package func requests(_ query: RequestQuery) async throws -> [RequestReportRow] {
-        let (condition, arguments) = Self.condition(query.scope, time: "time", unit: 1)
+        let (condition, arguments) = Self.condition(query.scope)
         let sql = """
             SELECT api, operation, product, subscription, user, id, time, method, url, address, status, backend_status,
                 request_bytes, response_bytes, microseconds, service_microseconds, cache
@@ -89,14 +114,13 @@ extension SQLiteFactStore: FactReports {
         }
     }
 
-    private static func subject(_ row: Row) -> UsageSubject {
+    static func subject(_ row: Row) -> UsageSubject {
         UsageSubject(api: row[0], operation: row[1], product: row[2], subscription: row[3], user: row[4])
     }
 
-    /// - Parameter unit: milliseconds of one step of the column.
-    private static func condition(_ scope: FactScope, time: String, unit: Int64) -> (String, StatementArguments) {
-        var terms = ["\(time) >= ? AND \(time) <= ?"]
-        var arguments: StatementArguments = [scope.from / unit, scope.to / unit]
+    private static func condition(_ scope: FactScope) -> (String, StatementArguments) {
+        var terms = ["time >= ? AND time <= ?"]
+        var arguments: StatementArguments = [scope.from, scope.to]
         for match in scope.matches {
             terms.append("\(match.field.rawValue) = ? COLLATE NOCASE")
             arguments += [match.value]

@@ -67,7 +67,8 @@ package final class SQLiteFactStore: FactStore {
             ) STRICT;
             CREATE INDEX requests_time ON requests (time);
             """
-        )
+        ),
+        SQLiteFactStore.foldingMigration,
     ]
 
     package func write(_ usage: [UsageRow], _ requests: [RequestRow]) async throws {
@@ -79,15 +80,12 @@ package final class SQLiteFactStore: FactStore {
                         """
                 )
                 for row in usage {
-                    let totals = row.totals
-                    try statement.execute(arguments: [
-                        row.minute, row.subject.api, row.subject.operation, row.subject.product,
-                        row.subject.subscription, row.subject.user, row.run, totals.success, totals.blocked,
-                        totals.failed, totals.other, totals.bandwidth, totals.cacheHits, totals.cacheMisses,
-                        totals.time.count, totals.time.sum, totals.time.min, totals.time.max, totals.serviceTime.count,
-                        totals.serviceTime.sum, totals.serviceTime.min, totals.serviceTime.max,
-                        Self.blob(totals.latency),
-                    ])
+                    try statement.execute(
+                        arguments: [
+                            row.minute, row.subject.api, row.subject.operation, row.subject.product,
+                            row.subject.subscription, row.subject.user, row.run,
+                        ] + Self.arguments(row.totals)
+                    )
                 }
             }
             guard !requests.isEmpty else { return }
@@ -120,6 +118,12 @@ package final class SQLiteFactStore: FactStore {
     ) async throws {
         try await file.write { db in
             try db.execute(sql: "DELETE FROM usage WHERE minute < ?", arguments: [minute])
+            for span in Self.spans {
+                try db.execute(
+                    sql: "DELETE FROM usage_folded WHERE span = ? AND minute < ?",
+                    arguments: [span, minute]
+                )
+            }
             try db.execute(sql: "DELETE FROM requests WHERE time < ?", arguments: [milliseconds])
             try db.execute(
                 sql: "DELETE FROM requests WHERE ordinal <= (SELECT MAX(ordinal) FROM requests) - ?",
@@ -129,6 +133,16 @@ package final class SQLiteFactStore: FactStore {
     }
 
     package func close() throws { try file.close() }
+
+    /// The columns of totals, in their order.
+    static func arguments(_ totals: UsageTotals) -> StatementArguments {
+        [
+            totals.success, totals.blocked, totals.failed, totals.other, totals.bandwidth, totals.cacheHits,
+            totals.cacheMisses, totals.time.count, totals.time.sum, totals.time.min, totals.time.max,
+            totals.serviceTime.count, totals.serviceTime.sum, totals.serviceTime.min, totals.serviceTime.max,
+            blob(totals.latency),
+        ]
+    }
 
     private static func blob(_ histogram: LatencyHistogram) -> DatabaseValue {
         histogram.bytes.withUnsafeBufferPointer { Data(buffer: $0) }.databaseValue
