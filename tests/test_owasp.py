@@ -133,3 +133,37 @@ def test_errors_tell_nothing_of_the_inside(own):
         assert said["code"] and said["message"]
         for word in (".swift", "sqlite", "SELECT", str(own.data), "fatal"):
             assert word not in answer.text, answer.text
+
+
+def test_the_life_of_a_subscription(own):
+    """Limits of a product for each user, ends in time, renewal; a race for the last place has one winner."""
+    import concurrent.futures
+    import datetime
+    import time
+    put(own, "/users/limited", {"email": "limited@example.com", "firstName": "L", "lastName": "L"})
+    body = lambda **more: json.dumps({"properties": {"scope": "/products/starter", "displayName": "L", "ownerId": "/users/Limited", **more}})
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda n: own.management("PUT", f"/subscriptions/limited-{n}", body()).status, range(8)))
+    assert sorted(statuses) == [201] + [400] * 7
+    winner = f"/subscriptions/limited-{statuses.index(201)}"
+    refused = own.management("PUT", "/subscriptions/limited-more", body())
+    assert refused.json()["error"]["details"][0]["target"] == "subscriptionsLimit"
+    # Others are not counted, and one that has ended makes room.
+    put(own, "/subscriptions/limited-standalone", {"scope": "/products/starter", "displayName": "S"})
+    patch = lambda path, **properties: own.management("PATCH", path, json.dumps({"properties": properties}), {"If-Match": "*"})
+    cancelled = patch(winner, state="cancelled").json()["properties"]
+    assert cancelled["endDate"] >= cancelled["createdDate"]
+    assert own.management("PUT", "/subscriptions/limited-more", body()).status == 201
+    assert patch(winner, state="active").status == 400
+    assert [item["name"] for item in own.management("GET", "/users/limited/subscriptions?$filter=state%20ne%20'cancelled'").json()["value"]] == ["limited-more"]
+    # The end comes by itself, and a renewal undoes it.
+    key = subscription(own, "short", scope="/apis", expirationDate=(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)).isoformat())
+    assert echo(own, key).status == 200
+    end = time.time() + 25
+    while echo(own, key).status == 200 and time.time() < end:
+        time.sleep(0.3)
+    shown = own.management("GET", "/subscriptions/short").json()["properties"]
+    assert (shown["state"], echo(own, key).status) == ("expired", 401) and shown["endDate"]
+    renewed = patch("/subscriptions/short", state="active", expirationDate="2999-01-01T00:00:00Z")
+    assert renewed.status == 200 and "endDate" not in renewed.json()["properties"] and echo(own, key).status == 200
+    assert own.management("PUT", "/subscriptions/short", json.dumps({"properties": {"scope": "/apis", "displayName": "S", "expirationDate": "soon"}})).status == 400

@@ -138,6 +138,8 @@ package struct ResourceWrite: Sendable {
         case unique(type: String, column: Int, value: String, field: String)
         /// No child of these type words is there.
         case noChildren([String])
+        /// Fewer than so many others of the type have these values in these flat columns, one of several in each.
+        case fewer(than: Int, type: String, matches: [(column: Int, values: [String])], field: String)
     }
 
     package static let indexColumns = 6
@@ -194,6 +196,8 @@ package enum StoreError: Error, Sendable, Equatable {
     case missingReference(ResourceID)
     case notUnique(field: String, value: String)
     case hasChildren(ResourceID)
+    /// As many are there as there may be.
+    case tooMany(field: String, max: Int)
     /// Too many writes wait already.
     case overloaded
     /// The item of the work queue was ended, or is another's.

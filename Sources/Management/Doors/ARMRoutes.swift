@@ -295,9 +295,9 @@ package struct ARMRoutes: Sendable {
         _ request: Request,
         _ type: ResourceType,
         parent: ResourceID,
-        narrowing: ODataFilter? = nil
+        matches: [(column: Int, value: String)] = []
     ) async throws -> Response {
-        let page = try await service.list(type, parent: parent, try listRequest(request), narrowing: narrowing)
+        let page = try await service.list(type, parent: parent, try listRequest(request), matches: matches)
         var values: [JSONValue] = []
         for resource in page.resources { values.append(try await json(resource, type)) }
         return .json(document(request, values, count: page.count, next: page.next))

@@ -70,8 +70,8 @@ package struct ServiceViews: Sendable {
             }
         case (3, "products") where lower[2] == "subscriptions":
             let product = try await service.get(ids(words))
-            let scope = ODataFilter.compare(["scope"], .equal, .text(product.id.description))
-            return try await routes.list(request, .subscription, parent: .service, narrowing: scope)
+            let scope = [(column: SubscriptionRules.scopeColumn, value: product.id.key)]
+            return try await routes.list(request, .subscription, parent: .service, matches: scope)
         case (3, "users"): return try await user(request, words, routes)
         case (4, "users") where lower[2] == "subscriptions":
             let subscription = try await service.get(ResourceID(["subscriptions", words[3]]))
@@ -96,8 +96,8 @@ package struct ServiceViews: Sendable {
         switch words[2].lowercased() {
         case "subscriptions":
             let found = try await service.get(user)
-            let owner = ODataFilter.compare(["ownerId"], .equal, .text(found.id.description))
-            return try await routes.list(request, .subscription, parent: .service, narrowing: owner)
+            let owner = [(column: SubscriptionRules.ownerColumn, value: found.id.key)]
+            return try await routes.list(request, .subscription, parent: .service, matches: owner)
         case "groups": return try await places(of: user, in: .groupUser, .group, request, routes)
         case "identities":
             let found = try await service.get(user)

@@ -65,12 +65,12 @@ package struct ResourceService: Sendable {
 
     /// A page of the resources of a type below a parent.
     ///
-    /// - Parameter narrowing: what must hold beside the caller's own filter.
+    /// - Parameter matches: values of flat columns that must hold beside the caller's own filter.
     package func list(
         _ type: ResourceType,
         parent: ResourceID,
         _ request: ListRequest,
-        narrowing: ODataFilter? = nil
+        matches: [(column: Int, value: String)] = []
     ) async throws -> Page {
         if parent != .service, try await store.get(parent) == nil { throw ResourceService.notFound(parent) }
         for field in (request.filter?.fields ?? []) + (request.order.map { [$0.field] } ?? [])
@@ -85,8 +85,8 @@ package struct ResourceService: Sendable {
         var query = ResourceQuery(parent: parent, type: word, limit: request.top + 1)
         query.after = try request.token.map { text throws(APIError) in try ResourceService.place(text) }
         query.offset = query.after == nil ? request.skip : 0
-        query.filter = narrowing
-        if let filter = request.filter { query.filter = query.filter.map { .and($0, filter) } ?? filter }
+        query.filter = request.filter
+        query.matches = matches
         query.order = request.order
         let found = try await store.list(query)
         let page = Array(found.prefix(request.top))
@@ -321,6 +321,8 @@ extension APIError {
         case .notUnique(let field, let value):
             self = .validation(field, "Another resource has the same \(field) \"\(value)\".")
         case .hasChildren(let id): self = .conflict("The resource \(id.name) is still in use.")
+        case .tooMany(let field, let max):
+            self = .validation(field, "There are \(max) already, and no more are allowed.")
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
         case .newerSchema, .notDurable, .claimLost:

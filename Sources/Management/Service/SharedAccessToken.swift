@@ -33,19 +33,13 @@ package enum SharedAccessToken {
     ///
     /// - Throws: `APIError` where the time is none, is over, or lies further ahead than a token may.
     static func expiry(_ body: JSONObject, field: String) throws(APIError) -> Date {
-        guard let text = body[field]?.string, let time = time(text) else {
+        guard let text = body[field]?.string, let time = SubscriptionRules.time(text) else {
             throw .validation(field, "The value must be a time of ISO 8601.")
         }
         guard time > Date(), time <= Date(timeIntervalSinceNow: daysMax * 86_400 + 60) else {
             throw .validation(field, "The time must lie ahead, by \(Int(daysMax)) days at most.")
         }
         return time
-    }
-
-    /// ISO 8601 with or without fractions of a second.
-    private static func time(_ text: String) -> Date? {
-        (try? Date(text, strategy: .iso8601))
-            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
     }
 
     private static func signature(_ id: String, _ time: String, _ key: String) -> String {
@@ -65,10 +59,12 @@ package enum SharedAccessToken {
         if text.count == 12, text.allSatisfy(\.isNumber) {
             let digits = Array(text)
             func part(_ range: Range<Int>) -> String { String(digits[range]) }
-            return time("\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(8..<10)):\(part(10..<12)):00Z")
+            return SubscriptionRules.time(
+                "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(8..<10)):\(part(10..<12)):00Z"
+            )
         }
         // .NET writes seven digits of a second.
-        guard let dot = text.firstIndex(of: ".") else { return time(text) }
-        return time(text[..<dot] + "Z")
+        guard let dot = text.firstIndex(of: ".") else { return SubscriptionRules.time(text) }
+        return SubscriptionRules.time(text[..<dot] + "Z")
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import ResourceModel
 import Store
 
@@ -27,12 +27,13 @@ extension ResourceType {
         secrets: [
             .init("primaryKey", isKey: true, bytesMax: 256), .init("secondaryKey", isKey: true, bytesMax: 256),
         ],
-        // 0 display name, 1 scope, 2 state, 3 owner, 4 start in seconds since 1970, 5 "tracing" where its keys may ask for traces.
+        // 0 display name, 1 scope and 3 owner in lower case, 2 state, 4 start in seconds since 1970, 5 "tracing" where its keys may ask for traces.
         index: { properties in
             let start = properties["startDate"]?.string.flatMap { try? Date($0, strategy: .iso8601) }
             return [
-                properties["displayName"]?.string, properties["scope"]?.string, properties["state"]?.string,
-                properties["ownerId"]?.string, start.map { String(Int64($0.timeIntervalSince1970)) },
+                properties["displayName"]?.string, properties["scope"]?.string?.lowercased(),
+                properties["state"]?.string, properties["ownerId"]?.string?.lowercased(),
+                start.map { String(Int64($0.timeIntervalSince1970)) },
                 properties["allowTracing"]?.bool == true ? "tracing" : nil,
             ]
         },
@@ -54,7 +55,87 @@ extension ResourceType {
     )
 }
 
-enum SubscriptionRules {
+package enum SubscriptionRules {
+    static let scopeColumn = 1
+    static let stateColumn = 2
+    static let ownerColumn = 3
+    /// States of those that count against a product's limit: asked for, in use, or to be in use again.
+    private static let counted = ["submitted", "active", "suspended"]
+    /// States in which a subscription has ended.
+    private static let ended: Set<String> = ["cancelled", "expired", "rejected"]
+
+    /// A product allows each of its users so many; the administrator may try things out with more.
+    private static func checkLimit(
+        _ draft: inout ResourceDraft,
+        _ product: ResourceID,
+        _ context: RuleContext
+    ) async throws(APIError) {
+        guard let owner = draft.properties["ownerId"]?.string, ResourceID(owner) != UserRules.administrator,
+            counted.contains(draft.properties["state"]?.string ?? "")
+        else { return }
+        let found: Resource?
+        do { found = try await context.store.get(product) } catch {
+            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+        }
+        guard let limit = found?.properties["subscriptionsLimit"]?.int, limit > 0 else { return }
+        draft.requirements.append(
+            .fewer(
+                than: limit,
+                type: "subscriptions",
+                matches: [
+                    (ownerColumn, [owner.lowercased()]), (scopeColumn, [product.key]), (stateColumn, counted),
+                ],
+                field: "subscriptionsLimit"
+            )
+        )
+    }
+
+    /// Times of the life of a subscription, by the state that it comes to.
+    private static func setTimes(_ draft: inout ResourceDraft, _ context: RuleContext) throws(APIError) {
+        if let text = draft.properties["expirationDate"]?.string {
+            guard let time = time(text) else {
+                throw .validation("expirationDate", "The value must be a time of ISO 8601.")
+            }
+            draft.properties["expirationDate"] = .string(time.formatted(.iso8601))
+        }
+        let state = draft.properties["state"]?.string ?? ""
+        if state == "active", draft.properties["startDate"] == nil {
+            draft.properties["startDate"] = .string(context.now)
+        }
+        if !ended.contains(state) {
+            draft.properties["endDate"] = nil
+        } else if draft.before?.properties["state"]?.string != state {
+            draft.properties["endDate"] = .string(context.now)
+        }
+    }
+
+    static func time(_ text: String) -> Date? {
+        (try? Date(text, strategy: .iso8601))
+            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+    }
+
+    /// Ends the subscriptions whose time is over; their keys open nothing from then on.
+    package static func expire(_ service: ResourceService, now: Date) async throws {
+        var request = ResourceService.ListRequest()
+        request.top = ResourceService.pageMax
+        request.filter = .and(
+            .compare(["state"], .equal, .text("active")),
+            .compare(["expirationDate"], .lessOrEqual, .time(now.formatted(.iso8601)))
+        )
+        for subscription in try await service.list(.subscription, parent: .service, request).resources {
+            do {
+                _ = try await service.patch(
+                    .subscription,
+                    subscription.id,
+                    ["state": "expired"],
+                    ifMatch: subscription.etag
+                )
+            } catch let error as APIError where [404, 412].contains(error.status) {
+                // Somebody was quicker; the next turn looks again.
+            }
+        }
+    }
+
     static func check(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
         let scope = try shortScope(draft.properties["scope"]?.string ?? "")
         draft.properties["scope"] = .string(scope)
@@ -70,15 +151,16 @@ enum SubscriptionRules {
         }
         let target = ResourceID(scope)
         if target.segments.count == 2 { draft.requirements.append(.exists(target)) }
+        if target.segments.count == 2, target.segments[0] == "products" {
+            try await checkLimit(&draft, target, context)
+        }
         if draft.before == nil {
             draft.properties["createdDate"] = .string(context.now)
             for slot in ["primaryKey", "secondaryKey"] where draft.secrets[slot] == nil {
                 draft.secrets[slot] = Identifier.hex32()
             }
         }
-        if draft.properties["state"]?.string == "active", draft.properties["startDate"] == nil {
-            draft.properties["startDate"] = .string(context.now)
-        }
+        try setTimes(&draft, context)
         if let primary = draft.secrets["primaryKey"], primary == draft.secrets["secondaryKey"] {
             throw .validation("secondaryKey", "The two keys must differ.")
         }

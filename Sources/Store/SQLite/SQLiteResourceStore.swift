@@ -62,6 +62,9 @@ package final class SQLiteResourceStore: ResourceStore {
                 DELETE FROM counts WHERE parent = OLD.parent AND word = OLD.word AND count = 0;
             END;
             UPDATE resources SET ix0 = substr(key, length(parent) + length(word) + 3) WHERE type = 'products/apis';
+            CREATE INDEX subscriptions_owner ON resources (ix3, ix1) WHERE type = 'subscriptions';
+            CREATE INDEX subscriptions_scope ON resources (ix1) WHERE type = 'subscriptions';
+            UPDATE resources SET ix1 = lower(ix1), ix3 = lower(ix3) WHERE type = 'subscriptions';
             ALTER TABLE changes ADD COLUMN time INTEGER NOT NULL DEFAULT 0;
             ALTER TABLE changes ADD COLUMN actor TEXT NOT NULL DEFAULT '';
             """
@@ -258,6 +261,10 @@ package final class SQLiteResourceStore: ResourceStore {
     private static func condition(_ query: ResourceQuery, isPaged: Bool) -> SQLiteFilter {
         var filter = SQLiteFilter(query)
         filter.add("parent = ? AND word = ?", [query.parent.key, query.type.lowercased()])
+        // For indexes of one type alone.
+        if query.parent == .service, !query.matches.isEmpty {
+            filter.add("type = '\(query.type.lowercased().filter(\.isLetter))'", [])
+        }
         for match in query.matches { filter.add("ix\(match.column) = ?", [match.value]) }
         if let wanted = query.filter { filter.add(wanted) }
         guard isPaged, let after = query.after else { return filter }
@@ -343,6 +350,18 @@ package final class SQLiteResourceStore: ResourceStore {
                 arguments: [type.lowercased(), value, id.key]
             )
             if found != nil { throw StoreError.notUnique(field: field, value: value) }
+        case .fewer(let max, let type, let matches, let field):
+            // The type stands in the text, so that an index of this type alone may serve; it comes from a declaration.
+            var terms = ["type = '\(type.lowercased())'", "key <> ?"]
+            var arguments: StatementArguments = [id.key]
+            for match in matches {
+                terms.append("ix\(match.column) IN (\(match.values.map { _ in "?" }.joined(separator: ", ")))")
+                arguments += StatementArguments(match.values)
+            }
+            let sql = "SELECT count(*) FROM resources WHERE \(terms.joined(separator: " AND "))"
+            guard try Int.fetchOne(db, sql: sql, arguments: arguments) ?? 0 < max else {
+                throw StoreError.tooMany(field: field, max: max)
+            }
         case .noChildren(let words):
             for word in words {
                 let found = try Int.fetchOne(

@@ -17,6 +17,7 @@ import WebServices
 struct PortalDoor {
     let worker: RunWorker
     let datasets: DatasetService
+    let resources: ResourceService
     private let router: Router<ServingContext>
     private let logger: Logger
 
@@ -78,6 +79,7 @@ struct PortalDoor {
             },
             afterCommit: { await builder.reach($0) }
         )
+        self.resources = resources
         let management = TokenGuard(tokens: [opened.managementToken])
         let everyday = TokenGuard(tokens: [opened.managementToken] + opened.workspaceTokens)
         router = Router(context: ServingContext.self)

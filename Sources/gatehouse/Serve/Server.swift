@@ -114,6 +114,7 @@ struct Server {
             services.append(WorkerService(worker: worker))
             services.append(BatchService(worker: batch.worker))
         }
+        services.append(SubscriptionExpiry(resources: portal.resources, logger: logger))
         let hasPortal = settings.roles.contains("portal")
         if hasPortal {
             services.append(
@@ -297,5 +298,29 @@ struct WorkerService: Service {
 
     func run() async throws {
         try await cancelWhenGracefulShutdown { try await worker.run() }
+    }
+}
+
+/// Ends subscriptions whose time is over.
+struct SubscriptionExpiry: Service {
+    /// A key may work so much longer than it should.
+    private static let period = Duration.seconds(15)
+
+    let resources: ResourceService
+    let logger: Logger
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                do {
+                    try await ChangeActor.$current.withValue("expiry") {
+                        try await SubscriptionRules.expire(resources, now: Date())
+                    }
+                } catch is CancellationError { return } catch {
+                    logger.warning("subscriptions could not be ended", metadata: ["error.code": "\(type(of: error))"])
+                }
+                try await Task.sleep(for: Self.period)
+            }
+        }
     }
 }
