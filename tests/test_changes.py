@@ -213,3 +213,17 @@ def test_commands_of_declared_types(own, tmp_path):
         assert failed.returncode != 0 and said in failed.stderr, (words, failed.stderr)
     changes = json.loads(run("audit", "--json"))
     assert len(changes) == 1000 and "management token" in run("audit", "--since", str(changes[-1]["sequence"]), "--limit", "5")
+
+
+def test_patches_at_once_lose_nothing(own):
+    """Patches of any version, each of another property: all of them are there at the end."""
+    clients = [Client(own) for _ in range(8)]
+    fields = ["city", "district", "countryOrRegion"]
+    for round in range(25):
+        clients[0]("PUT", "/gateways/patched", {"properties": {"locationData": {"name": "n"}}})
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            statuses = list(pool.map(
+                lambda place: clients[place]("PATCH", "/gateways/patched", {"properties": {"locationData": {fields[place]: str(round)}}},
+                                             **{"If-Match": "*"})[0], range(3)))
+        assert statuses == [200] * 3
+        assert clients[0]("GET", "/gateways/patched")[1]["properties"]["locationData"] == {"name": "n", **{field: str(round) for field in fields}}

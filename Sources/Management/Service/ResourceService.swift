@@ -15,6 +15,8 @@ package struct ResourceService: Sendable {
     /// Elements of a page when the caller does not say, and at most.
     package static let pageDefault = 100
     package static let pageMax = 1000
+    /// Merges of one patch of any version, where others change the resource at the same time: each time one of them gets through.
+    private static let patchAttemptsMax = 100
 
     package let store: any ResourceStore
     private let box: SecretBox
@@ -135,9 +137,19 @@ package struct ResourceService: Sendable {
         ifMatch: String?
     ) async throws -> Resource {
         guard let ifMatch else { throw ResourceService.missingIfMatch }
-        let before = try await get(id)
-        let merged = ResourceService.merged(before.properties, given)
-        return try await write(type, id, merged, before: before, condition: condition(ifMatch, before: before)).resource
+        var attempts = 0
+        while true {
+            let before = try await get(id)
+            guard ifMatch == "*" || bareETag(ifMatch) == before.etag else { throw APIError.preconditionFailed }
+            let merged = ResourceService.merged(before.properties, given)
+            do {
+                // What was merged with must still be there: a change of another property meanwhile would be lost.
+                return try await write(type, id, merged, before: before, condition: .etag(before.etag)).resource
+            } catch let error as APIError where error == .preconditionFailed && ifMatch == "*" {
+                attempts += 1
+                guard attempts < ResourceService.patchAttemptsMax else { throw error }
+            }
+        }
     }
 
     /// A JSON merge patch (RFC 7396): objects are merged, null takes a member out, all else is replaced.
