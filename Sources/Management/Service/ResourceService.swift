@@ -251,12 +251,6 @@ package struct ResourceService: Sendable {
         before: Resource?,
         condition: ResourceWrite.Condition
     ) async throws -> (resource: Resource, isNew: Bool) {
-        var draft = ResourceDraft(
-            id: id,
-            properties: try PropertyRule.apply(type.properties, to: given, before: before?.properties),
-            before: before,
-            secrets: try secrets(type, given)
-        )
         let context = RuleContext(
             store: store,
             servicesURL: servicesURL(),
@@ -265,6 +259,14 @@ package struct ResourceService: Sendable {
             fetch: fetch,
             readCertificate: readCertificate
         )
+        let (given, alongside) = try await type.prepare(id, given, before, context)
+        var draft = ResourceDraft(
+            id: id,
+            properties: try PropertyRule.apply(type.properties, to: given, before: before?.properties),
+            before: before,
+            secrets: try secrets(type, given)
+        )
+        draft.alongside = alongside
         try await type.rules(&draft, context)
         if id.segments.count > 2 { draft.requirements.append(.exists(id.parent)) }
         var writes: [SecretWrite] = []

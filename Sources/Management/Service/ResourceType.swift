@@ -12,6 +12,12 @@ package struct ResourceType: Sendable {
     package let properties: [PropertyRule]
     /// Secret slots; a secret is never part of a document.
     package let secrets: [SecretRule]
+    /// Reads a body that is a document of another kind, as a description to import, before its properties are looked at; gives them with
+    /// what is written in the same transaction.
+    package let prepare:
+        @Sendable (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> (
+            properties: JSONObject, alongside: [ResourceWrite]
+        )
     /// What must be true beyond single properties; may complete the draft.
     package let rules: @Sendable (inout ResourceDraft, RuleContext) async throws(APIError) -> Void
     /// The flat columns: what start-up and look-ups read.
@@ -48,6 +54,10 @@ package struct ResourceType: Sendable {
         properties: [PropertyRule],
         secrets: [SecretRule] = [],
         index: @Sendable @escaping (JSONObject) -> [String?],
+        prepare:
+            @Sendable @escaping (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> (
+                properties: JSONObject, alongside: [ResourceWrite]
+            ) = { _, given, _, _ in (given, []) },
         rules: @Sendable @escaping (inout ResourceDraft, RuleContext) async throws(APIError) -> Void = { _, _ in },
         present: @Sendable @escaping (JSONObject, PresentationContext) -> JSONObject = { properties, _ in properties },
         dependents: @Sendable @escaping (ResourceID, any ResourceStore) async throws -> [ResourceID] = { _, _ in [] },
@@ -61,6 +71,7 @@ package struct ResourceType: Sendable {
         actions: [ResourceAction] = [],
         link: String? = nil
     ) {
+        self.prepare = prepare
         self.builtIn = builtIn
         self.isClosed = isClosed
         self.actions = actions

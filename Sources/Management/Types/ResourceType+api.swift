@@ -54,6 +54,9 @@ extension ResourceType {
                 names?["header"]?.string, names?["query"]?.string,
             ]
         },
+        prepare: { id, given, before, context throws(APIError) in
+            try await APIImport.take(id, given, before, context)
+        },
         rules: { draft, context throws(APIError) in
             try APIRules.checkRevision(&draft)
             try await APIRules.takeSource(&draft, context)

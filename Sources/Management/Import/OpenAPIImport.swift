@@ -1,0 +1,305 @@
+import ResourceModel
+
+/// An API as a description in OpenAPI 2 or 3 tells of it (contracts/api-management.md 7).
+struct ImportedAPI {
+    struct Operation {
+        var id: String
+        var properties: JSONObject
+    }
+
+    var properties = JSONObject()
+    var operations: [Operation] = []
+    /// The schema resource that representations name; nil where the description has no types.
+    var schema: (id: String, properties: JSONObject)?
+}
+
+/// Reads descriptions in OpenAPI 2.0, 3.0 and 3.1.
+struct OpenAPIImport {
+    /// Operations of one description: more is no API that anybody reads.
+    static let operationsMax = 1000
+    /// Characters of an operation's id.
+    private static let idMax = 76
+    private static let titleMax = 300
+    private static let descriptionMax = 1000
+    private static let templateMax = 1000
+    private static let schemaID = "imported"
+    /// References followed one after another.
+    private static let referencesMax = 16
+    private static let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
+
+    private let document: JSONValue
+    private let isSwagger: Bool
+    /// Whether required query parameters become part of the template.
+    private let takesQueryIntoTemplate: Bool
+    private var usedIDs: Set<String> = []
+
+    /// - Throws: `APIError` naming `value` where the document is no description.
+    static func read(
+        _ document: JSONValue,
+        isSwagger: Bool,
+        takesQueryIntoTemplate: Bool
+    ) throws(APIError) -> ImportedAPI {
+        let version = document[isSwagger ? "swagger" : "openapi"]?.string ?? ""
+        guard isSwagger ? version == "2.0" : version.hasPrefix("3.0") || version.hasPrefix("3.1") else {
+            throw .validation(
+                "value",
+                isSwagger
+                    ? "The document is no Swagger 2.0: \"swagger\" must be \"2.0\"."
+                    : "The document is no OpenAPI 3.0 or 3.1: \"openapi\" says \"\(version.prefix(20))\"."
+            )
+        }
+        guard document["paths"]?.object != nil else { throw .validation("value", "The document has no \"paths\".") }
+        var reader = OpenAPIImport(
+            document: document,
+            isSwagger: isSwagger,
+            takesQueryIntoTemplate: takesQueryIntoTemplate
+        )
+        return try reader.api()
+    }
+
+    private init(document: JSONValue, isSwagger: Bool, takesQueryIntoTemplate: Bool) {
+        self.document = document
+        self.isSwagger = isSwagger
+        self.takesQueryIntoTemplate = takesQueryIntoTemplate
+    }
+
+    private mutating func api() throws(APIError) -> ImportedAPI {
+        var api = ImportedAPI()
+        let info = document["info"]
+        if let title = info?["title"]?.string, !title.isEmpty {
+            api.properties["displayName"] = .string(String(title.prefix(Self.titleMax)))
+        }
+        if let text = info?["description"]?.string { api.properties["description"] = .string(text) }
+        if let terms = info?["termsOfService"]?.string { api.properties["termsOfServiceUrl"] = .string(terms) }
+        for member in ["contact", "license"] {
+            if let value = info?[member], value.object != nil { api.properties[member] = value }
+        }
+        let (url, protocols) = address()
+        if let url { api.properties["serviceUrl"] = .string(url) }
+        api.properties["protocols"] = .array(protocols.map { .string($0) })
+        api.schema = schema()
+        for path in document["paths"]?.object?.members ?? [] where path.name.hasPrefix("/") {
+            let shared = path.value["parameters"]?.array ?? []
+            for method in Self.methods {
+                guard let operation = path.value[method], operation.object != nil else { continue }
+                guard api.operations.count < Self.operationsMax else {
+                    throw .validation("value", "The document has more than \(Self.operationsMax) operations.")
+                }
+                api.operations.append(try self.operation(path.name, method, operation, shared))
+            }
+        }
+        return api
+    }
+
+    // MARK: - Addresses and types
+
+    private func address() -> (url: String?, protocols: [String]) {
+        if isSwagger {
+            let schemes = (document["schemes"]?.array ?? []).compactMap(\.string).filter {
+                ["http", "https", "ws", "wss"].contains($0)
+            }
+            let protocols = schemes.isEmpty ? ["https"] : schemes
+            guard let host = document["host"]?.string else { return (nil, protocols) }
+            let base = document["basePath"]?.string ?? ""
+            let scheme = protocols.contains("https") ? "https" : protocols[0]
+            return ("\(scheme)://\(host)\(base == "/" ? "" : base)", protocols)
+        }
+        let urls = (document["servers"]?.array ?? []).compactMap(serverURL)
+        // The first one by https, or none: a description often names a test server as well.
+        guard let url = urls.first(where: { $0.hasPrefix("https://") }) else { return (nil, ["https"]) }
+        return (url.hasSuffix("/") ? String(url.dropLast()) : url, ["https"])
+    }
+
+    /// A server's address with the defaults of its variables.
+    private func serverURL(_ server: JSONValue) -> String? {
+        guard var url = server["url"]?.string else { return nil }
+        for variable in server["variables"]?.object?.members ?? [] {
+            url = url.replacing("{\(variable.name)}", with: variable.value["default"]?.string ?? "")
+        }
+        return url
+    }
+
+    private func schema() -> (id: String, properties: JSONObject)? {
+        if isSwagger {
+            guard let definitions = document["definitions"], definitions.object?.isEmpty == false else { return nil }
+            return (
+                Self.schemaID,
+                [
+                    "contentType": "application/vnd.ms-azure-apim.swagger.definitions+json",
+                    "document": ["definitions": definitions],
+                ]
+            )
+        }
+        guard let schemas = document["components"]?["schemas"], schemas.object?.isEmpty == false else { return nil }
+        return (
+            Self.schemaID,
+            [
+                "contentType": "application/vnd.oai.openapi.components+json",
+                "document": ["components": ["schemas": schemas]],
+            ]
+        )
+    }
+
+    // MARK: - Operations
+
+    private mutating func operation(
+        _ path: String,
+        _ method: String,
+        _ operation: JSONValue,
+        _ shared: [JSONValue]
+    ) throws(APIError) -> ImportedAPI.Operation {
+        // Those of the operation stand in the place of the path's of the same name and place.
+        var parameters: [JSONValue] = []
+        for parameter in (shared + (operation["parameters"]?.array ?? [])).map(resolved) {
+            parameters.removeAll { $0["name"] == parameter["name"] && $0["in"] == parameter["in"] }
+            parameters.append(parameter)
+        }
+        let ofQuery = parameters.filter { $0["in"]?.string == "query" }
+        let inTemplate = takesQueryIntoTemplate ? ofQuery.filter { $0["required"]?.bool == true } : []
+        var template = path
+        for (place, parameter) in inTemplate.enumerated() {
+            let name = parameter["name"]?.string ?? ""
+            template += "\(place == 0 ? "?" : "&")\(name)={\(name)}"
+        }
+        guard template.count <= Self.templateMax else {
+            throw .validation("value", "The path \(path.prefix(80)) is longer than \(Self.templateMax) characters.")
+        }
+        var templateParameters = inTemplate.map(self.parameter)
+        for name in Self.names(path) {
+            let declared = parameters.first { $0["in"]?.string == "path" && $0["name"]?.string == name }
+            templateParameters.append(
+                declared.map(self.parameter) ?? ["name": .string(name), "type": "string", "required": true]
+            )
+        }
+        let rawID = operation["operationId"]?.string
+        let title =
+            operation["summary"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? rawID ?? "\(method.uppercased()) \(path)"
+        var request = JSONObject()
+        request["queryParameters"] = .array(
+            ofQuery.filter { item in !inTemplate.contains { $0["name"] == item["name"] } }.map(self.parameter)
+        )
+        request["headers"] = .array(parameters.filter { $0["in"]?.string == "header" }.map(self.parameter))
+        if !["get", "head", "options"].contains(method) {
+            request["representations"] = .array(bodies(operation, parameters))
+        }
+        let properties: JSONObject = [
+            "displayName": .string(String(title.prefix(Self.titleMax))), "method": .string(method.uppercased()),
+            "urlTemplate": .string(template), "templateParameters": .array(templateParameters),
+            "description": .string(String((operation["description"]?.string ?? "").prefix(Self.descriptionMax))),
+            "request": .object(request), "responses": .array(responses(operation)),
+        ]
+        return ImportedAPI.Operation(id: id(rawID ?? "\(method)-\(path)"), properties: properties)
+    }
+
+    /// Lower case, letters and digits with dashes between, and told apart by a number where two are the same.
+    private mutating func id(_ text: String) -> String {
+        var id = ""
+        for character in text.lowercased() {
+            if character.isASCII, character.isLetter || character.isNumber {
+                id.append(character)
+            } else if !id.isEmpty, id.last != "-" {
+                id.append("-")
+            }
+        }
+        id = String(id.prefix(Self.idMax))
+        while id.hasSuffix("-") { id.removeLast() }
+        if id.isEmpty { id = "operation" }
+        var unique = id
+        var number = 0
+        while !usedIDs.insert(unique).inserted {
+            number += 1
+            unique = "\(id)-\(number)"
+        }
+        return unique
+    }
+
+    /// The names in braces.
+    private static func names(_ path: String) -> [String] {
+        path.split(separator: "{").dropFirst().compactMap { piece in
+            piece.firstIndex(of: "}").map { String(piece[..<$0]) }
+        }
+    }
+
+    private func parameter(_ parameter: JSONValue) -> JSONValue {
+        let schema = isSwagger ? parameter : resolved(parameter["schema"] ?? .null)
+        var result: JSONObject = [
+            "name": parameter["name"] ?? "", "type": schema["type"]?.string.map(JSONValue.string) ?? "string",
+            "required": .bool(parameter["required"]?.bool ?? false),
+        ]
+        if let text = parameter["description"]?.string { result["description"] = .string(String(text.prefix(10_000))) }
+        if let value = schema["default"] { result["defaultValue"] = .string(value.string ?? value.text) }
+        result["values"] = .array((schema["enum"]?.array ?? []).map { .string($0.string ?? $0.text) })
+        return .object(result)
+    }
+
+    // MARK: - Bodies and answers
+
+    private func bodies(_ operation: JSONValue, _ parameters: [JSONValue]) -> [JSONValue] {
+        if isSwagger {
+            guard let body = parameters.first(where: { $0["in"]?.string == "body" }) else { return [] }
+            return types(operation, "consumes").map { representation($0, body["schema"], nil) }
+        }
+        return representations(resolved(operation["requestBody"] ?? .null)["content"])
+    }
+
+    private func types(_ operation: JSONValue, _ member: String) -> [String] {
+        let types = (operation[member] ?? document[member])?.array?.compactMap(\.string) ?? []
+        return types.isEmpty ? ["application/json"] : types
+    }
+
+    private func representations(_ content: JSONValue?) -> [JSONValue] {
+        (content?.object?.members ?? []).map { media in
+            let named = media.value["examples"]?.object?.members.first.map { resolved($0.value)["value"] } ?? nil
+            return representation(media.name, media.value["schema"], media.value["example"] ?? named)
+        }
+    }
+
+    private func representation(_ contentType: String, _ schema: JSONValue?, _ example: JSONValue?) -> JSONValue {
+        var result: JSONObject = ["contentType": .string(contentType)]
+        if let reference = schema?["$ref"]?.string, let name = reference.split(separator: "/").last {
+            result["schemaId"] = .string(Self.schemaID)
+            result["typeName"] = .string(String(name))
+        }
+        if let example {
+            result["examples"] = ["default": ["value": .string(example.string ?? example.indented)]]
+        }
+        return .object(result)
+    }
+
+    private func responses(_ operation: JSONValue) -> [JSONValue] {
+        (operation["responses"]?.object?.members ?? []).compactMap { member in
+            // "default" and "2XX" name no status that could be kept.
+            guard let status = Int(member.name), (100...599).contains(status) else { return nil }
+            let answer = resolved(member.value)
+            var result: JSONObject = ["statusCode": .int(status)]
+            if let text = answer["description"]?.string { result["description"] = .string(String(text.prefix(10_000))) }
+            let representations: [JSONValue]
+            if isSwagger {
+                let examples = answer["examples"]
+                representations =
+                    answer["schema"] == nil && examples == nil
+                    ? []
+                    : types(operation, "produces").map { representation($0, answer["schema"], examples?[$0]) }
+            } else {
+                representations = self.representations(answer["content"])
+            }
+            result["representations"] = .array(representations)
+            return .object(result)
+        }
+    }
+
+    /// What a local reference leads to; itself where it is none, nothing where it leads elsewhere.
+    private func resolved(_ value: JSONValue) -> JSONValue {
+        var found = value
+        for _ in 0..<Self.referencesMax {
+            guard let reference = found["$ref"]?.string else { return found }
+            guard reference.hasPrefix("#/") else { return .object(JSONObject()) }
+            var place: JSONValue? = document
+            for part in reference.dropFirst(2).split(separator: "/") {
+                place = place?[String(part).replacing("~1", with: "/").replacing("~0", with: "~")]
+            }
+            found = place ?? .object(JSONObject())
+        }
+        return .object(JSONObject())
+    }
+}

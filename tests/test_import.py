@@ -1,0 +1,171 @@
+"""APIs from descriptions: Swagger 2 and OpenAPI 3, JSON and YAML, again and again."""
+import http.server
+import json
+import pathlib
+import threading
+
+import pytest
+
+from gatehouse import call, rrs_path, server
+
+PETS = """
+openapi: 3.0.3
+info: {title: Pets, description: All pets, version: "1", license: {name: none}}
+servers:
+  - url: http://test.example/v1
+  - url: "https://{region}.example/v1/"
+    variables: {region: {default: eu}}
+paths:
+  /pets:
+    parameters:
+      - {name: tenant, in: header, schema: {type: string}}
+    get:
+      operationId: listPets
+      summary: List pets
+      parameters:
+        - $ref: "#/components/parameters/Limit"
+        - {name: kind, in: query, required: true, schema: {type: string, enum: [cat, dog], default: cat}}
+      responses:
+        "200":
+          description: Pets
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/Pets"}
+              example: [{name: Tom}]
+        default: {description: Else}
+    post:
+      operationId: list-pets
+      requestBody:
+        content:
+          application/json: {schema: {$ref: "#/components/schemas/Pet"}}
+      responses: {"201": {description: Made}}
+  /pets/{id}:
+    get:
+      responses: {"200": {description: One}}
+    delete:
+      operationId: "DELETE  a pet!"
+      responses: {"204": {description: Gone}}
+components:
+  parameters:
+    Limit: {name: limit, in: query, schema: {type: integer, default: 20}, description: How many}
+  schemas:
+    Pet: {type: object, properties: {name: {type: string}}}
+    Pets: {type: array, items: {$ref: "#/components/schemas/Pet"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def own():
+    with server() as fresh:
+        fresh.demo()
+        yield fresh
+
+
+def bring(own, name, value, format, status=201, **more):
+    body = {"properties": {"path": name, "format": format, "value": value if isinstance(value, str) else json.dumps(value), **more}}
+    answer = own.management("PUT", f"/apis/{name}", json.dumps(body))
+    assert answer.status == status, answer.text
+    return answer.json()
+
+
+def operations(own, name):
+    found = own.management("GET", f"/apis/{name}/operations?$top=1000").json()["value"]
+    return {item["name"]: item["properties"] for item in found}
+
+
+def test_openapi_in_yaml(own):
+    made = bring(own, "pets", PETS, "openapi")["properties"]
+    assert (made["displayName"], made["description"], made["serviceUrl"], made["protocols"]) == (
+        "Pets", "All pets", "https://eu.example/v1", ["https"])
+    found = operations(own, "pets")
+    assert set(found) == {"listpets", "list-pets", "get-pets-id", "delete-a-pet"}
+    pets = found["listpets"]
+    assert (pets["displayName"], pets["method"], pets["urlTemplate"]) == ("List pets", "GET", "/pets?kind={kind}")
+    assert pets["templateParameters"] == [{"name": "kind", "type": "string", "required": True, "defaultValue": "cat", "values": ["cat", "dog"]}]
+    assert [(item["name"], item["type"], item["defaultValue"]) for item in pets["request"]["queryParameters"]] == [("limit", "integer", "20")]
+    assert [item["name"] for item in pets["request"]["headers"]] == ["tenant"]
+    answer, = pets["responses"]
+    assert answer["statusCode"] == 200 and answer["representations"][0]["typeName"] == "Pets"
+    assert json.loads(answer["representations"][0]["examples"]["default"]["value"]) == [{"name": "Tom"}]
+    assert found["list-pets"]["request"]["representations"][0]["typeName"] == "Pet"
+    assert found["get-pets-id"]["displayName"] == "GET /pets/{id}" and found["get-pets-id"]["templateParameters"][0]["name"] == "id"
+    schema = own.management("GET", "/apis/pets/schemas/imported").json()["properties"]
+    assert set(schema["document"]["components"]["schemas"]) == {"Pet", "Pets"}
+
+
+def test_query_parameters_may_stay_where_they_are(own):
+    bring(own, "pets-query", PETS, "openapi", translateRequiredQueryParameters="query")
+    found = operations(own, "pets-query")["listpets"]
+    assert found["urlTemplate"] == "/pets" and {item["name"] for item in found["request"]["queryParameters"]} == {"limit", "kind"}
+
+
+def test_what_is_imported_is_called_and_keeps_its_policies(own):
+    class Upstream(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.path.encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words):
+            pass
+
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    more = {"serviceUrl": f"http://127.0.0.1:{upstream.server_address[1]}/base", "protocols": ["http"], "subscriptionRequired": False}
+    bring(own, "called", PETS, "openapi", **more)
+    get = lambda path: call(own.urls["gateway"], "GET", f"/called{path}")
+    assert get("/pets?kind=cat&limit=3").text == "/base/pets?kind=cat&limit=3"
+    assert get("/pets").status == 404 and get("/pets/7").text == "/base/pets/7"
+    policy = "<policies><inbound><base /><return-response><set-body>mine {0}</set-body></return-response></inbound></policies>"
+    for name in ("listpets", "get-pets-id", "delete-a-pet"):
+        put = own.management("PUT", f"/apis/called/operations/{name}/policies/policy", json.dumps(
+            {"properties": {"format": "rawxml", "value": policy.replace("{0}", name)}}))
+        assert put.status == 201, put.text
+    # One operation keeps its id, one gets another, one is gone, one is new.
+    again = (PETS.replace("  /pets/{id}:\n    get:\n", "  /pets/{id}:\n    get:\n      operationId: onePet\n")
+             .replace('    delete:\n      operationId: "DELETE  a pet!"\n      responses: {"204": {description: Gone}}\n',
+                      "    put:\n      operationId: change\n      responses: {\"200\": {description: Changed}}\n"))
+    bring(own, "called", again, "openapi", status=200, **more)
+    assert set(operations(own, "called")) == {"listpets", "list-pets", "onepet", "change"}
+    assert get("/pets?kind=cat").text == "mine listpets" and get("/pets/7").text == "mine get-pets-id"
+    upstream.shutdown()
+
+
+def test_swagger_of_a_service_hosted_here(own):
+    place = rrs_path(own.demo()).split("/execute")[0]
+    document = call(own.urls["services"], "GET", f"{place}/swagger.json").json()
+    petstore = {"swagger": "2.0", "info": {"title": "Petstore", "version": "1"}, "host": "petstore.example", "basePath": "/v2", "schemes": ["http"],
+                "consumes": ["application/json", "application/xml"],
+                "paths": {"/pet": {"post": {"operationId": "addPet", "parameters": [
+                    {"in": "body", "name": "body", "required": True, "schema": {"$ref": "#/definitions/Pet"}}], "responses": {"405": {"description": "Invalid"}}}}},
+                "definitions": {"Pet": {"type": "object"}}}
+    made = bring(own, "petstore", petstore, "swagger-json")["properties"]
+    assert (made["serviceUrl"], made["protocols"]) == ("http://petstore.example/v2", ["http"])
+    found = operations(own, "petstore")["addpet"]
+    assert [item["contentType"] for item in found["request"]["representations"]] == ["application/json", "application/xml"]
+    assert found["request"]["representations"][0]["typeName"] == "Pet" and found["responses"][0]["statusCode"] == 405
+    bring(own, "hosted", document, "swagger-json")
+    found = operations(own, "hosted")
+    assert len(found) == len([1 for path in document["paths"].values() for _ in path]) > 1
+    assert any("execute" in item["urlTemplate"] for item in found.values())
+
+
+def test_our_own_description_is_imported(own):
+    document = (pathlib.Path(__file__).resolve().parent.parent / "docs" / "management.openapi.json").read_text()
+    bring(own, "management", document, "openapi+json")
+    assert len(operations(own, "management")) == 312
+
+
+@pytest.mark.parametrize("format, value, said", [
+    ("openapi", "a: [", "YAML"), ("openapi+json", "{", "JSON"), ("openapi+json", "{}", "openapi"), ("swagger-json", '{"swagger":"1.2"}', "2.0"),
+    ("openapi", "openapi: 3.0.0", "paths"), ("wsdl", "<x/>", "cannot be imported"), ("openapi-link", "http://169.254.169.254/x", "value"),
+    ("openapi", "openapi: 3.0.0\npaths: {/a: {get: {summary: s}, 'delete': {}}, /{x: {get: {}}}", "get"),
+    ("openapi", "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}" + f",*{'a' if n == 0 else f'b{n - 1}'}" * 8 + "]\n"
+                                                       for n in range(9)), "values"),
+])
+def test_wrong_descriptions(own, format, value, said):
+    answer = own.management("PUT", "/apis/wrong", json.dumps({"properties": {"path": "wrong", "format": format, "value": value}}))
+    assert answer.status == 400 and said in answer.text, answer.text
+    assert own.management("GET", "/apis/wrong").status == 404
