@@ -108,7 +108,7 @@ let package = Package(
             name: "Management",
             dependencies: [
                 "ResourceModel", "Telemetry", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging,
-                crypto,
+                crypto, .product(name: "Yams", package: "Yams"),
             ]
         ),
         // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.
