@@ -169,3 +169,27 @@ def test_wrong_descriptions(own, format, value, said):
     answer = own.management("PUT", "/apis/wrong", json.dumps({"properties": {"path": "wrong", "format": format, "value": value}}))
     assert answer.status == 400 and said in answer.text, answer.text
     assert own.management("GET", "/apis/wrong").status == 404
+
+
+def test_import_commands(own, tmp_path):
+    """A service hosted here becomes an API of five operations in one command; a file becomes one as well."""
+    demo = own.demo()
+    done = own.command("api", "import", "--service", json.loads(own.command("service", "list", "--json").stdout)[0]["Name"], "--path", "imported-service", "--product", "unlimited")
+    assert done.stdout == "api imported-service: 5 operations\n"
+    found = operations(own, "imported-service")
+    assert set(found) == {"execute", "submitjob", "getjobstatus", "canceljob", "startjob"}
+    sample = found["execute"]["request"]["representations"][0]
+    assert "Inputs" in json.loads(sample["examples"]["default"]["value"])
+    assert own.management("GET", "/apis/imported-service/schemas/imported").status == 200
+    # Its own sample is a call that is answered.
+    answer = call(own.urls["gateway"], "POST", "/imported-service/execute?api-version=2.0&format=swagger", sample["examples"]["default"]["value"],
+                  {"Ocp-Apim-Subscription-Key": demo["subscriptionKey"], "Authorization": f"Bearer {demo['apiKey']}", "Content-Type": "application/json"})
+    assert answer.status == 200 and "Results" in answer.json(), answer.text
+    file = tmp_path / "pets.yaml"
+    file.write_text(PETS)
+    assert own.command("api", "import", str(file), "--path", "from/file").stdout == "api from-file: 4 operations\n"
+    assert own.management("GET", "/apis/from-file").json()["properties"]["path"] == "from/file"
+    for words, said in ((("api", "import"), "--service"), (("api", "import", str(file)), "--path"), (("api", "import", "--service", "nobody"), "not found"),
+                        (("api", "import", "http://127.0.0.1:1/x", "--path", "x", "--format", "openapi"), "value")):
+        failed = own.command(*words, check=False)
+        assert failed.returncode != 0 and said in failed.stderr, (words, failed.stderr)

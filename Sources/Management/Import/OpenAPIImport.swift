@@ -260,7 +260,8 @@ struct OpenAPIImport {
             result["schemaId"] = .string(Self.schemaID)
             result["typeName"] = .string(String(name))
         }
-        if let example {
+        // A type may bring an example of its own.
+        if let example = example ?? schema.flatMap({ resolved($0)["example"] }) {
             result["examples"] = ["default": ["value": .string(example.string ?? example.indented)]]
         }
         return .object(result)
