@@ -1,6 +1,7 @@
 """Every type of the control plane through Microsoft's own client: create, read, page, change, race, delete, and what a wrong body gets."""
 import base64
 import datetime
+import time
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -582,12 +583,15 @@ def test_reports(own):
     for _ in range(5):
         assert call(live.urls["gateway"], "POST", "/echo/resource", b"x", key).status == 200
     assert call(live.urls["gateway"], "POST", "/echo/resource", b"x", {}).status == 401
-    import time
-    time.sleep(2.5)
     now = datetime.datetime.now(datetime.timezone.utc)
     span = f"timestamp ge datetime'{now - datetime.timedelta(hours=1):%Y-%m-%dT%H:%M:%S}' and timestamp le datetime'{now + datetime.timedelta(hours=1):%Y-%m-%dT%H:%M:%S}'"
     of_echo = span + " and apiId eq '/apis/echo-api'"
-    row, = client.reports.list_by_api(*at, of_echo)
+    # Facts of calls are written a second later.
+    end = time.time() + 20
+    while not (rows := client.reports.list_by_api(*at, of_echo)) or rows[0].call_count_total < 6:
+        assert time.time() < end, rows
+        time.sleep(0.1)
+    row, = rows
     assert (row.name, row.api_id) == ("Echo API", "/apis/echo-api")
     assert row.call_count_success >= 5 and row.call_count_blocked >= 1 and row.call_count_total >= 6 and row.api_time_avg > 0
     found = {item.operation_id: item for item in client.reports.list_by_operation(*at, of_echo)}

@@ -51,7 +51,7 @@ enum APIImport {
             return (properties, try await writes(id, imported, before, context.store))
         } catch {
             throw (error as? APIError)
-                ?? APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+                ?? APIError.inside
         }
     }
 

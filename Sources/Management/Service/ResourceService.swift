@@ -324,6 +324,13 @@ package struct ResourceService: Sendable {
 }
 
 extension APIError {
+    /// What a caller is told of a fault that is not the request's.
+    static let inside = APIError(
+        status: 500,
+        code: "InternalServerError",
+        message: "The request failed inside Gatehouse."
+    )
+
     /// What a caller is told when the store refused a write.
     package init(_ error: StoreError) {
         switch error {
@@ -340,7 +347,7 @@ extension APIError {
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
         case .newerSchema, .notDurable, .claimLost:
-            self = APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+            self = APIError.inside
         }
     }
 }

@@ -134,7 +134,7 @@ package enum APIRules {
                 draft.alongside.append(APITree.moved(resource, from: source, to: draft.id))
             }
         } catch {
-            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+            throw APIError.inside
         }
     }
 

@@ -157,11 +157,7 @@ package enum BackendRules {
             let id = ResourceID(["backends", member.id])
             let found: Resource?
             do { found = try await context.store.get(id) } catch {
-                throw APIError(
-                    status: 500,
-                    code: "InternalServerError",
-                    message: "The request failed inside Gatehouse."
-                )
+                throw APIError.inside
             }
             guard let found, found.properties["type"]?.string != "Pool" else {
                 throw .validation("pool.services", "\"\(member.id)\" is no backend of the type Single.")
@@ -214,11 +210,7 @@ package enum BackendRules {
         for text in (credentials["certificate"]?.array ?? []).map({ $0.string ?? "" }) {
             let found: [IndexEntry]
             do { found = try await context.store.find(type: "certificates", value: text.uppercased()) } catch {
-                throw APIError(
-                    status: 500,
-                    code: "InternalServerError",
-                    message: "The request failed inside Gatehouse."
-                )
+                throw APIError.inside
             }
             guard let first = found.first else {
                 throw .validation(

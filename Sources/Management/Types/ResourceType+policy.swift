@@ -141,7 +141,7 @@ package enum PolicyRules {
                 }
             }
         } catch {
-            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+            throw APIError.inside
         }
         for user in users {
             do throws(PolicyDiagnostic) { _ = try document(user.id, user.properties, surroundings) } catch {
@@ -202,7 +202,7 @@ package enum PolicyRules {
             return PolicySurroundings(namedValues: values, fragments: fragments, backends: backends)
         } catch {
             throw (error as? APIError)
-                ?? APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+                ?? APIError.inside
         }
     }
 
@@ -304,7 +304,7 @@ enum NamedValueRules {
     private static func checkUnused(_ name: String, _ context: RuleContext) async throws(APIError) {
         let documents: [IndexEntry]
         do { documents = try await PolicyRules.documents(context.store) } catch {
-            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+            throw APIError.inside
         }
         if let user = documents.first(where: { PolicyRules.words($0.columns[0]).contains(name) }) {
             throw .validation("displayName", "The named value is used by \(user.id) under its present name.")

@@ -59,7 +59,7 @@ enum ReleaseRules {
         guard draft.before == nil, released.name.contains(";") else { return }
         do { draft.alongside += try await exchange(api, released, context.store) } catch {
             throw (error as? APIError)
-                ?? APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+                ?? APIError.inside
         }
     }
 

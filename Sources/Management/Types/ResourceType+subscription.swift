@@ -75,7 +75,7 @@ package enum SubscriptionRules {
         else { return }
         let found: Resource?
         do { found = try await context.store.get(product) } catch {
-            throw APIError(status: 500, code: "InternalServerError", message: "The request failed inside Gatehouse.")
+            throw APIError.inside
         }
         guard let limit = found?.properties["subscriptionsLimit"]?.int, limit > 0 else { return }
         draft.requirements.append(

@@ -20,11 +20,7 @@ extension ResourceType {
             for slot in ["primaryKey", "secondaryKey"] where draft.secrets[slot] == nil {
                 let known: String?
                 do { known = try await context.secret(draft.id, slot) } catch {
-                    throw APIError(
-                        status: 500,
-                        code: "InternalServerError",
-                        message: "The request failed inside Gatehouse."
-                    )
+                    throw APIError.inside
                 }
                 if known == nil { draft.secrets[slot] = Identifier.hex32() }
             }
