@@ -28,11 +28,14 @@ package struct ARMRoutes: Sendable {
     /// Where the installation's doors are reached.
     package struct ServiceAddresses: Sendable {
         package let gateway: String
+        /// The gateway by TLS; nil where it has no such door.
+        package let secureGateway: String?
         package let portal: String
         package let services: String
 
-        package init(gateway: String, portal: String, services: String) {
+        package init(gateway: String, secureGateway: String?, portal: String, services: String) {
             self.gateway = gateway
+            self.secureGateway = secureGateway
             self.portal = portal
             self.services = services
         }

@@ -10,9 +10,11 @@ package import Store
 package struct ServiceViews: Sendable {
     private let service: ResourceService
     private let reports: ReportViews
+    private let exports: APIExport
 
-    package init(service: ResourceService, facts: any FactReports) {
+    package init(service: ResourceService, facts: any FactReports, exports: APIExport) {
         self.service = service
+        self.exports = exports
         reports = ReportViews(facts: facts, service: service)
     }
 
@@ -24,6 +26,8 @@ package struct ServiceViews: Sendable {
         }
         guard request.method == .get || request.method == .head else { return nil }
         switch (lower.count, lower.first) {
+        case (2, "apis") where request.query("export")?.lowercased() == "true":
+            return try await exports.answer(request, ids(words), root: routes.installation.root)
         case (2, "reports"): return try await reports.answer(request, lower[1], routes)
         case (1, "regions"): return list([["name": "Local", "isMasterRegion": true, "isDeleted": false]])
         case (1, "skus"):

@@ -6,7 +6,8 @@ enum APIImport {
     /// Bytes of a description (the contract's bound of inline documents).
     private static let bytesMax = 4 << 20
     private static let formats = [
-        "openapi", "openapi-link", "openapi+json", "openapi+json-link", "swagger-json", "swagger-link-json",
+        "openapi", "openapi-link", "openapi+json", "openapi+json-link", "swagger-json", "swagger-link-json", "wadl-xml",
+        "wadl-link-json",
     ]
     /// Members of the body that say how to read, and are kept nowhere.
     private static let ownFields: Set<String> = [
@@ -37,7 +38,7 @@ enum APIImport {
             throw .validation("value", "The description must have 1 to \(bytesMax) bytes.")
         }
         let imported = try OpenAPIImport.read(
-            try document(text, mayBeYAML: format.hasPrefix("openapi") && !format.contains("json")),
+            try document(text, format),
             isSwagger: format.hasPrefix("swagger"),
             takesQueryIntoTemplate: translation == "template"
         )
@@ -55,9 +56,12 @@ enum APIImport {
         }
     }
 
-    private static func document(_ text: String, mayBeYAML: Bool) throws(APIError) -> JSONValue {
+    /// The description as the value that it is, whatever it is written in.
+    private static func document(_ text: String, _ format: String) throws(APIError) -> JSONValue {
+        if format.hasPrefix("wadl") { return try WADLDocument.read(text) }
         do { return try JSONValue(parsing: text) } catch {
-            guard mayBeYAML else {
+            // The names of the others say JSON, but the document may as well be written in YAML; what begins as JSON is not.
+            guard !format.hasPrefix("openapi+json"), text.first(where: { !$0.isWhitespace }) != "{" else {
                 throw .validation("value", "The description is not valid JSON: \(error.description)")
             }
         }
@@ -103,6 +107,9 @@ enum APIImport {
                     )
                 )
             }
+        }
+        if imported.schema == nil, before != nil {
+            writes.append(ResourceWrite(api.child("schemas", OpenAPIImport.schemaID), .delete))
         }
         if let schema = imported.schema {
             let index = ResourceType.apiSchema.index(schema.properties)

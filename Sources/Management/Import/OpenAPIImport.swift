@@ -21,8 +21,10 @@ struct OpenAPIImport {
     private static let idMax = 76
     private static let titleMax = 300
     private static let descriptionMax = 1000
+    private static let apiDescriptionMax = 100_000
     private static let templateMax = 1000
-    private static let schemaID = "imported"
+    /// The schema resource that the types of a description become.
+    static let schemaID = "imported"
     /// References followed one after another.
     private static let referencesMax = 16
     private static let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
@@ -32,6 +34,8 @@ struct OpenAPIImport {
     /// Whether required query parameters become part of the template.
     private let takesQueryIntoTemplate: Bool
     private var usedIDs: Set<String> = []
+    /// The types that representations may name: those of the document, and those that stand in it without a name.
+    private var types: JSONObject
 
     /// - Throws: `APIError` naming `value` where the document is no description.
     static func read(
@@ -39,6 +43,8 @@ struct OpenAPIImport {
         isSwagger: Bool,
         takesQueryIntoTemplate: Bool
     ) throws(APIError) -> ImportedAPI {
+        // A document says itself what it is; the format's name says so only for documents that do not.
+        let isSwagger = document["openapi"] == nil && (isSwagger || document["swagger"] != nil)
         let version = document[isSwagger ? "swagger" : "openapi"]?.string ?? ""
         guard isSwagger ? version == "2.0" : version.hasPrefix("3.0") || version.hasPrefix("3.1") else {
             throw .validation(
@@ -61,6 +67,7 @@ struct OpenAPIImport {
         self.document = document
         self.isSwagger = isSwagger
         self.takesQueryIntoTemplate = takesQueryIntoTemplate
+        types = (isSwagger ? document["definitions"] : document["components"]?["schemas"])?.object ?? JSONObject()
     }
 
     private mutating func api() throws(APIError) -> ImportedAPI {
@@ -69,7 +76,9 @@ struct OpenAPIImport {
         if let title = info?["title"]?.string, !title.isEmpty {
             api.properties["displayName"] = .string(String(title.prefix(Self.titleMax)))
         }
-        if let text = info?["description"]?.string { api.properties["description"] = .string(text) }
+        if let text = info?["description"]?.string, !text.isEmpty {
+            api.properties["description"] = .string(String(text.prefix(Self.apiDescriptionMax)))
+        }
         if let terms = info?["termsOfService"]?.string { api.properties["termsOfServiceUrl"] = .string(terms) }
         for member in ["contact", "license"] {
             if let value = info?[member], value.object != nil { api.properties[member] = value }
@@ -77,7 +86,13 @@ struct OpenAPIImport {
         let (url, protocols) = address()
         if let url { api.properties["serviceUrl"] = .string(url) }
         api.properties["protocols"] = .array(protocols.map { .string($0) })
-        api.schema = schema()
+        // What our own exports say beyond the standard; their servers are the gateway itself.
+        if let own = document[OpenAPIExport.extensionName]?.object {
+            api.properties["serviceUrl"] = nil
+            for member in OpenAPIExport.ownMembers {
+                if let value = own[member] { api.properties[member] = value }
+            }
+        }
         for path in document["paths"]?.object?.members ?? [] where path.name.hasPrefix("/") {
             let shared = path.value["parameters"]?.array ?? []
             for method in Self.methods {
@@ -88,6 +103,7 @@ struct OpenAPIImport {
                 api.operations.append(try self.operation(path.name, method, operation, shared))
             }
         }
+        api.schema = schema()
         return api
     }
 
@@ -120,23 +136,12 @@ struct OpenAPIImport {
     }
 
     private func schema() -> (id: String, properties: JSONObject)? {
-        if isSwagger {
-            guard let definitions = document["definitions"], definitions.object?.isEmpty == false else { return nil }
-            return (
-                Self.schemaID,
-                [
-                    "contentType": "application/vnd.ms-azure-apim.swagger.definitions+json",
-                    "document": ["definitions": definitions],
-                ]
-            )
-        }
-        guard let schemas = document["components"]?["schemas"], schemas.object?.isEmpty == false else { return nil }
+        guard !types.isEmpty else { return nil }
+        let document: JSONValue =
+            isSwagger ? ["definitions": .object(types)] : ["components": ["schemas": .object(types)]]
         return (
             Self.schemaID,
-            [
-                "contentType": "application/vnd.oai.openapi.components+json",
-                "document": ["components": ["schemas": schemas]],
-            ]
+            ["contentType": .string(SchemaRules.contentType(isSwagger: isSwagger)), "document": document]
         )
     }
 
@@ -159,7 +164,7 @@ struct OpenAPIImport {
         var template = path
         for (place, parameter) in inTemplate.enumerated() {
             let name = parameter["name"]?.string ?? ""
-            template += "\(place == 0 ? "?" : "&")\(name)={\(name)}"
+            template += "\(place == 0 && !path.contains("?") ? "?" : "&")\(name)={\(name)}"
         }
         guard template.count <= Self.templateMax else {
             throw .validation("value", "The path \(path.prefix(80)) is longer than \(Self.templateMax) characters.")
@@ -172,6 +177,7 @@ struct OpenAPIImport {
             )
         }
         let rawID = operation["operationId"]?.string
+        let id = id(rawID ?? "\(method)-\(path)")
         let title =
             operation["summary"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? rawID ?? "\(method.uppercased()) \(path)"
         var request = JSONObject()
@@ -180,15 +186,15 @@ struct OpenAPIImport {
         )
         request["headers"] = .array(parameters.filter { $0["in"]?.string == "header" }.map(self.parameter))
         if !["get", "head", "options"].contains(method) {
-            request["representations"] = .array(bodies(operation, parameters))
+            request["representations"] = .array(bodies(operation, parameters, id))
         }
         let properties: JSONObject = [
             "displayName": .string(String(title.prefix(Self.titleMax))), "method": .string(method.uppercased()),
             "urlTemplate": .string(template), "templateParameters": .array(templateParameters),
             "description": .string(String((operation["description"]?.string ?? "").prefix(Self.descriptionMax))),
-            "request": .object(request), "responses": .array(responses(operation)),
+            "request": .object(request), "responses": .array(responses(operation, id)),
         ]
-        return ImportedAPI.Operation(id: id(rawID ?? "\(method)-\(path)"), properties: properties)
+        return ImportedAPI.Operation(id: id, properties: properties)
     }
 
     /// Lower case, letters and digits with dashes between, and told apart by a number where two are the same.
@@ -216,7 +222,8 @@ struct OpenAPIImport {
     /// The names in braces.
     private static func names(_ path: String) -> [String] {
         path.split(separator: "{").dropFirst().compactMap { piece in
-            piece.firstIndex(of: "}").map { String(piece[..<$0]) }
+            // `{*name}` takes all that is left.
+            piece.firstIndex(of: "}").map { String(piece[..<$0].drop { $0 == "*" }) }
         }
     }
 
@@ -226,7 +233,9 @@ struct OpenAPIImport {
             "name": parameter["name"] ?? "", "type": schema["type"]?.string.map(JSONValue.string) ?? "string",
             "required": .bool(parameter["required"]?.bool ?? false),
         ]
-        if let text = parameter["description"]?.string { result["description"] = .string(String(text.prefix(10_000))) }
+        if let text = parameter["description"]?.string, !text.isEmpty {
+            result["description"] = .string(String(text.prefix(10_000)))
+        }
         if let value = schema["default"] { result["defaultValue"] = .string(value.string ?? value.text) }
         result["values"] = .array((schema["enum"]?.array ?? []).map { .string($0.string ?? $0.text) })
         return .object(result)
@@ -234,59 +243,132 @@ struct OpenAPIImport {
 
     // MARK: - Bodies and answers
 
-    private func bodies(_ operation: JSONValue, _ parameters: [JSONValue]) -> [JSONValue] {
+    private mutating func bodies(_ operation: JSONValue, _ parameters: [JSONValue], _ id: String) -> [JSONValue] {
         if isSwagger {
             guard let body = parameters.first(where: { $0["in"]?.string == "body" }) else { return [] }
-            return types(operation, "consumes").map { representation($0, body["schema"], nil) }
+            return mediaTypes(operation, "consumes").map { representation($0, body["schema"], [], "\(id)-request") }
         }
-        return representations(resolved(operation["requestBody"] ?? .null)["content"])
+        return representations(resolved(operation["requestBody"] ?? .null)["content"], "\(id)-request")
     }
 
-    private func types(_ operation: JSONValue, _ member: String) -> [String] {
+    private func mediaTypes(_ operation: JSONValue, _ member: String) -> [String] {
         let types = (operation[member] ?? document[member])?.array?.compactMap(\.string) ?? []
         return types.isEmpty ? ["application/json"] : types
     }
 
-    private func representations(_ content: JSONValue?) -> [JSONValue] {
-        (content?.object?.members ?? []).map { media in
-            let named = media.value["examples"]?.object?.members.first.map { resolved($0.value)["value"] } ?? nil
-            return representation(media.name, media.value["schema"], media.value["example"] ?? named)
+    private mutating func representations(_ content: JSONValue?, _ place: String) -> [JSONValue] {
+        var result: [JSONValue] = []
+        for media in content?.object?.members ?? [] {
+            var examples: [(name: String, value: JSONValue)] = []
+            if let example = media.value["example"] { examples.append(("default", Self.example(example))) }
+            for named in media.value["examples"]?.object?.members ?? [] {
+                let example = resolved(named.value)
+                // One that lies elsewhere is not fetched.
+                guard let value = example["value"] else { continue }
+                examples.append((named.name, Self.example(value, example)))
+            }
+            result.append(representation(media.name, media.value["schema"], examples, place))
         }
+        return result
     }
 
-    private func representation(_ contentType: String, _ schema: JSONValue?, _ example: JSONValue?) -> JSONValue {
+    private static func example(_ value: JSONValue, _ described: JSONValue? = nil) -> JSONValue {
+        var example: JSONObject = ["value": .string(value.string ?? value.indented)]
+        for member in ["summary", "description"] {
+            if let text = described?[member]?.string, !text.isEmpty { example[member] = .string(text) }
+        }
+        return .object(example)
+    }
+
+    /// - Parameter place: the operation and which of its bodies, for the name of a type without one.
+    private mutating func representation(
+        _ contentType: String,
+        _ schema: JSONValue?,
+        _ examples: [(name: String, value: JSONValue)],
+        _ place: String
+    ) -> JSONValue {
         var result: JSONObject = ["contentType": .string(contentType)]
-        if let reference = schema?["$ref"]?.string, let name = reference.split(separator: "/").last {
+        if let name = typeName(schema, isSwagger ? place : "\(place)-\(contentType)") {
             result["schemaId"] = .string(Self.schemaID)
-            result["typeName"] = .string(String(name))
+            result["typeName"] = .string(name)
         }
+        var examples = examples
         // A type may bring an example of its own.
-        if let example = example ?? schema.flatMap({ resolved($0)["example"] }) {
-            result["examples"] = ["default": ["value": .string(example.string ?? example.indented)]]
+        if examples.isEmpty, let example = schema.flatMap({ resolved($0)["example"] }) {
+            examples = [("default", Self.example(example))]
         }
+        if !examples.isEmpty { result["examples"] = .object(JSONObject(examples)) }
         return .object(result)
     }
 
-    private func responses(_ operation: JSONValue) -> [JSONValue] {
-        (operation["responses"]?.object?.members ?? []).compactMap { member in
-            // "default" and "2XX" name no status that could be kept.
-            guard let status = Int(member.name), (100...599).contains(status) else { return nil }
-            let answer = resolved(member.value)
-            var result: JSONObject = ["statusCode": .int(status)]
-            if let text = answer["description"]?.string { result["description"] = .string(String(text.prefix(10_000))) }
-            let representations: [JSONValue]
-            if isSwagger {
-                let examples = answer["examples"]
-                representations =
-                    answer["schema"] == nil && examples == nil
-                    ? []
-                    : types(operation, "produces").map { representation($0, answer["schema"], examples?[$0]) }
-            } else {
-                representations = self.representations(answer["content"])
-            }
-            result["representations"] = .array(representations)
-            return .object(result)
+    /// The name of a representation's type; one that has none is given one.
+    private mutating func typeName(_ schema: JSONValue?, _ place: String) -> String? {
+        guard let schema, schema.object?.isEmpty == false else { return nil }
+        if let name = Self.referredType(schema, isSwagger) { return types[name] == nil ? nil : name }
+        let type = schema["$ref"] == nil ? schema : resolved(schema)
+        guard type.object?.isEmpty == false, type["type"]?.string != "file" else { return nil }
+        var name = Self.pascal(place)
+        if type.object?.names.sorted() == ["items", "type"], type["type"]?.string == "array",
+            let element = type["items"].flatMap({ Self.referredType($0, isSwagger) })
+        {
+            name = element + "Array"
         }
+        var unique = name
+        var number = 1
+        while let known = types[unique], known != type {
+            number += 1
+            unique = "\(name)\(number)"
+        }
+        types[unique] = type
+        return unique
+    }
+
+    /// The type of the document that a schema is nothing but the name of.
+    private static func referredType(_ schema: JSONValue, _ isSwagger: Bool) -> String? {
+        let root = OpenAPIExport.typesRoot(isSwagger: isSwagger)
+        guard let reference = schema["$ref"]?.string, reference.hasPrefix(root) else { return nil }
+        let name = String(reference.dropFirst(root.count))
+        return name.contains("/") ? nil : name.replacing("~1", with: "/").replacing("~0", with: "~")
+    }
+
+    /// `get-pets-200-application/json` as `GetPets200ApplicationJson`.
+    private static func pascal(_ text: String) -> String {
+        text.split { !$0.isASCII || !($0.isLetter || $0.isNumber) }
+            .map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+    }
+
+    private mutating func responses(_ operation: JSONValue, _ id: String) -> [JSONValue] {
+        var result: [JSONValue] = []
+        for member in operation["responses"]?.object?.members ?? [] {
+            // "default" and "2XX" name no status that could be kept.
+            guard let status = Int(member.name), (100...599).contains(status) else { continue }
+            let answer = resolved(member.value)
+            var response: JSONObject = ["statusCode": .int(status)]
+            if let text = answer["description"]?.string, !text.isEmpty {
+                response["description"] = .string(String(text.prefix(10_000)))
+            }
+            var representations: [JSONValue] = []
+            if isSwagger {
+                let given = answer["examples"]
+                if answer["schema"] != nil || given != nil {
+                    for type in mediaTypes(operation, "produces") {
+                        let examples = given?[type].map { [(name: "default", value: Self.example($0))] } ?? []
+                        representations.append(representation(type, answer["schema"], examples, "\(id)-\(status)"))
+                    }
+                }
+            } else {
+                representations = self.representations(answer["content"], "\(id)-\(status)")
+            }
+            response["representations"] = .array(representations)
+            let headers = (answer["headers"]?.object?.members ?? []).map { header -> JSONValue in
+                var described = resolved(header.value).object ?? JSONObject()
+                described["name"] = .string(header.name)
+                return parameter(.object(described))
+            }
+            if !headers.isEmpty { response["headers"] = .array(headers) }
+            result.append(.object(response))
+        }
+        return result
     }
 
     /// What a local reference leads to; itself where it is none, nothing where it leads elsewhere.

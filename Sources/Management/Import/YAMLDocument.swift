@@ -44,8 +44,10 @@ enum YAMLDocument {
         case .scalar(let scalar):
             // Only bare words may be something other than texts.
             guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-            if let whole = node.int { return .int(whole) }
-            if let number = node.float { return number.isFinite ? .double(number) : .string(scalar.string) }
+            // A time of the day or grouped digits are no numbers of YAML 1.2, in which descriptions are written.
+            let isNumeric = !scalar.string.contains { $0 == ":" || $0 == "_" }
+            if isNumeric, let whole = node.int { return .int(whole) }
+            if isNumeric, let number = node.float { return number.isFinite ? .double(number) : .string(scalar.string) }
             if ["", "~", "null", "Null", "NULL"].contains(scalar.string) { return .null }
             if ["true", "True", "TRUE"].contains(scalar.string) { return .bool(true) }
             if ["false", "False", "FALSE"].contains(scalar.string) { return .bool(false) }

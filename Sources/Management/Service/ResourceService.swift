@@ -202,6 +202,9 @@ package struct ResourceService: Sendable {
         return try box.open(sealed, key: id.key, slot: slot)
     }
 
+    /// A key of this installation for one purpose of the control plane.
+    func key(for purpose: String) -> [UInt8] { box.key(for: purpose) }
+
     /// Sets a secret and nothing else.
     package func setSecret(_ type: ResourceType, _ id: ResourceID, _ slot: String, _ text: String) async throws {
         let before = try await get(id)

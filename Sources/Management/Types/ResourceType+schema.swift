@@ -34,6 +34,24 @@ enum SchemaRules {
         }
     }
 
+    /// The content type of a schema resource that holds the types of a whole description.
+    static func contentType(isSwagger: Bool) -> String {
+        isSwagger
+            ? "application/vnd.ms-azure-apim.swagger.definitions+json" : "application/vnd.oai.openapi.components+json"
+    }
+
+    /// The types of a schema resource's document by name: those of a description, or what else the document holds.
+    static func types(_ document: JSONValue) -> JSONObject {
+        var document = document
+        if let text = document["value"]?.string, let parsed = try? JSONValue(parsing: text) {
+            document = parsed
+        } else if let value = document["value"], value.object != nil {
+            document = value
+        }
+        return document["components"]?["schemas"]?.object ?? document["definitions"]?.object
+            ?? document["$defs"]?.object ?? document.object ?? JSONObject()
+    }
+
     static func isJSON(_ contentType: String) -> Bool {
         let bare = contentType.lowercased().prefix { $0 != ";" }
         return jsonEnds.contains { bare.hasSuffix($0) || bare.hasSuffix($0 + " ") }

@@ -13,15 +13,7 @@ struct SchemaSample {
 
     /// - Parameter document: of a schema resource: its value, definitions or components.
     init(_ document: JSONValue) {
-        var document = document
-        if let text = document["value"]?.string, let parsed = try? JSONValue(parsing: text) {
-            document = parsed
-        } else if let value = document["value"], value.object != nil {
-            document = value
-        }
-        types =
-            document["components"]?["schemas"]?.object ?? document["definitions"]?.object ?? document["$defs"]?.object
-            ?? document.object ?? JSONObject()
+        types = SchemaRules.types(document)
     }
 
     /// An example of a type; nil where the document has no such type.

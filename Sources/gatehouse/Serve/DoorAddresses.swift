@@ -22,6 +22,9 @@ final class DoorAddresses: Sendable {
     /// The public address of a door, without a closing slash.
     func url(_ door: ServeSettings.Door) -> String { urls.withLock { $0[door] ?? "" } }
 
+    /// The gateway's door by TLS; nil where there is none.
+    var secureGateway: String? { settings.hasGatewayTLS ? url(.gatewayTLS) : nil }
+
     /// Those that this installation has.
     private var doors: [ServeSettings.Door] {
         ServeSettings.Door.allCases.filter { $0 != .gatewayTLS || settings.hasGatewayTLS }

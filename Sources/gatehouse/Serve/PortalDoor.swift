@@ -86,15 +86,24 @@ struct PortalDoor {
         router.add(middleware: ErrorMiddleware())
         HealthRoutes(facts: facts, builder: builder, tokens: management, isLoopback: isLoopback).addRoutes(to: router)
         tracing.addRoutes(to: router)
+        let doors = { @Sendable in
+            ARMRoutes.ServiceAddresses(
+                gateway: addresses.url(.gateway),
+                secureGateway: addresses.secureGateway,
+                portal: addresses.url(.portal),
+                services: addresses.url(.services)
+            )
+        }
+        let exports = APIExport(service: resources, addresses: doors)
+        exports.addRoutes(to: router)
         ARMRoutes(
             service: resources,
             installation: opened.installation,
             tokens: management,
             traces: tracing.actions,
-            views: ServiceViews(service: resources, facts: facts.reports)
-        ) {
-            .init(gateway: addresses.url(.gateway), portal: addresses.url(.portal), services: addresses.url(.services))
-        }.addRoutes(to: router)
+            views: ServiceViews(service: resources, facts: facts.reports, exports: exports),
+            addresses: doors
+        ).addRoutes(to: router)
         let root = opened.installation.root
         DeclarationRoutes(service: resources, tokens: management) { addresses.url(.portal) + root }.addRoutes(
             to: router
