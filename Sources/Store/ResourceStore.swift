@@ -43,11 +43,28 @@ package protocol ResourceStore: Sendable {
     /// A resource with all below it, parents first.
     func tree(_ id: ResourceID) async throws -> [Resource]
 
+    /// Everything of these full types with the secrets that it has, parents first, as it was at one moment.
+    func documents(types: [String]) async throws -> [StoredDocument]
+
+    /// Everything there is at one moment, in a store of its own that nobody else sees and that ends with its last holder.
+    func copy() async throws -> any ResourceStore
+
     /// The resources of a full type with this value in the first flat column.
     func find(type: String, value: String) async throws -> [IndexEntry]
 
     /// Who changed what, in the order of the commits, after a place in it.
     func audit(since sequence: Int64, limit: Int) async throws -> [AuditEntry]
+}
+
+/// A resource, and which secrets it has.
+package struct StoredDocument: Sendable {
+    package let resource: Resource
+    package let slots: Set<String>
+
+    package init(resource: Resource, slots: Set<String>) {
+        self.resource = resource
+        self.slots = slots
+    }
 }
 
 /// A change with who made it and when.
@@ -138,6 +155,8 @@ package struct ResourceWrite: Sendable {
         case unique(type: String, column: Int, value: String, field: String)
         /// No child of these type words is there.
         case noChildren([String])
+        /// Nothing at all was changed since this place in the order of changes; else it is as if the etag were another.
+        case unchanged(since: Int64)
         /// Fewer than so many others of the type have these values in these flat columns, one of several in each.
         case fewer(than: Int, type: String, matches: [(column: Int, values: [String])], field: String)
     }

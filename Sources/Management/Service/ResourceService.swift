@@ -18,7 +18,7 @@ package struct ResourceService: Sendable {
     /// Merges of one patch of any version, where others change the resource at the same time: each time one of them gets through.
     private static let patchAttemptsMax = 100
 
-    package let store: any ResourceStore
+    package private(set) var store: any ResourceStore
     private let box: SecretBox
     private let servicesURL: @Sendable () -> String
     /// Where people reach the portals, without a closing slash.
@@ -26,7 +26,7 @@ package struct ResourceService: Sendable {
     private let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
     private let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
     /// Waits until the gateway's snapshot holds the change, so that a caller's next request meets it.
-    private let afterCommit: @Sendable (Int64) async -> Void
+    private var afterCommit: @Sendable (Int64) async -> Void
 
     package init(
         store: any ResourceStore,
@@ -44,6 +44,20 @@ package struct ResourceService: Sendable {
         self.fetch = fetch
         self.readCertificate = readCertificate
         self.afterCommit = afterCommit
+    }
+
+    /// The same rules over another store, which no gateway follows.
+    func working(on store: any ResourceStore) -> ResourceService {
+        var other = self
+        other.store = store
+        other.afterCommit = { _ in }
+        return other
+    }
+
+    /// Writes what the rules let through elsewhere, in one transaction, and waits until it is in force.
+    func replay(_ writes: [ResourceWrite]) async throws {
+        try await apply(writes)
+        await afterCommit(try await store.lastSequence())
     }
 
     package func exists(_ id: ResourceID) async throws -> Bool { try await store.indexEntry(id) != nil }

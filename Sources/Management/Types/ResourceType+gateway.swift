@@ -23,7 +23,9 @@ extension ResourceType {
                 throw .validation("id", "The gateway \"managed\" is built in.")
             }
             guard draft.before == nil else { return }
-            for slot in ["primary", "secondary"] { draft.secrets[slot] = Identifier.hex32() }
+            for slot in ["primary", "secondary"] where draft.secrets[slot] == nil {
+                draft.secrets[slot] = Identifier.hex32()
+            }
         },
         actions: [
             .listing(["primary", "secondary"], as: "listKeys"),

@@ -50,17 +50,30 @@ enum ReleaseRules {
         guard bare.lowercased() == api.name.lowercased() else {
             throw .validation("apiId", "The revision must be one of the API \(api.name).")
         }
+        let isCurrent = try await isCurrent(released, of: api, context.store)
         // The revision that was released is the API itself by now.
-        if draft.before == nil { draft.requirements.append(.exists(released)) }
+        if draft.before == nil, !isCurrent { draft.requirements.append(.exists(released)) }
         draft.properties["apiId"] = .string(released.description)
         draft.properties["createdDateTime"] = draft.before?.properties["createdDateTime"] ?? .string(context.now)
         draft.properties["updatedDateTime"] = .string(context.now)
         // Notes of a release that is there are changed without releasing it again.
-        guard draft.before == nil, released.name.contains(";") else { return }
+        guard draft.before == nil, released.name.contains(";"), !isCurrent else { return }
         do { draft.alongside += try await exchange(api, released, context.store) } catch {
             throw (error as? APIError)
                 ?? APIError.inside
         }
+    }
+
+    /// Whether a revision is the one that the API's own id stands for.
+    private static func isCurrent(
+        _ revision: ResourceID,
+        of api: ResourceID,
+        _ store: any ResourceStore
+    ) async throws(APIError) -> Bool {
+        guard let number = revision.name.split(separator: "=").last, revision.name.contains(";") else { return true }
+        do {
+            return try await store.get(api)?.properties["apiRevision"]?.string == String(number)
+        } catch { throw APIError.inside }
     }
 
     /// What stands below an API's revisions each for itself; issues and releases are the API's.

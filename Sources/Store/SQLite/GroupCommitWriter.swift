@@ -23,11 +23,11 @@ package final class GroupCommitWriter: Sendable {
         var isDraining = false
     }
 
-    private let pool: DatabasePool
+    private let pool: any DatabaseWriter
     private let pending = Mutex(Pending())
     private let queue = DispatchQueue(label: "gatehouse.store.writer")
 
-    init(pool: DatabasePool) { self.pool = pool }
+    init(pool: any DatabaseWriter) { self.pool = pool }
 
     /// Runs the body in a transaction and returns once it is on the disk.
     ///

@@ -4,7 +4,7 @@ package import GRDB
 /// One database file: readers of its own, one writer that commits for many, and a commit that is on the disk.
 package final class SQLiteFile: Sendable {
     package let writer: GroupCommitWriter
-    private let pool: DatabasePool
+    private let pool: any DatabaseWriter
 
     /// Opens the file, brings it to the newest version and makes every commit wait for the disk.
     ///
@@ -16,7 +16,8 @@ package final class SQLiteFile: Sendable {
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA foreign_keys = ON")
         }
-        pool = try DatabasePool(path: path, configuration: configuration)
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        self.pool = pool
         // GRDB's pool sets NORMAL after the preparation above, so FULL comes last, and is read back.
         try pool.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA synchronous = FULL")
@@ -26,6 +27,21 @@ package final class SQLiteFile: Sendable {
         writer = GroupCommitWriter(pool: pool)
         guard try synchronousLevel() == 2 else { throw StoreError.notDurable("PRAGMA synchronous is not FULL") }
         try migrate(migrations)
+    }
+
+    /// In memory: gone with its last holder.
+    private init(memory: DatabaseQueue) {
+        pool = memory
+        writer = GroupCommitWriter(pool: memory)
+    }
+
+    /// Everything that is committed at this moment, in memory.
+    func copy() throws -> SQLiteFile {
+        var configuration = Configuration()
+        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA foreign_keys = ON") }
+        let memory = try DatabaseQueue(configuration: configuration)
+        try pool.backup(to: memory)
+        return SQLiteFile(memory: memory)
     }
 
     package struct Migration: Sendable {

@@ -13,6 +13,8 @@ package final class SQLiteResourceStore: ResourceStore {
         file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations)
     }
 
+    private init(file: SQLiteFile) { self.file = file }
+
     private static let migrations = [
         SQLiteFile.Migration(
             """
@@ -143,6 +145,31 @@ package final class SQLiteResourceStore: ResourceStore {
             ).map(SQLiteResourceStore.resource)
         }
     }
+
+    package func documents(types: [String]) async throws -> [StoredDocument] {
+        let places = types.map { _ in "?" }.joined(separator: ", ")
+        let arguments = StatementArguments(types.map { $0.lowercased() })
+        return try await file.read { db in
+            var documents: [StoredDocument] = []
+            let rows = try Row.fetchCursor(
+                db,
+                sql: """
+                    SELECT r.id, r.etag, r.sequence, r.properties,
+                        (SELECT group_concat(s.slot, '/') FROM secrets s WHERE s.key = r.key)
+                    FROM resources r WHERE r.type IN (\(places))
+                    ORDER BY length(r.key) - length(replace(r.key, '/', '')), r.key
+                    """,
+                arguments: arguments
+            )
+            while let row = try rows.next() {
+                let slots = (row[4] as String? ?? "").split(separator: "/").map(String.init)
+                documents.append(StoredDocument(resource: SQLiteResourceStore.resource(row), slots: Set(slots)))
+            }
+            return documents
+        }
+    }
+
+    package func copy() async throws -> any ResourceStore { SQLiteResourceStore(file: try file.copy()) }
 
     package func audit(since sequence: Int64, limit: Int) async throws -> [AuditEntry] {
         try await file.read { db in
@@ -343,6 +370,9 @@ package final class SQLiteResourceStore: ResourceStore {
         case .exists(let other):
             let found = try Int.fetchOne(db, sql: "SELECT 1 FROM resources WHERE key = ?", arguments: [other.key])
             if found == nil { throw StoreError.missingReference(other) }
+        case .unchanged(let sequence):
+            let last = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM changes") ?? 0
+            if last != sequence { throw StoreError.etagMismatch(id) }
         case .unique(let type, let column, let value, let field):
             let found = try Int.fetchOne(
                 db,

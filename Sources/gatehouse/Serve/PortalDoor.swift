@@ -104,6 +104,8 @@ struct PortalDoor {
             views: ServiceViews(service: resources, facts: facts.reports, exports: exports),
             addresses: doors
         ).addRoutes(to: router)
+        ConfigurationRoutes(configuration: ConfigurationService(service: resources), tokens: management)
+            .addRoutes(to: router)
         let root = opened.installation.root
         DeclarationRoutes(service: resources, tokens: management) { addresses.url(.portal) + root }.addRoutes(
             to: router
