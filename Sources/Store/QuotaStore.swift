@@ -5,12 +5,15 @@ package struct QuotaReservation: Sendable, Equatable {
     package let subject: String
     /// When the period began, in seconds since 1970.
     package let period: Int64
+    /// When it ends; nil for one that never does, and for those that earlier versions reserved.
+    package let end: Int64?
     package let calls: Int64
 
-    package init(counter: String, subject: String, period: Int64, calls: Int64) {
+    package init(counter: String, subject: String, period: Int64, end: Int64? = nil, calls: Int64) {
         self.counter = counter
         self.subject = subject
         self.period = period
+        self.end = end
         self.calls = calls
     }
 }
@@ -19,6 +22,12 @@ package struct QuotaReservation: Sendable, Equatable {
 package protocol QuotaStore: Sendable {
     /// Raises a reservation; one that is not above what is stored for its period changes nothing.
     func reserve(_ reservation: QuotaReservation) async throws
+
+    /// Says how many calls of a period count as let through, be it fewer than were.
+    func replace(_ reservation: QuotaReservation) async throws
+
+    /// What is reserved for a subject by all counters.
+    func reservations(subject: String) async throws -> [QuotaReservation]
 
     /// What is reserved for a period; 0 where nothing is.
     func reserved(counter: String, subject: String, period: Int64) async throws -> Int64

@@ -18,11 +18,18 @@ private final class SampleLedger: QuotaLedger {
         throw CancellationError()
     }
 
-    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws {
+    func reserve(_ standing: QuotaStanding) async throws {
         try mayFail()
         writes.add(1, ordering: .relaxed)
-        kept.withLock { $0["\(subject) \(period)"] = max($0["\(subject) \(period)"] ?? 0, calls) }
+        let place = "\(standing.subject) \(standing.period)"
+        kept.withLock { $0[place] = max($0[place] ?? 0, standing.count) }
     }
+
+    func replace(_ standing: QuotaStanding) async throws {
+        kept.withLock { $0["\(standing.subject) \(standing.period)"] = standing.count }
+    }
+
+    func standings(subject: String) async throws -> [QuotaStanding] { [] }
 
     func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
         try mayFail()
@@ -50,6 +57,27 @@ private final class SampleLedger: QuotaLedger {
     private func passes(_ counters: QuotaCounters, _ window: QuotaWindow) async -> Bool {
         if case .allowed = await take(counters, window) { return true }
         return false
+    }
+
+    @Test func `a counter goes on from the number that it is given`() async throws {
+        let ledger = SampleLedger()
+        let counters = QuotaCounters(ledger: ledger) { 500 }
+        for _ in 0..<10 { #expect(await passes(counters, window(10))) }
+        let full = await passes(counters, window(10))
+        #expect(!full)
+        let standing = try #require(try await counters.standings(subject: "s").first)
+        #expect(standing == QuotaStanding(counter: "c", subject: "s", period: 0, end: 1000, count: 10))
+        try await counters.replace(QuotaStanding(counter: "c", subject: "s", period: 0, end: 1000, count: 7))
+        for _ in 0..<3 { #expect(await passes(counters, window(10))) }
+        let isFull = await passes(counters, window(10))
+        #expect(!isFull)
+        // The next process goes on from what was set as well.
+        try await counters.replace(QuotaStanding(counter: "c", subject: "s", period: 0, end: 1000, count: 4))
+        let later = QuotaCounters(ledger: ledger) { 500 }
+        var passed = 0
+        for _ in 0..<20 where await passes(later, window(10)) { passed += 1 }
+        #expect(passed == 6)
+        #expect(try await counters.standings(subject: "another").isEmpty)
     }
 
     @Test(arguments: [1, 2, 7, 100, 2500]) func `exactly so many calls pass`(_ limit: Int) async {
@@ -187,7 +215,9 @@ private final class SlowLedger: QuotaLedger {
     let asked = Atomic<Int>(0)
     let isOpen = Atomic<Bool>(false)
 
-    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws {}
+    func reserve(_ standing: QuotaStanding) async throws {}
+    func replace(_ standing: QuotaStanding) async throws {}
+    func standings(subject: String) async throws -> [QuotaStanding] { [] }
 
     func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
         asked.add(1, ordering: .relaxed)

@@ -23,6 +23,11 @@ enum QuotaStoreConformance {
         try await reserve("a", -62_135_596_800, 1)
         #expect(try await reserved("a", -62_135_596_800) == 1)
         #expect(try await reserved("a", 0) == 0)
+        // Who manages quotas may set less, and sees what there is.
+        try await store.replace(QuotaReservation(counter: "c", subject: "b", period: 0, end: 300, calls: 1))
+        #expect(try await reserved("b", 0) == 1)
+        let found = try await store.reservations(subject: "b")
+        #expect(found == [QuotaReservation(counter: "c", subject: "b", period: 0, end: 300, calls: 1)])
         #expect(try await store.reserved(counter: "other", subject: "a", period: -62_135_596_800) == 0)
     }
 }

@@ -5,12 +5,36 @@ import Synchronization
 import Glibc
 #endif
 
+/// How much of a quota's period is used, or reserved.
+package struct QuotaStanding: Sendable, Equatable {
+    /// The policy that counts, and whom it counts.
+    package let counter: String
+    package let subject: String
+    /// When the period began, and when it is over (nil for never), in seconds since 1970.
+    package let period: Int64
+    package let end: Int64?
+    /// Calls, or bytes where the counter's name says so.
+    package let count: Int64
+
+    package init(counter: String, subject: String, period: Int64, end: Int64?, count: Int64) {
+        self.counter = counter
+        self.subject = subject
+        self.period = period
+        self.end = end
+        self.count = count
+    }
+}
+
 /// Where quotas are kept; given to the gateway, which knows no store.
 package protocol QuotaLedger: Sendable {
     /// Raises what is reserved for a period; durable when it returns.
-    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws
+    func reserve(_ standing: QuotaStanding) async throws
+    /// Sets what is reserved for a period, be it less than before.
+    func replace(_ standing: QuotaStanding) async throws
     /// What is reserved for a period.
     func reserved(counter: String, subject: String, period: Int64) async throws -> Int64
+    /// What is reserved for a subject by all counters.
+    func standings(subject: String) async throws -> [QuotaStanding]
 }
 
 /// The counters of quotas, shared by all loops.
@@ -153,7 +177,7 @@ package final class QuotaCounters: Sendable {
             }
             return body(&shard.counters.values[place])
         }
-        if let ask { request(name, period.start, ask, cell) }
+        if let ask { request(name, period, ask, cell) }
         return value
     }
 
@@ -211,8 +235,9 @@ package final class QuotaCounters: Sendable {
     }
 
     /// Asks the ledger, and lets those go on who wait.
-    private func request(_ name: Name, _ period: Int64, _ calls: Int64, _ cell: Cell) {
+    private func request(_ name: Name, _ span: (start: Int64, end: Int64?), _ calls: Int64, _ cell: Cell) {
         let ledger = ledger
+        let (period, end) = span
         // Awaited by nobody: each counter asks once at a time, and those who wait are told.
         Task {
             let reserved: Int64?
@@ -220,7 +245,15 @@ package final class QuotaCounters: Sendable {
                 if calls == 0 {
                     reserved = try await ledger.reserved(counter: name.counter, subject: name.subject, period: period)
                 } else {
-                    try await ledger.reserve(counter: name.counter, subject: name.subject, period: period, calls: calls)
+                    try await ledger.reserve(
+                        QuotaStanding(
+                            counter: name.counter,
+                            subject: name.subject,
+                            period: period,
+                            end: end,
+                            count: calls
+                        )
+                    )
                     reserved = calls
                 }
             } catch { reserved = nil }
@@ -239,6 +272,45 @@ package final class QuotaCounters: Sendable {
                 return counter.waiting
             }
             for goOn in waiting { goOn() }
+        }
+    }
+
+    // MARK: - For those who manage quotas
+
+    /// The periods that are not over, of all counters of a subject; exact for those that were used since the start of the process.
+    package func standings(subject: String) async throws -> [QuotaStanding] {
+        let now = now()
+        var found: [String: QuotaStanding] = [:]
+        for standing in try await ledger.standings(subject: subject) { found[standing.counter] = standing }
+        for cell in cells {
+            cell.state.withLock { shard in
+                for (name, counter) in shard.counters where name.subject == subject && counter.reserved != nil {
+                    found[name.counter] = QuotaStanding(
+                        counter: name.counter,
+                        subject: subject,
+                        period: counter.period,
+                        end: counter.end,
+                        count: counter.used
+                    )
+                }
+            }
+        }
+        return found.values.filter { $0.end.map { $0 > now } ?? true }.sorted { $0.counter < $1.counter }
+    }
+
+    /// Lets a counter go on from a number; durable when it returns.
+    package func replace(_ standing: QuotaStanding) async throws {
+        try await ledger.replace(standing)
+        for cell in cells {
+            cell.state.withLock { shard in
+                for (name, counter) in shard.counters
+                where name.counter == standing.counter && name.subject == standing.subject
+                    && counter.period == standing.period && counter.reserved != nil
+                {
+                    shard.counters[name]?.used = standing.count
+                    shard.counters[name]?.reserved = standing.count
+                }
+            }
         }
     }
 

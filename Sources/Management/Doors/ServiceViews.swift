@@ -11,9 +11,11 @@ package struct ServiceViews: Sendable {
     private let service: ResourceService
     private let reports: ReportViews
     private let exports: APIExport
+    private let quotas: QuotaViews
 
-    package init(service: ResourceService, facts: any FactReports, exports: APIExport) {
+    package init(service: ResourceService, facts: any FactReports, exports: APIExport, quotas: QuotaViews) {
         self.service = service
+        self.quotas = quotas
         self.exports = exports
         reports = ReportViews(facts: facts, service: service)
     }
@@ -23,6 +25,9 @@ package struct ServiceViews: Sendable {
         let lower = words.map { $0.lowercased() }
         if request.method == .post, lower.count == 3, lower[0] == "policyfragments", lower[2] == "listreferences" {
             return try await references(request, ResourceID(words.prefix(2).map { $0 }), routes)
+        }
+        if lower.first == "quotas", lower.count == 2 || lower.count == 3 || lower.count == 4 && lower[2] == "periods" {
+            return try await quotas.answer(request, words)
         }
         guard request.method == .get || request.method == .head else { return nil }
         switch (lower.count, lower.first) {

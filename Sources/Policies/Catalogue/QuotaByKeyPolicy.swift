@@ -41,7 +41,7 @@ struct QuotaByKeyPolicy: PolicyStep {
             steps.add(
                 QuotaByKeyPolicy(
                     // One counter for a key over all scopes; an hour and a day of the same key are two.
-                    counter: "quota by key \(period) \(firstPeriod)" + (isBandwidth ? " bytes" : ""),
+                    counter: "quota by key \(period) \(firstPeriod)" + (isBandwidth ? QuotaWindow.bytesMark : ""),
                     limit: limit,
                     isBandwidth: isBandwidth,
                     period: period,

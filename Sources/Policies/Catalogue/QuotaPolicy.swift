@@ -16,7 +16,7 @@ struct QuotaPolicy: PolicyStep {
         for limit in limits {
             if limit.calls > 0 { steps.add(QuotaPolicy(limit, counter: limit.counter, isBandwidth: false)) }
             if limit.bandwidth > 0 {
-                steps.add(QuotaPolicy(limit, counter: limit.counter + " bytes", isBandwidth: true))
+                steps.add(QuotaPolicy(limit, counter: limit.counter + QuotaWindow.bytesMark, isBandwidth: true))
             }
         }
     }

@@ -42,6 +42,9 @@ package struct RateVerdict: Sendable {
 
 /// A number of calls, or of bytes, in fixed periods.
 package struct QuotaWindow: Sendable {
+    /// Ends the names of counters that count bytes.
+    package static let bytesMark = " bytes"
+
     /// Names the policy that counts; the same for all calls that it counts.
     package let counter: String
     package let subject: String

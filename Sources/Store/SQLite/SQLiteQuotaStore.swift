@@ -14,21 +14,47 @@ package struct SQLiteQuotaStore: QuotaStore {
         """
     )
 
+    /// Counters are asked for by whom they count, and shown with their ends.
+    static let endMigration = SQLiteFile.Migration(
+        """
+        ALTER TABLE quotas ADD COLUMN ending INTEGER;
+        CREATE INDEX quotas_subject ON quotas (subject);
+        """
+    )
+
     private let file: SQLiteFile
 
     package init(_ queue: SQLiteWorkQueue) { file = queue.file }
 
     package func reserve(_ reservation: QuotaReservation) async throws {
+        // One row a counter: its period only goes on, unless somebody sets the clock back.
+        try await write(reservation, where: "WHERE excluded.period <> period OR excluded.calls > calls")
+    }
+
+    package func replace(_ reservation: QuotaReservation) async throws { try await write(reservation, where: "") }
+
+    private func write(_ reservation: QuotaReservation, where condition: String) async throws {
         try await file.write { db in
-            // One row a counter: its period only goes on, unless somebody sets the clock back.
             try db.execute(
                 sql: """
-                    INSERT INTO quotas (counter, subject, period, calls) VALUES (?, ?, ?, ?)
-                    ON CONFLICT (counter, subject) DO UPDATE SET calls = excluded.calls, period = excluded.period
-                    WHERE excluded.period <> period OR excluded.calls > calls
+                    INSERT INTO quotas (counter, subject, period, calls, ending) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT (counter, subject) DO UPDATE
+                    SET calls = excluded.calls, period = excluded.period, ending = excluded.ending \(condition)
                     """,
-                arguments: [reservation.counter, reservation.subject, reservation.period, reservation.calls]
+                arguments: [
+                    reservation.counter, reservation.subject, reservation.period, reservation.calls, reservation.end,
+                ]
             )
+        }
+    }
+
+    package func reservations(subject: String) async throws -> [QuotaReservation] {
+        try await file.read { db in
+            try Row.fetchAll(
+                db,
+                sql: "SELECT counter, subject, period, ending, calls FROM quotas WHERE subject = ? ORDER BY counter",
+                arguments: [subject]
+            ).map { QuotaReservation(counter: $0[0], subject: $0[1], period: $0[2], end: $0[3], calls: $0[4]) }
         }
     }
 

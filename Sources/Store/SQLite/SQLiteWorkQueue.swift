@@ -57,6 +57,7 @@ package final class SQLiteWorkQueue: WorkQueue {
             """
         ),
         SQLiteQuotaStore.migration,
+        SQLiteQuotaStore.endMigration,
     ]
 
     private static let columns =

@@ -30,6 +30,7 @@ struct PortalDoor {
         addresses: DoorAddresses,
         facts: FactKeeping,
         tracing: Tracing,
+        quotas: QuotaCounters,
         isLoopback: Bool,
         logger: Logger
     ) {
@@ -101,7 +102,12 @@ struct PortalDoor {
             installation: opened.installation,
             tokens: management,
             traces: tracing.actions,
-            views: ServiceViews(service: resources, facts: facts.reports, exports: exports),
+            views: ServiceViews(
+                service: resources,
+                facts: facts.reports,
+                exports: exports,
+                quotas: StoredQuotas.views(quotas)
+            ),
             addresses: doors
         ).addRoutes(to: router)
         ConfigurationRoutes(configuration: ConfigurationService(service: resources), tokens: management)

@@ -74,6 +74,7 @@ struct Server {
         let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
+        let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
         let listeners = try await listen(
             group,
             workers,
@@ -88,6 +89,7 @@ struct Server {
             tls,
             NameResolver(threads: resolving),
             upstreamTLS,
+            quotas,
             logger
         )
         let portal = PortalDoor(
@@ -99,6 +101,7 @@ struct Server {
             addresses: addresses,
             facts: facts,
             tracing: tracing,
+            quotas: quotas,
             isLoopback: settings.isLoopback,
             logger: logger
         )
@@ -161,6 +164,7 @@ struct Server {
         _ tls: GatewayTLS?,
         _ resolver: NameResolver,
         _ upstreamTLS: UpstreamTLS,
+        _ quotas: QuotaCounters,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -212,7 +216,6 @@ struct Server {
         try await open(.services, WireLimits(), nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let counters = LimitCounters()
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
-        let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
         let serviceName = opened.installation.serviceName
         let trustedProxies = settings.trustedProxies
         let bodyBytesMax = settings.gatewayBodyBytesMax

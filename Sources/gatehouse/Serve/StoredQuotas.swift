@@ -1,17 +1,71 @@
+import Foundation
 import Gateway
+import Management
+import Policies
 import Store
 
 /// Keeps the gateway's quotas in the store.
 struct StoredQuotas: QuotaLedger {
     let store: any QuotaStore
 
-    func reserve(counter: String, subject: String, period: Int64, calls: Int64) async throws {
-        try await store.reserve(
-            QuotaReservation(counter: counter, subject: subject, period: period, calls: calls)
-        )
-    }
+    func reserve(_ standing: QuotaStanding) async throws { try await store.reserve(Self.reservation(standing)) }
+
+    func replace(_ standing: QuotaStanding) async throws { try await store.replace(Self.reservation(standing)) }
 
     func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
         try await store.reserved(counter: counter, subject: subject, period: period)
+    }
+
+    func standings(subject: String) async throws -> [QuotaStanding] {
+        try await store.reservations(subject: subject).map { row in
+            QuotaStanding(
+                counter: row.counter,
+                subject: row.subject,
+                period: row.period,
+                end: row.end,
+                count: row.calls
+            )
+        }
+    }
+
+    private static func reservation(_ standing: QuotaStanding) -> QuotaReservation {
+        QuotaReservation(
+            counter: standing.counter,
+            subject: standing.subject,
+            period: standing.period,
+            end: standing.end,
+            calls: standing.count
+        )
+    }
+
+    /// The counters as management shows and sets them.
+    static func views(_ counters: QuotaCounters) -> QuotaViews {
+        QuotaViews(
+            find: { key in
+                try await counters.standings(subject: key).map { standing in
+                    let isBandwidth = standing.counter.hasSuffix(QuotaWindow.bytesMark)
+                    return QuotaViews.Counter(
+                        name: isBandwidth
+                            ? String(standing.counter.dropLast(QuotaWindow.bytesMark.count)) : standing.counter,
+                        key: key,
+                        start: Date(timeIntervalSince1970: Double(standing.period)),
+                        end: standing.end.map { Date(timeIntervalSince1970: Double($0)) },
+                        isBandwidth: isBandwidth,
+                        count: standing.count
+                    )
+                }
+            },
+            set: { counter, count in
+                try await counters.replace(
+                    QuotaStanding(
+                        counter: counter.name + (counter.isBandwidth ? QuotaWindow.bytesMark : ""),
+                        subject: counter.key,
+                        period: Int64(counter.start.timeIntervalSince1970),
+                        end: counter.end.map { Int64($0.timeIntervalSince1970) },
+                        count: count
+                    )
+                )
+            }
+        )
     }
 }
