@@ -609,6 +609,48 @@ def test_reports(own):
     assert "colour" in str(refused.value)
 
 
+def test_exports(sdk):
+    client, at = sdk
+    for format, named in (("swagger-link", "swagger-link-json"), ("openapi-link", "openapi-link"), ("openapi+json-link", "openapi+json-link"),
+                          ("wadl-link", "wadl-link-json")):
+        exported = client.api_export.get(*at, "echo-api", format, "true")
+        assert exported.export_result_format == named and exported.value.link.startswith("http")
+    refused(400, "format", lambda: client.api_export.get(*at, "echo-api", "wsdl-link", "true"))
+
+
+def test_quotas(own, sdk):
+    client, at = sdk
+    policy = """<policies><inbound><base /><quota-by-key calls="3" bandwidth="100" renewal-period="3600" counter-key="boo" />
+        <return-response><set-body>in</set-body></return-response></inbound></policies>"""
+    client.api.begin_create_or_update(*at, "counted", {"path": "counted", "display_name": "Counted", "protocols": ["http"], "subscription_required": False}).result()
+    client.api_operation.create_or_update(*at, "counted", "any", {"display_name": "Any", "method": "GET", "url_template": "/*"})
+    client.api_policy.create_or_update(*at, "counted", "policy", {"value": policy, "format": "rawxml"})
+    get = lambda: call(own.urls["gateway"], "GET", "/counted/x").status
+    assert [get() for _ in range(5)] == [200, 200, 200, 403, 403]
+    counters = list(client.quota_by_counter_keys.list_by_service(*at, "boo").value)
+    assert [(counter.counter_key, counter.value.calls_count) for counter in counters] == [("boo", 3)]
+    counter = counters[0]
+    assert (counter.period_end_time - counter.period_start_time).total_seconds() == 3600
+    assert client.quota_by_period_keys.get(*at, "boo", counter.period_key).value.calls_count == 3
+    # Set back, it lets through again; for one period as for all.
+    assert client.quota_by_counter_keys.update(*at, "boo", {"calls_count": 1}).value[0].value.calls_count == 1
+    assert [get() for _ in range(3)] == [200, 200, 403]
+    assert client.quota_by_period_keys.update(*at, "boo", counter.period_key, {"calls_count": 2, "kb_transferred": 0}).value.calls_count == 2
+    assert [get() for _ in range(2)] == [200, 403]
+    # What was set is still known to the next process.
+    client.quota_by_counter_keys.update(*at, "boo", {"calls_count": 2})
+    own.stop()
+    own.ports = {door: int(url.rsplit(":", 1)[1]) for door, url in own.urls.items()}
+    own.start()
+    assert client.quota_by_counter_keys.list_by_service(*at, "boo").value[0].value.calls_count == 2
+    assert [get() for _ in range(2)] == [200, 403]
+    assert client.quota_by_counter_keys.list_by_service(*at, "nobody").value == []
+    refused(404, None, lambda: client.quota_by_counter_keys.update(*at, "nobody", {"calls_count": 0}))
+    refused(404, None, lambda: client.quota_by_period_keys.get(*at, "boo", "0_PT1S"))
+    refused(400, "callsCount", lambda: client.quota_by_counter_keys.update(*at, "boo", {"calls_count": -1}))
+    client.api.begin_delete(*at, "counted", "*").result()
+
+
 def test_tenant_access(own):
     live, client, at = own
     assert {item.name for item in client.tenant_access.list_by_service(*at)} == {"access", "gitAccess"}

@@ -63,6 +63,14 @@ package final class SQLiteFile: Sendable {
         try await writer.write(body)
     }
 
+    /// Writes the file anew without what was deleted or replaced, so that no old text rests in it.
+    func compact() async throws {
+        try await pool.barrierWriteWithoutTransaction { db in
+            try db.execute(sql: "VACUUM")
+            try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        }
+    }
+
     package func close() throws { try pool.close() }
 
     /// Each migration is one transaction; the count of those done stands in user_version.

@@ -1,7 +1,7 @@
 package import Blobs
 import DataTables
 import Foundation
-import ResourceModel
+package import ResourceModel
 package import Store
 
 /// The blobs of jobs: judged when a job is submitted, found again when it runs.
@@ -166,6 +166,41 @@ package struct BatchBlobs: Sendable {
         let target = try references.target(try BlobReferences.Reference(json: json))
         try references.checkAllowed(target)
         return target
+    }
+
+    /// A job's record with what is sealed in it sealed by another box; nil where there is nothing to do.
+    ///
+    /// - Throws: where something opens by neither box.
+    package static func resealed(
+        kind: String,
+        _ payload: JSONValue,
+        from old: SecretBox,
+        to new: SecretBox
+    ) throws -> JSONValue? {
+        guard kind == BatchJob.kind else { return nil }
+        let job = BatchJob(json: payload)
+        var isChanged = false
+        func resealed(_ port: BatchJob.Port) throws -> BatchJob.Port {
+            guard let sealed = port.blob.sealed, (try? new.open(sealed, context: sealContext)) == nil else {
+                return port
+            }
+            isChanged = true
+            let text = try old.open(sealed, context: sealContext)
+            let blob = BatchJob.Blob(
+                place: port.blob.place,
+                sealed: try new.seal(text, context: sealContext),
+                shown: port.blob.shown,
+                file: port.blob.file
+            )
+            return BatchJob.Port(name: port.name, blob: blob)
+        }
+        let changed = BatchJob(
+            inputs: try job.inputs.map(resealed),
+            outputs: try job.outputs.map(resealed),
+            parameters: job.parameters,
+            skipsBad: job.skipsBad
+        )
+        return isChanged ? changed.json : nil
     }
 
     /// Removes results in the workspace's own storage that are older.

@@ -85,13 +85,22 @@ struct DataFolder: Sendable {
         guard written == bytes.count, fsync(descriptor) == 0, rename(draft, file) == 0 else {
             throw POSIXError(.init(rawValue: errno) ?? .EIO)
         }
-        let folder = open(
-            URL(fileURLWithPath: file).deletingLastPathComponent().path,
-            O_RDONLY | O_DIRECTORY | O_CLOEXEC
-        )
-        if folder >= 0 {
-            fsync(folder)
-            close(folder)
+        Self.flush(URL(fileURLWithPath: file).deletingLastPathComponent().path)
+    }
+
+    /// Puts one secret in the place of another, at once or not at all.
+    func replaceSecret(_ name: String, by other: String) throws {
+        guard rename("\(path)/secrets/\(other)", "\(path)/secrets/\(name)") == 0 else {
+            throw POSIXError(.init(rawValue: errno) ?? .EIO)
         }
+        Self.flush("\(path)/secrets")
+    }
+
+    /// Brings the names in a folder to the disk.
+    private static func flush(_ folder: String) {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
     }
 }

@@ -29,13 +29,9 @@ struct OpenInstallation: Sendable {
 
     /// Opens the installation of a folder, and makes it first where there is none.
     static func open(_ folder: DataFolder, form: Form) async throws -> OpenInstallation {
-        let masterKey = try folder.secret("master.key") { Data(Identifier.randomBytes(32)).base64EncodedString() }
-        guard let key = Data(base64Encoded: masterKey), key.count == 32 else {
-            throw InstallationError("The master key in \(folder.path)/secrets/master.key is damaged.")
-        }
-        let box = SecretBox(masterKey: Array(key))
         let resources = try SQLiteResourceStore(path: folder.configurationFile)
         let queue = try SQLiteWorkQueue(path: folder.workFile)
+        let box = try await MasterKey(folder: folder).box(resources, queue)
         let content = try ContentStore(folder: folder.contentFolder)
         let managementToken = try folder.secret("management-token") { token() }
         let workspaceTokens = try ["workspace-token", "workspace-token-secondary"].map {
