@@ -87,6 +87,11 @@ def fill(data, subscriptions):
     database.close()
 
 
+# Of the table of roll-ups, but for the place of callers.
+COLUMNS = ("minute, api, operation, product, subscription, user, run, success, blocked, failed, other, bandwidth, cache_hits, cache_misses, "
+           "time_count, time_sum, time_min, time_max, service_count, service_sum, service_min, service_max, latency")
+
+
 def fill_usage(data, calls, subjects):
     database = sqlite3.connect(data / "facts.sqlite")
     now = int(time.time()) // 60
@@ -105,7 +110,7 @@ def fill_usage(data, calls, subjects):
     # The server has seen these days without a call.
     database.execute("DELETE FROM folded")
     database.execute("DELETE FROM usage_folded")
-    database.executemany(f"INSERT OR REPLACE INTO usage VALUES ({', '.join('?' * 23)})", rows())
+    database.executemany(f"INSERT OR REPLACE INTO usage ({COLUMNS}) VALUES ({', '.join('?' * 23)})", rows())
     database.commit()
     total = database.execute("SELECT sum(success + failed), count(*) FROM usage").fetchone()
     database.close()

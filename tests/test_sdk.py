@@ -2,6 +2,7 @@
 import base64
 import datetime
 import time
+import urllib.parse
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -64,6 +65,13 @@ def wrong(body, run, field):
     assert refused.value.error.code == "ValidationError"
     assert field in [item.target for item in refused.value.error.details], refused.value
     assert all(item.message for item in refused.value.error.details)
+
+
+def refused(status, field, run):
+    with pytest.raises(HttpResponseError) as error:
+        run()
+    assert error.value.status_code == status, error.value
+    assert field is None or field in [item.target for item in error.value.error.details], error.value
 
 
 def life(client, at, group, bodies, change, bad, parents=(), list_name="list_by_service", make="create_or_update",
@@ -609,6 +617,31 @@ def test_reports(own):
     assert "colour" in str(refused.value)
 
 
+def test_the_report_by_place(tmp_path):
+    """With a file of address ranges calls are told apart by where they come from; ranges that cannot be read are named at the start."""
+    (tmp_path / "ranges.csv").write_text('# first,last,country,region,zip\n"126.0.0.0","127.0.0.0",JP\n127.0.0.0/8,XL,Loop,4711\n::1/128,X6\n')
+    (tmp_path / "settings.yaml").write_text(f"address-ranges-file: {tmp_path / 'ranges.csv'}\n")
+    with server("--config", str(tmp_path / "settings.yaml")) as live:
+        live.demo()
+        for _ in range(7):
+            call(live.urls["gateway"], "GET", "/echo/nothing")
+        report = lambda more="": live.management("GET", "/reports/byGeo?$filter=" + urllib.parse.quote("timestamp ge datetime'2020-01-01'" + more)).json()["value"]
+        end = time.time() + 20
+        while not (rows := report()) or sum(row["callCountTotal"] for row in rows) < 7:
+            assert time.time() < end, rows
+            time.sleep(0.1)
+        assert [(row["country"], row["region"], row["zip"], row["callCountTotal"]) for row in rows] == [("XL", "Loop", "4711", 7)]
+        assert len(report(" and country eq 'xl'")) == 1 and report(" and country eq 'JP'") == [] and report(" and zip eq '-'") == []
+        # By time and by API they are one.
+        assert [row["callCountTotal"] for row in live.management(
+            "GET", "/reports/byUser?$filter=" + urllib.parse.quote("timestamp ge datetime'2020-01-01'")).json()["value"]] == [7]
+        live.stop()
+        (tmp_path / "ranges.csv").write_text("127.0.0.0/8,XL\n1.2.3.4,1.2.3.3,XX\n")
+        with pytest.raises(RuntimeError, match="line 2: The last address"):
+            live.start()
+        live.process = None
+
+
 def test_exports(sdk):
     client, at = sdk
     for format, named in (("swagger-link", "swagger-link-json"), ("openapi-link", "openapi-link"), ("openapi+json-link", "openapi+json-link"),
@@ -618,14 +651,14 @@ def test_exports(sdk):
     refused(400, "format", lambda: client.api_export.get(*at, "echo-api", "wsdl-link", "true"))
 
 
-def test_quotas(own, sdk):
-    client, at = sdk
+def test_quotas(own):
+    live, client, at = own
     policy = """<policies><inbound><base /><quota-by-key calls="3" bandwidth="100" renewal-period="3600" counter-key="boo" />
         <return-response><set-body>in</set-body></return-response></inbound></policies>"""
-    client.api.begin_create_or_update(*at, "counted", {"path": "counted", "display_name": "Counted", "protocols": ["http"], "subscription_required": False}).result()
+    client.api.begin_create_or_update(*at, "counted", {"path": "counted", "display_name": "Counted", "protocols": ["http"], "subscription_required": False})
     client.api_operation.create_or_update(*at, "counted", "any", {"display_name": "Any", "method": "GET", "url_template": "/*"})
     client.api_policy.create_or_update(*at, "counted", "policy", {"value": policy, "format": "rawxml"})
-    get = lambda: call(own.urls["gateway"], "GET", "/counted/x").status
+    get = lambda: call(live.urls["gateway"], "GET", "/counted/x").status
     assert [get() for _ in range(5)] == [200, 200, 200, 403, 403]
     counters = list(client.quota_by_counter_keys.list_by_service(*at, "boo").value)
     assert [(counter.counter_key, counter.value.calls_count) for counter in counters] == [("boo", 3)]
@@ -639,16 +672,16 @@ def test_quotas(own, sdk):
     assert [get() for _ in range(2)] == [200, 403]
     # What was set is still known to the next process.
     client.quota_by_counter_keys.update(*at, "boo", {"calls_count": 2})
-    own.stop()
-    own.ports = {door: int(url.rsplit(":", 1)[1]) for door, url in own.urls.items()}
-    own.start()
+    live.stop()
+    live.ports = {door: int(url.rsplit(":", 1)[1]) for door, url in live.urls.items()}
+    live.start()
     assert client.quota_by_counter_keys.list_by_service(*at, "boo").value[0].value.calls_count == 2
     assert [get() for _ in range(2)] == [200, 403]
     assert client.quota_by_counter_keys.list_by_service(*at, "nobody").value == []
     refused(404, None, lambda: client.quota_by_counter_keys.update(*at, "nobody", {"calls_count": 0}))
     refused(404, None, lambda: client.quota_by_period_keys.get(*at, "boo", "0_PT1S"))
     refused(400, "callsCount", lambda: client.quota_by_counter_keys.update(*at, "boo", {"calls_count": -1}))
-    client.api.begin_delete(*at, "counted", "*").result()
+    client.api.begin_delete(*at, "counted", "*")
 
 
 def test_tenant_access(own):

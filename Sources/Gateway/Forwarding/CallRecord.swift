@@ -100,7 +100,7 @@ struct CallRecord {
         let service = serviceTime.map { Int64($0 / 1000) }
         let time = MonotonicClock.wallMilliseconds()
         facts.record(
-            cell,
+            facts.placed(cell, connection.clientAddress),
             seconds: time / 1000,
             status: status,
             method: method,

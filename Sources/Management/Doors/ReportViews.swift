@@ -29,7 +29,8 @@ struct ReportViews: Sendable {
         case "byproduct": groups = [.product]
         case "bysubscription": groups = [.subscription, .product, .user]
         case "byuser": groups = [.user]
-        case "bygeo", "bytime": groups = []
+        case "bygeo": groups = [.country, .region, .zip]
+        case "bytime": groups = []
         default: throw APIError.notFound("The report \(name.prefix(40)) is not known.")
         }
         var query = UsageQuery(scope: scope, groups: groups, top: top)
@@ -75,7 +76,10 @@ struct ReportViews: Sendable {
             case "subscriptionId": scope.matches.append((.subscription, name))
             case "userId": scope.matches.append((.user, name))
             // There is one region, and it is this one.
-            case "apiRegion", "region", "country", "zip": break
+            case "apiRegion": break
+            case "country": scope.matches.append((.country, ReportViews.placeWord(text)))
+            case "region": scope.matches.append((.region, ReportViews.placeWord(text)))
+            case "zip": scope.matches.append((.zip, ReportViews.placeWord(text)))
             default:
                 throw .validation(
                     "$filter",
@@ -86,6 +90,9 @@ struct ReportViews: Sendable {
         }
         return scope
     }
+
+    /// What is not known is shown as a dash, and asked for as one.
+    private static func placeWord(_ text: String) -> String { text == "-" ? "" : text }
 
     private static func milliseconds(_ value: ODataFilter.Value) throws(APIError) -> Int64 {
         let text: String
@@ -167,9 +174,9 @@ struct ReportViews: Sendable {
             record["name"] = try await title(["users", subject.user])
             record["userId"] = path("users", subject.user)
         case "bygeo":
-            record["country"] = "-"
-            record["region"] = "-"
-            record["zip"] = "-"
+            for (name, word) in [
+                ("country", subject.place?.country), ("region", subject.place?.region), ("zip", subject.place?.zip),
+            ] { record[name] = .string(word.flatMap { $0.isEmpty ? nil : $0 } ?? "-") }
         default:
             let start = Date(timeIntervalSince1970: Double((row.minute ?? 0) * 60))
             record["timestamp"] = .string(start.formatted(.iso8601))

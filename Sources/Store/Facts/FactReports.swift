@@ -12,6 +12,8 @@ package protocol FactReports: Sendable {
 /// What calls are told apart by.
 package enum FactField: String, Sendable, CaseIterable {
     case api, operation, product, subscription, user
+    /// Of the caller; empty where nothing is known of the place.
+    case country, region, zip
 }
 
 /// What a report looks at.

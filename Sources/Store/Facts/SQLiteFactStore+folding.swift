@@ -78,28 +78,26 @@ extension SQLiteFactStore {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT api, operation, product, subscription, user, 0, minute, success, blocked, failed, other, bandwidth, cache_hits,
-                    cache_misses, time_count, time_sum, time_min, time_max, service_count, service_sum, service_min, service_max, latency
+                SELECT \(subjectColumns), minute, \(totalColumns), latency
                 FROM \(source)minute >= ? AND minute < ?
                 """,
             arguments: [start, end]
         )
         while let row = try rows.next() {
             var found = Self.totals(row)
-            found.latency = LatencyHistogram(bytes: Array(row[22] as Data)) ?? LatencyHistogram()
-            let minute: Int64 = row[6]
+            found.latency = LatencyHistogram(bytes: Array(row[24] as Data)) ?? LatencyHistogram()
+            let minute: Int64 = row[8]
             totals[Key(minute: minute / span * span, subject: subject(row)), default: UsageTotals()].merge(found)
         }
         let statement = try db.cachedStatement(
-            sql:
-                "INSERT OR REPLACE INTO usage_folded VALUES (\(Array(repeating: "?", count: 23).joined(separator: ", ")))"
+            sql: """
+                INSERT OR REPLACE INTO usage_folded (span, minute, \(subjectColumns), \(totalColumns), latency)
+                VALUES (\(marks(26)))
+                """
         )
         for (key, totals) in totals {
             try statement.execute(
-                arguments: [
-                    span, key.minute, key.subject.api, key.subject.operation, key.subject.product,
-                    key.subject.subscription, key.subject.user,
-                ] + Self.arguments(totals)
+                arguments: [span, key.minute] + Self.arguments(key.subject) + Self.arguments(totals)
             )
         }
         try note(span, until: end, db)

@@ -25,15 +25,15 @@ extension SQLiteFactStore: FactReports {
             }
             let sql = outer.replacing("$ROWS", with: "(\(parts.joined(separator: " UNION ALL ")))")
             return try Row.fetchAll(db, sql: sql, arguments: arguments).map {
-                UsageReportRow(subject: Self.subject($0), minute: $0[6], totals: Self.totals($0))
+                UsageReportRow(subject: Self.subject($0), minute: $0[8], totals: Self.totals($0))
             }
         }
     }
 
-    private static let columns = """
-        minute, api, operation, product, subscription, user, success, blocked, failed, other, bandwidth, cache_hits, cache_misses,
-        time_count, time_sum, time_min, time_max, service_count, service_sum, service_min, service_max
-        """
+    private static let columns = "minute, \(subjectColumns), \(totalColumns)"
+
+    /// Where the minute stands among the columns that are shown, counted from one: behind the subject's.
+    private static let minutePlace = FactField.allCases.count + 1
 
     private static func usageSQL(_ query: UsageQuery) -> String {
         var keys = query.groups.map(\.rawValue)
@@ -41,7 +41,7 @@ extension SQLiteFactStore: FactReports {
         let shown = FactField.allCases.map { query.groups.contains($0) ? $0.rawValue : "''" }
         let minute = query.interval.map { "minute / \($0) * \($0)" } ?? "NULL"
         let group = keys.isEmpty ? "" : "GROUP BY \(keys.joined(separator: ", "))"
-        var order = query.interval == nil ? "sum(success + blocked + failed + other) DESC" : "7"
+        var order = query.interval == nil ? "sum(success + blocked + failed + other) DESC" : "\(minutePlace)"
         if let wanted = query.order {
             let column =
                 switch wanted.by {
@@ -51,38 +51,38 @@ extension SQLiteFactStore: FactReports {
                 case .callsFailed: "sum(failed)"
                 case .callsOther: "sum(other)"
                 case .bandwidth: "sum(bandwidth)"
-                case .time: "7"
+                case .time: "\(minutePlace)"
                 }
             order = "\(column) \(wanted.isDescending ? "DESC" : "ASC")"
         }
         // Rows of one order stand always in the same one, so that pages do not overlap.
         order += keys.isEmpty ? "" : ", " + keys.joined(separator: ", ")
         return """
-            SELECT \(shown.joined(separator: ", ")), 0, \(minute), sum(success), sum(blocked), sum(failed), sum(other), sum(bandwidth),
+            SELECT \(shown.joined(separator: ", ")), \(minute), sum(success), sum(blocked), sum(failed), sum(other), sum(bandwidth),
                 sum(cache_hits), sum(cache_misses), sum(time_count), sum(time_sum), min(time_min), max(time_max),
                 sum(service_count), sum(service_sum), min(service_min), max(service_max)
             FROM $ROWS \(group) HAVING count(*) > 0 ORDER BY \(order) LIMIT \(query.top) OFFSET \(query.skip)
             """
     }
 
-    /// Totals without their histogram, from the seventh column on.
+    /// Totals without their histogram, behind the minute.
     static func totals(_ row: Row) -> UsageTotals {
         var totals = UsageTotals()
-        totals.success = row[7]
-        totals.blocked = row[8]
-        totals.failed = row[9]
-        totals.other = row[10]
-        totals.bandwidth = row[11]
-        totals.cacheHits = row[12]
-        totals.cacheMisses = row[13]
-        totals.time.count = row[14]
-        totals.time.sum = row[15]
-        totals.time.min = row[16]
-        totals.time.max = row[17]
-        totals.serviceTime.count = row[18]
-        totals.serviceTime.sum = row[19]
-        totals.serviceTime.min = row[20]
-        totals.serviceTime.max = row[21]
+        totals.success = row[9]
+        totals.blocked = row[10]
+        totals.failed = row[11]
+        totals.other = row[12]
+        totals.bandwidth = row[13]
+        totals.cacheHits = row[14]
+        totals.cacheMisses = row[15]
+        totals.time.count = row[16]
+        totals.time.sum = row[17]
+        totals.time.min = row[18]
+        totals.time.max = row[19]
+        totals.serviceTime.count = row[20]
+        totals.serviceTime.sum = row[21]
+        totals.serviceTime.min = row[22]
+        totals.serviceTime.max = row[23]
         return totals
     }
 
@@ -96,7 +96,7 @@ extension SQLiteFactStore: FactReports {
         return try await file.read { db in
             try Row.fetchAll(db, sql: sql, arguments: arguments).map { row in
                 RequestReportRow(
-                    subject: Self.subject(row),
+                    subject: Self.subject(row, hasPlace: false),
                     id: row[5],
                     time: row[6],
                     method: row[7],
@@ -114,14 +114,24 @@ extension SQLiteFactStore: FactReports {
         }
     }
 
-    static func subject(_ row: Row) -> UsageSubject {
-        UsageSubject(api: row[0], operation: row[1], product: row[2], subscription: row[3], user: row[4])
+    /// - Parameter hasPlace: whether the place follows the five that each table has.
+    static func subject(_ row: Row, hasPlace: Bool = true) -> UsageSubject {
+        let place = hasPlace ? CallerPlace(country: row[5], region: row[6], zip: row[7]) : CallerPlace(country: "")
+        return UsageSubject(
+            api: row[0],
+            operation: row[1],
+            product: row[2],
+            subscription: row[3],
+            user: row[4],
+            place: place == CallerPlace(country: "") ? nil : place
+        )
     }
 
+    /// Calls that are kept singly carry their address, and no place.
     private static func condition(_ scope: FactScope) -> (String, StatementArguments) {
         var terms = ["time >= ? AND time <= ?"]
         var arguments: StatementArguments = [scope.from, scope.to]
-        for match in scope.matches {
+        for match in scope.matches where ![.country, .region, .zip].contains(match.field) {
             terms.append("\(match.field.rawValue) = ? COLLATE NOCASE")
             arguments += [match.value]
         }

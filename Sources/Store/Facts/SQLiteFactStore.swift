@@ -69,22 +69,64 @@ package final class SQLiteFactStore: FactStore {
             """
         ),
         SQLiteFactStore.foldingMigration,
+        // Calls are told apart by where their callers are as well.
+        placing("usage", key: "minute, api, operation, product, subscription, user, country, region, zip, run"),
+        placing("usage_folded", key: "span, minute, api, operation, product, subscription, user, country, region, zip"),
     ]
+
+    /// Makes a table of roll-ups anew with three columns more, which belong to its key.
+    private static func placing(_ table: String, key: String) -> SQLiteFile.Migration {
+        let first = table == "usage" ? "minute" : "span, minute"
+        let run = table == "usage" ? ", run" : ""
+        let subject = "api, operation, product, subscription, user"
+        let kept = "\(first), \(subject)\(run), \(totalColumns), latency"
+        let whole = (first + run).split(separator: ", ").map { "\($0) INTEGER NOT NULL" }
+        let texts = (subject + ", country, region, zip").split(separator: ", ").map { "\($0) TEXT NOT NULL DEFAULT ''" }
+        let numbers = totalColumns.split(separator: ", ").map { "\($0) INTEGER NOT NULL" }
+        return SQLiteFile.Migration(
+            """
+            CREATE TABLE placed (
+                \((whole + texts + numbers + ["latency BLOB NOT NULL"]).joined(separator: ",\n    ")),
+                PRIMARY KEY (\(key))
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO placed (\(kept)) SELECT \(kept) FROM \(table);
+            DROP TABLE \(table);
+            ALTER TABLE placed RENAME TO \(table);
+            """
+        )
+    }
+
+    /// The columns of totals, without the histogram, in their order.
+    static let totalColumns =
+        "success, blocked, failed, other, bandwidth, cache_hits, cache_misses, time_count, time_sum, time_min, time_max, "
+        + "service_count, service_sum, service_min, service_max"
+    /// The columns of a subject in their order.
+    static let subjectColumns = FactField.allCases.map(\.rawValue).joined(separator: ", ")
+
+    static func arguments(_ subject: UsageSubject) -> StatementArguments {
+        let place = subject.place ?? CallerPlace(country: "")
+        return [
+            subject.api, subject.operation, subject.product, subject.subscription, subject.user, place.country,
+            place.region,
+            place.zip,
+        ]
+    }
+
+    /// As many question marks.
+    static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
 
     package func write(_ usage: [UsageRow], _ requests: [RequestRow]) async throws {
         try await file.write { db in
             if !usage.isEmpty {
                 let statement = try db.cachedStatement(
                     sql: """
-                        INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        INSERT OR REPLACE INTO usage (minute, run, \(Self.subjectColumns), \(Self.totalColumns), latency)
+                        VALUES (\(Self.marks(26)))
                         """
                 )
                 for row in usage {
                     try statement.execute(
-                        arguments: [
-                            row.minute, row.subject.api, row.subject.operation, row.subject.product,
-                            row.subject.subscription, row.subject.user, row.run,
-                        ] + Self.arguments(row.totals)
+                        arguments: [row.minute, row.run] + Self.arguments(row.subject) + Self.arguments(row.totals)
                     )
                 }
             }

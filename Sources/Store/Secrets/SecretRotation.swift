@@ -3,6 +3,16 @@ import GRDB
 package import ResourceModel
 
 extension SQLiteResourceStore {
+    /// Whether a box is the one that secrets are sealed by; of an installation without any, each is.
+    package func canOpen(_ box: SecretBox) async throws -> Bool {
+        try await file.read { db in
+            guard let row = try Row.fetchOne(db, sql: "SELECT key, slot, ciphertext FROM secrets LIMIT 1") else {
+                return true
+            }
+            return (try? box.open(Array(row[2] as Data), key: row[0], slot: row[1])) != nil
+        }
+    }
+
     /// Seals every secret by another box, and makes the hashes anew that keys are found by; in one transaction.
     ///
     /// What the other box opens already is left as it is, so that a rotation that was cut off can be done again.

@@ -15,6 +15,8 @@ package final class FactRecorder {
         package let subject: UsageSubject
         fileprivate var totals = UsageTotals()
         fileprivate var isTouched = false
+        /// The same subject by the places that calls come from.
+        fileprivate var byPlace: [Int: Cell] = [:]
 
         fileprivate init(_ subject: UsageSubject) { self.subject = subject }
     }
@@ -35,11 +37,31 @@ package final class FactRecorder {
     /// Draws the calls that are kept; the system's own numbers cost a call of the kernel each.
     private var draws = UInt64.random(in: 1...UInt64.max)
     private let unmatched = Cell(.unmatched)
+    /// Where addresses are; nil where nobody told.
+    private let places: AddressPlaces?
+    private var placeCells = 0
 
-    /// - Parameter logsRequests: whether every call is wanted singly, for the access log.
-    package init(inbox: FactInbox, logsRequests: Bool) {
+    /// - Parameters:
+    ///   - logsRequests: whether every call is wanted singly, for the access log.
+    ///   - places: where addresses are, for the report by place.
+    package init(inbox: FactInbox, logsRequests: Bool, places: AddressPlaces? = nil) {
         self.inbox = inbox
         self.logsRequests = logsRequests
+        self.places = places
+    }
+
+    /// The cell of a subject's calls from where an address is; the cell itself where that is not known.
+    ///
+    /// - Parameter address: the caller's, as text.
+    package func placed(_ cell: Cell, _ address: @autoclosure () -> [UInt8]) -> Cell {
+        guard let places, let (number, place) = places.place(of: address()) else { return cell }
+        if let known = cell.byPlace[number] { return known }
+        // Beyond, calls are counted without their place.
+        guard placeCells < FactRecorder.cellsMax else { return cell }
+        placeCells += 1
+        let made = Cell(cell.subject.at(place))
+        cell.byPlace[number] = made
+        return made
     }
 
     /// The cell of an operation and a subscription.
@@ -68,6 +90,8 @@ package final class FactRecorder {
     package func forgetCells() -> Any {
         let forgotten = cells
         cells = [:]
+        unmatched.byPlace = [:]
+        placeCells = 0
         return forgotten
     }
 

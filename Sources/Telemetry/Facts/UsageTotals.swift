@@ -5,13 +5,35 @@ package struct UsageSubject: Sendable, Hashable {
     package let product: String
     package let subscription: String
     package let user: String
+    /// Where the callers are; nil where nothing is known of it.
+    package let place: CallerPlace?
 
-    package init(api: String, operation: String, product: String, subscription: String, user: String) {
+    package init(
+        api: String,
+        operation: String,
+        product: String,
+        subscription: String,
+        user: String,
+        place: CallerPlace? = nil
+    ) {
         self.api = api
         self.operation = operation
         self.product = product
         self.subscription = subscription
         self.user = user
+        self.place = place
+    }
+
+    /// The same calls, as far as they come from there.
+    func at(_ place: CallerPlace) -> UsageSubject {
+        UsageSubject(
+            api: api,
+            operation: operation,
+            product: product,
+            subscription: subscription,
+            user: user,
+            place: place
+        )
     }
 
     /// Calls that no API was found for.

@@ -16,7 +16,14 @@ struct MasterKey {
     func box(_ resources: SQLiteResourceStore, _ queue: SQLiteWorkQueue) async throws -> SecretBox {
         let text = try folder.secret(Self.name, make: Self.make)
         let box = try self.box(text, Self.name)
-        guard let next = try folder.existingSecret(Self.nextName) else { return box }
+        guard let next = try folder.existingSecret(Self.nextName) else {
+            guard try await resources.canOpen(box) else {
+                throw InstallationError(
+                    "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the installation's secrets are sealed by."
+                )
+            }
+            return box
+        }
         return try await reseal(from: box, to: next, resources, queue).box
     }
 

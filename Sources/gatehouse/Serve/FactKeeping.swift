@@ -19,10 +19,12 @@ final class FactKeeping: Sendable {
     private let store: SQLiteFactStore
     private let writer: FactWriter
     private let logsRequests: Bool
+    private let places: AddressPlaces?
     private let recorders = Mutex<[NIOLoopBound<FactRecorder>]>([])
 
     init(_ folder: DataFolder, _ settings: ServeSettings, _ logger: Logger) throws {
         store = try SQLiteFactStore(path: folder.factsFile)
+        places = try settings.addressRanges.map(Self.readPlaces)
         var accessLog: AccessLog?
         if let path = settings.accessLog {
             do { accessLog = try AccessLog(path: path) } catch {
@@ -41,9 +43,18 @@ final class FactKeeping: Sendable {
         )
     }
 
+    private static func readPlaces(_ file: String) throws -> AddressPlaces {
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw InstallationError("The file of address-ranges-file (\(file)) cannot be read.")
+        }
+        do { return try AddressPlaces(text: Array(data)) } catch {
+            throw InstallationError("The file of address-ranges-file (\(file)) is wrong: \(error).")
+        }
+    }
+
     /// The recorder of a loop; called on it.
     func makeRecorder(on loop: any EventLoop) -> FactRecorder {
-        let recorder = FactRecorder(inbox: inbox, logsRequests: logsRequests)
+        let recorder = FactRecorder(inbox: inbox, logsRequests: logsRequests, places: places)
         let bound = NIOLoopBound(recorder, eventLoop: loop)
         recorders.withLock { $0.append(bound) }
         return recorder

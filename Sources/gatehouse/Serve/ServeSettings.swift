@@ -52,6 +52,8 @@ struct ServeSettings: Sendable {
 
     /// Where a JSON line for each call of the gateway is written; `-` for standard output, nil for nowhere.
     var accessLog: String?
+    /// File with ranges of addresses and their places, for the report by place.
+    var addressRanges: String?
     var retention = FactWriter.Retention(usageDays: 400, requestDays: 30, requestsMax: 200_000)
 
     /// Whether the gateway speaks TLS too, and where its certificates are; nil for the folder `tls` of the data folder.
@@ -166,6 +168,7 @@ struct ServeSettings: Sendable {
         responseCacheBytesMax =
             try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax
         accessLog = text(nil, "access-log")
+        addressRanges = text(nil, "address-ranges-file")
         retention.usageDays = try Int64(number(nil, "usage-days", 1...36_500) ?? Int(retention.usageDays))
         retention.requestDays = try Int64(number(nil, "request-days", 1...36_500) ?? Int(retention.requestDays))
         retention.requestsMax = try number(nil, "requests-max", 1...100_000_000) ?? retention.requestsMax
