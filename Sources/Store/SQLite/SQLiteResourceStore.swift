@@ -73,17 +73,25 @@ package final class SQLiteResourceStore: ResourceStore {
         ),
     ]
 
+    /// What every request asks: read once by SQLite, not each time.
+    private static func row(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws -> Row? {
+        try Row.fetchOne(try db.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    private static func run(_ db: Database, _ sql: String, _ arguments: StatementArguments) throws {
+        try db.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
     // MARK: - Reading
 
     package func get(_ id: ResourceID) async throws -> Resource? {
         let key = id.key
         return try await file.read { db in
-            try Row.fetchOne(
+            try SQLiteResourceStore.row(
                 db,
-                sql: "SELECT id, etag, sequence, properties FROM resources WHERE key = ?",
-                arguments: [key]
-            )
-            .map(SQLiteResourceStore.resource)
+                "SELECT id, etag, sequence, properties FROM resources WHERE key = ?",
+                [key]
+            ).map(SQLiteResourceStore.resource)
         }
     }
 
@@ -195,8 +203,9 @@ package final class SQLiteResourceStore: ResourceStore {
     package func changes(since sequence: Int64, limit: Int) async throws -> [ResourceChange] {
         try await file.read { db in
             try Row.fetchAll(
-                db,
-                sql: "SELECT sequence, id, deleted FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                try db.cachedStatement(
+                    sql: "SELECT sequence, id, deleted FROM changes WHERE sequence > ? ORDER BY sequence LIMIT ?"
+                ),
                 arguments: [sequence, limit]
             ).map { ResourceChange(sequence: $0[0], id: ResourceID($0[1] as String), isDeletion: ($0[2] as Int) != 0) }
         }
@@ -343,7 +352,7 @@ package final class SQLiteResourceStore: ResourceStore {
 
     private static func apply(_ write: ResourceWrite, _ mark: ChangeMark, _ db: Database) throws -> Resource? {
         let key = write.id.key
-        let before = try Row.fetchOne(db, sql: "SELECT id, etag FROM resources WHERE key = ?", arguments: [key])
+        let before = try row(db, "SELECT id, etag FROM resources WHERE key = ?", [key])
         switch write.condition {
         case .none: break
         case .exists: if before == nil { throw StoreError.notFound(write.id) }
@@ -368,16 +377,16 @@ package final class SQLiteResourceStore: ResourceStore {
     private static func check(_ requirement: ResourceWrite.Requirement, _ id: ResourceID, _ db: Database) throws {
         switch requirement {
         case .exists(let other):
-            let found = try Int.fetchOne(db, sql: "SELECT 1 FROM resources WHERE key = ?", arguments: [other.key])
+            let found = try row(db, "SELECT 1 FROM resources WHERE key = ?", [other.key])
             if found == nil { throw StoreError.missingReference(other) }
         case .unchanged(let sequence):
             let last = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM changes") ?? 0
             if last != sequence { throw StoreError.etagMismatch(id) }
         case .unique(let type, let column, let value, let field):
-            let found = try Int.fetchOne(
+            let found = try row(
                 db,
-                sql: "SELECT 1 FROM resources WHERE type = ? AND ix\(column) = ? AND key <> ? LIMIT 1",
-                arguments: [type.lowercased(), value, id.key]
+                "SELECT 1 FROM resources WHERE type = ? AND ix\(column) = ? AND key <> ? LIMIT 1",
+                [type.lowercased(), value, id.key]
             )
             if found != nil { throw StoreError.notUnique(field: field, value: value) }
         case .fewer(let max, let type, let matches, let field):
@@ -423,23 +432,25 @@ package final class SQLiteResourceStore: ResourceStore {
         ]
         for column in columns { arguments += [column] }
         arguments += [JSONValue.object(properties).text]
-        try db.execute(
-            sql: """
+        try run(
+            db,
+            """
                 INSERT INTO resources (key, id, parent, word, type, etag, sequence, ix0, ix1, ix2, ix3, ix4, ix5, properties)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (key) DO UPDATE SET etag = excluded.etag, sequence = excluded.sequence, ix0 = excluded.ix0,
                     ix1 = excluded.ix1, ix2 = excluded.ix2, ix3 = excluded.ix3, ix4 = excluded.ix4, ix5 = excluded.ix5,
                     properties = excluded.properties
-                """,
-            arguments: arguments
+            """,
+            arguments
         )
         for secret in secrets {
-            try db.execute(
-                sql: """
-                    INSERT INTO secrets (key, slot, ciphertext, hash) VALUES (?, ?, ?, ?)
-                    ON CONFLICT (key, slot) DO UPDATE SET ciphertext = excluded.ciphertext, hash = excluded.hash
-                    """,
-                arguments: [id.key, secret.slot, Data(secret.ciphertext), secret.hash.map { Data($0) }]
+            try run(
+                db,
+                """
+                INSERT INTO secrets (key, slot, ciphertext, hash) VALUES (?, ?, ?, ?)
+                ON CONFLICT (key, slot) DO UPDATE SET ciphertext = excluded.ciphertext, hash = excluded.hash
+                """,
+                [id.key, secret.slot, Data(secret.ciphertext), secret.hash.map { Data($0) }]
             )
         }
         return Resource(id: id, etag: etag, sequence: sequence, properties: properties)
@@ -455,7 +466,7 @@ package final class SQLiteResourceStore: ResourceStore {
         for text in ids {
             let child = ResourceID(text)
             _ = try note(child, isDeletion: true, mark, db)
-            try db.execute(sql: "DELETE FROM resources WHERE key = ?", arguments: [child.key])
+            try run(db, "DELETE FROM resources WHERE key = ?", [child.key])
         }
     }
 
@@ -465,9 +476,10 @@ package final class SQLiteResourceStore: ResourceStore {
         _ mark: ChangeMark,
         _ db: Database
     ) throws -> Int64 {
-        try db.execute(
-            sql: "INSERT INTO changes (id, deleted, time, actor) VALUES (?, ?, ?, ?)",
-            arguments: [id.description, isDeletion ? 1 : 0, mark.time, mark.actor]
+        try run(
+            db,
+            "INSERT INTO changes (id, deleted, time, actor) VALUES (?, ?, ?, ?)",
+            [id.description, isDeletion ? 1 : 0, mark.time, mark.actor]
         )
         let sequence = db.lastInsertedRowID
         if sequence % 1000 == 0 {

@@ -16,6 +16,14 @@ actor SnapshotBuilder {
     /// Owners of subscriptions whose names policies may ask for.
     private static let usersMax = 100_000
 
+    /// Types that calls are answered by.
+    private static let watched = Set(
+        [
+            "apis", "apiversionsets", "products", "products/apis", "users", "backends", "namedvalues", "certificates",
+            "subscriptions", "policyfragments",
+        ] + ResourceType.policies.map { $0.path.lowercased() }
+    )
+
     private let store: any ResourceStore
     private let slot: SnapshotSlot
     private let secret: @Sendable (ResourceID, String) async throws -> String?
@@ -118,9 +126,17 @@ actor SnapshotBuilder {
         do {
             let changes = try await store.changes(since: sequence, limit: Self.changesMax)
             guard let last = changes.last else { return }
-            // Each thing once, however often it changed.
+            // Each thing once, however often it changed; what calls do not ask for is none of the snapshot's.
             var touched: [String: ResourceID] = [:]
-            for change in changes { touched[partKey(change.id)] = partID(change.id) }
+            for change in changes {
+                let id = partID(change.id)
+                if Self.watched.contains(id.type.lowercased()) { touched[id.key] = id }
+            }
+            guard !touched.isEmpty else {
+                sequence = last.sequence
+                isFailing = false
+                return
+            }
             // APIs are built by the schemes of their version sets, so those come first.
             for id in touched.values where id.type.lowercased() == "apiversionsets" { try await takeVersionSet(id) }
             for id in touched.values { try await rebuild(id) }
@@ -147,8 +163,6 @@ actor SnapshotBuilder {
         id.segments.first?.lowercased() == "apis" && !id.type.lowercased().hasSuffix("/policies")
             ? ResourceID(Array(id.segments.prefix(2))) : id
     }
-
-    private func partKey(_ id: ResourceID) -> String { partID(id).key }
 
     private func rebuild(_ id: ResourceID) async throws {
         switch id.type.lowercased() {
