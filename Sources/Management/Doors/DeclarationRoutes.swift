@@ -11,18 +11,24 @@ package struct DeclarationRoutes: Sendable {
 
     private let service: ResourceService
     private let tokens: TokenGuard
-    /// Where the instance is reached at the ARM door, without a closing slash.
-    private let instanceURL: @Sendable () -> String
+    /// Where the instance stands at the ARM door.
+    private let root: String
+    private let portalURL: @Sendable () -> String
 
+    /// - Parameter root: of ARM ids, as `/subscriptions/…/service/name`.
     package init(
         service: ResourceService,
         tokens: TokenGuard,
-        instanceURL: @Sendable @escaping () -> String
+        root: String,
+        portalURL: @Sendable @escaping () -> String
     ) {
         self.service = service
         self.tokens = tokens
-        self.instanceURL = instanceURL
+        self.root = root
+        self.portalURL = portalURL
     }
+
+    private func instanceURL() -> String { portalURL() + root }
 
     package func addRoutes(to router: Router<ServingContext>) {
         router.get("/api/types") { request, _ -> Response in
@@ -31,7 +37,11 @@ package struct DeclarationRoutes: Sendable {
         }
         router.get("/api/openapi.json") { request, _ -> Response in
             try tokens.require(request.bearerToken)
-            return .json(ManagementAPI().document(server: instanceURL()))
+            switch request.query("door") ?? "arm" {
+            case "arm": return .json(ManagementAPI().document(server: instanceURL()))
+            case "direct": return .json(ManagementAPI(shape: .direct).document(server: portalURL() + DirectShape.path))
+            default: throw APIError.validation("door", "The value must be one of arm, direct.")
+            }
         }
         router.get("/api/changes") { request, _ -> Response in
             try tokens.require(request.bearerToken)

@@ -1,7 +1,10 @@
 import ResourceModel
 
-/// The description of the ARM door in OpenAPI 3.0, made of the declared types.
+/// The description of a door of the control plane in OpenAPI 3.0, made of the declared types.
 struct ManagementAPI {
+    /// The door that is described.
+    var shape = ARMRoutes.Shape.arm
+
     /// - Parameter server: where the instance is reached at the door, without a closing slash.
     func document(server: String) -> JSONValue {
         var paths = JSONObject()
@@ -20,11 +23,15 @@ struct ManagementAPI {
                 "parameters": [Self.versionReference], "get": .object(operation("List \(list)", [:], statuses: [200])),
             ]
         }
+        addQuotas(to: &paths)
         return [
             "openapi": "3.0.3",
             "info": [
-                "title": "Gatehouse management", "version": "2024-05-01",
-                "description": "The ARM-shaped door of this installation, made of the declared types.",
+                "title": .string(shape == .arm ? "Gatehouse management" : "Gatehouse direct management"),
+                "version": "2024-05-01",
+                "description": .string(
+                    "The \(shape == .arm ? "ARM-shaped" : "flat direct") door of this installation, made of the declared types."
+                ),
             ],
             "servers": [["url": .string(server)]],
             "paths": .object(paths),
@@ -37,7 +44,11 @@ struct ManagementAPI {
                         "content": ["application/json": ["schema": ["$ref": "#/components/schemas/Error"]]],
                     ]
                 ],
-                "securitySchemes": ["token": ["type": "http", "scheme": "bearer"]],
+                "securitySchemes": [
+                    "token": shape == .arm
+                        ? ["type": "http", "scheme": "bearer"]
+                        : ["type": "apiKey", "in": "header", "name": "Authorization"]
+                ],
                 "schemas": [
                     "Error": [
                         "type": "object", "required": ["error"],
@@ -53,7 +64,28 @@ struct ManagementAPI {
         ]
     }
 
+    private func addQuotas(to paths: inout JSONObject) {
+        let key = Self.parameter("quota_key", in: "path", Self.name)
+        let counts: JSONValue = [
+            "type": "object", "properties": ["callsCount": ["type": "integer"], "kbTransferred": ["type": "number"]],
+        ]
+        let body: JSONValue = shape == .arm ? ["type": "object", "properties": ["properties": counts]] : counts
+        let patch = operation("Set the counters of a key", ["body": body], statuses: [200, 400, 404, 413])
+        paths["/quotas/{quota_key}"] = [
+            "parameters": [Self.versionReference, key],
+            "get": .object(operation("Counters of a key", [:], statuses: [200])), "patch": .object(patch),
+        ]
+        let period = shape == .arm ? "/periods/{period}" : "/{period}"
+        paths["/quotas/{quota_key}\(period)"] = [
+            "parameters": [Self.versionReference, key, Self.parameter("period", in: "path", Self.name)],
+            "get": .object(operation("A counter in a period", [:], statuses: [200, 404])), "patch": .object(patch),
+        ]
+    }
+
     // MARK: - Types
+
+    /// Of a segment of a path.
+    private static let name: JSONValue = ["type": "string", "minLength": 1, "maxLength": 80]
 
     private func add(_ type: ResourceType, to paths: inout JSONObject) {
         let words = type.path.split(separator: "/").map(String.init)
@@ -64,7 +96,7 @@ struct ManagementAPI {
             guard place < words.count - 1 else { break }
             let name = DeclarationRoutes.noun(word).replacing("-", with: "_") + "_id"
             list += "/{\(name)}"
-            parents.append(Self.parameter(name, in: "path", ["type": "string", "minLength": 1, "maxLength": 80]))
+            parents.append(Self.parameter(name, in: "path", Self.name))
         }
         let name = DeclarationRoutes.noun(words[words.count - 1]).replacing("-", with: "_") + "_id"
         let nested = words.count > 1 ? [404] : []
@@ -74,7 +106,7 @@ struct ManagementAPI {
                 operation("List \(type.path)", [:], statuses: [200, 400] + nested, parameters: Self.paging)
             ),
         ]
-        let id = Self.parameter(name, in: "path", ["type": "string", "minLength": 1, "maxLength": 80])
+        let id = Self.parameter(name, in: "path", Self.name)
         let put = schema(type, isPatch: false)
         // A name that the rule of the type refuses is 400, also where nothing is looked up yet.
         paths["\(list)/{\(name)}"] = [
@@ -192,6 +224,7 @@ struct ManagementAPI {
         var inner: JSONObject = ["type": "object", "properties": .object(properties)]
         let required = type.properties.filter { $0.isRequired && !$0.isReadOnly }.map { JSONValue.string($0.name) }
         if !isPatch, !required.isEmpty { inner["required"] = .array(required) }
+        if shape == .direct { return .object(inner) }
         return ["type": "object", "properties": ["properties": .object(inner)]]
     }
 

@@ -3,13 +3,13 @@ import GRDB
 package import ResourceModel
 
 extension SQLiteResourceStore {
-    /// Whether a box is the one that secrets are sealed by; of an installation without any, each is.
-    package func canOpen(_ box: SecretBox) async throws -> Bool {
+    /// Whether a box is the one that a resource's secrets are sealed by; of one without any, each is.
+    package func canOpen(_ id: ResourceID, _ box: SecretBox) async throws -> Bool {
+        let key = id.key
         try await file.read { db in
-            guard let row = try Row.fetchOne(db, sql: "SELECT key, slot, ciphertext FROM secrets LIMIT 1") else {
-                return true
-            }
-            return (try? box.open(Array(row[2] as Data), key: row[0], slot: row[1])) != nil
+            let sql = "SELECT slot, ciphertext FROM secrets WHERE key = ? LIMIT 1"
+            guard let row = try Row.fetchOne(db, sql: sql, arguments: [key]) else { return true }
+            return (try? box.open(Array(row[1] as Data), key: key, slot: row[0])) != nil
         }
     }
 

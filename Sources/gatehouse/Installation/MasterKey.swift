@@ -9,6 +9,8 @@ struct MasterKey {
     /// The one to come, while everything is being sealed by it; it takes the place of the other in the end.
     private static let nextName = "master.key.next"
     private static let length = 32
+    /// Whose secret every installation has: the administrator.
+    private static let witness = ResourceID(["users", "1"])
 
     let folder: DataFolder
 
@@ -17,7 +19,7 @@ struct MasterKey {
         let text = try folder.secret(Self.name, make: Self.make)
         let box = try self.box(text, Self.name)
         guard let next = try folder.existingSecret(Self.nextName) else {
-            guard try await resources.canOpen(box) else {
+            guard try await resources.canOpen(Self.witness, box) else {
                 throw InstallationError(
                     "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the installation's secrets are sealed by."
                 )

@@ -112,10 +112,9 @@ struct PortalDoor {
         ).addRoutes(to: router)
         ConfigurationRoutes(configuration: ConfigurationService(service: resources), tokens: management)
             .addRoutes(to: router)
-        let root = opened.installation.root
-        DeclarationRoutes(service: resources, tokens: management) { addresses.url(.portal) + root }.addRoutes(
-            to: router
-        )
+        DeclarationRoutes(service: resources, tokens: management, root: opened.installation.root) {
+            addresses.url(.portal)
+        }.addRoutes(to: router)
         InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)
         MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
             ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
