@@ -3,7 +3,6 @@ import Foundation
 package import HTTPServing
 import HTTPTypes
 package import Hummingbird
-import NIOCore
 import ResourceModel
 import Store
 
@@ -121,11 +120,7 @@ package struct APIExport: Sendable {
         case .openAPIJSON: text = OpenAPIExport.document(described, isSwagger: false).indented
         case .wadl: text = WADLExport.text(described)
         }
-        return Response(
-            status: .ok,
-            headers: [.contentType: format.contentType],
-            body: .init(byteBuffer: ByteBuffer(string: text))
-        )
+        return .bytes(Array(text.utf8), contentType: format.contentType)
     }
 
     private func describe(_ api: Resource) async throws -> DescribedAPI {

@@ -6,7 +6,7 @@ extension SQLiteResourceStore {
     /// Whether a box is the one that a resource's secrets are sealed by; of one without any, each is.
     package func canOpen(_ id: ResourceID, _ box: SecretBox) async throws -> Bool {
         let key = id.key
-        try await file.read { db in
+        return try await file.read { db in
             let sql = "SELECT slot, ciphertext FROM secrets WHERE key = ? LIMIT 1"
             guard let row = try Row.fetchOne(db, sql: sql, arguments: [key]) else { return true }
             return (try? box.open(Array(row[1] as Data), key: key, slot: row[0])) != nil
