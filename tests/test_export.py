@@ -159,7 +159,7 @@ def test_what_a_link_is_good_for(own):
     assert answer["format"] == "swagger-link-json" and answer["id"].endswith("/apis/linked")
     link = answer["value"]["link"].removeprefix(own.urls["portal"])
     document = call(own.urls["portal"], "GET", link).json()
-    assert document["host"] == own.urls["gateway-tls"].removeprefix("https://") if "gateway-tls" in own.urls else document["host"]
+    assert document["host"] == own.urls["gateway-tls"].removeprefix("https://")
     assert document["paths"]["/pets"]["get"]["operationId"] == "listpets" and document["securityDefinitions"]["apiKeyHeader"]["in"] == "header"
     # Nobody can make it one for another API, another format or a longer time.
     for old, new in (("api=linked", "api=echo"), ("format=swagger", "format=wadl"), ("end=", "end=9"), ("signature=", "signature=0")):
@@ -168,6 +168,16 @@ def test_what_a_link_is_good_for(own):
     for format, status in (("wsdl-link", 400), ("yaml", 400)):
         assert own.management("GET", f"/apis/linked?export=true&format={format}").status == status
     assert own.management("GET", "/apis/nobody?export=true&format=openapi-link").status == 404
+
+
+def test_the_command(own):
+    bring(own, "printed", PETS, "openapi")
+    assert yaml.safe_load(own.command("api", "export", "printed").stdout)["info"]["title"] == "Pets"
+    assert json.loads(own.command("api", "export", "printed", "--format", "swagger").stdout)["swagger"] == "2.0"
+    assert own.command("api", "export", "printed", "--format", "wadl").stdout.startswith("<?xml")
+    for words, said in ((("nobody",), "not found"), (("printed", "--format", "word"), "format")):
+        failed = own.command("api", "export", *words, check=False)
+        assert failed.returncode != 0 and said in failed.stderr
 
 
 def test_types_without_a_name_get_one(own):

@@ -8,7 +8,7 @@ struct APICommand: AsyncParsableCommand {
         abstract: "APIs of the gateway.",
         subcommands: [
             ListVerb<APINoun>.self, ShowVerb<APINoun>.self, CreateVerb<APINoun>.self, UpdateVerb<APINoun>.self,
-            DeleteVerb<APINoun>.self, APIImportCommand.self,
+            DeleteVerb<APINoun>.self, APIImportCommand.self, APIExportCommand.self,
         ]
     )
 }
