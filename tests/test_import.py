@@ -155,7 +155,8 @@ def test_swagger_of_a_service_hosted_here(own):
 def test_our_own_description_is_imported(own):
     document = (pathlib.Path(__file__).resolve().parent.parent / "docs" / "management.openapi.json").read_text()
     bring(own, "management", document, "openapi+json")
-    assert len(operations(own, "management")) == 312
+    described = json.loads(document)["paths"]
+    assert len(operations(own, "management")) == sum(word in ("get", "put", "post", "patch", "delete", "head") for path in described.values() for word in path) > 300
 
 
 @pytest.mark.parametrize("format, value, said", [

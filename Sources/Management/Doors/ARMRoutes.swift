@@ -221,7 +221,7 @@ package struct ARMRoutes: Sendable {
             return .json(try await json(resource, type, format: try format(request)), etag: resource.etag)
         case .head:
             let resource = try await service.get(id)
-            return .empty(status: ARMRoutes.placesOf.contains(type.path) ? 204 : 200, etag: resource.etag)
+            return .empty(status: type.statuses.head, etag: resource.etag)
         case .put:
             let body = try await request.jsonObject()
             let (resource, isNew) = try await service.put(
@@ -234,7 +234,7 @@ package struct ARMRoutes: Sendable {
         case .patch:
             let body = try await request.jsonObject()
             let resource = try await service.patch(type, id, try properties(body, type), ifMatch: request.ifMatch)
-            if type.path == ResourceType.portalSetting.path { return .empty(status: 204, etag: resource.etag) }
+            if type.statuses.patch == 204 { return .empty(status: 204, etag: resource.etag) }
             return .json(try await json(resource, type), etag: resource.etag)
         case .delete:
             return try await delete(request, type, id)
@@ -242,15 +242,9 @@ package struct ARMRoutes: Sendable {
         }
     }
 
-    /// Places of other resources, asked for by a HEAD that is answered with 204.
-    private static let placesOf: Set<String> = [
-        ResourceType.productAPI.path, ResourceType.productGroup.path, ResourceType.groupUser.path,
-        ResourceType.recipientUser.path, ResourceType.recipientEmail.path,
-    ]
-
     private func delete(_ request: Request, _ type: ResourceType, _ id: ResourceID) async throws -> Response {
         // A place has no version of its own, and its SDK call sends no If-Match.
-        let isPlace = type.link != nil || ARMRoutes.placesOf.contains(type.path)
+        let isPlace = type.link != nil || type.statuses.head == ResourceType.Statuses.place.head
         let ifMatch = isPlace ? request.ifMatch ?? "*" : request.ifMatch
         let deletion = DeletionRequest(takesSubscriptions: request.query("deleteSubscriptions")?.lowercased() == "true")
         do {
@@ -258,8 +252,7 @@ package struct ARMRoutes: Sendable {
         } catch let error as APIError where error.status == 404 {
             return .empty(status: 204)
         }
-        // The SDK takes only 202 or 204 for APIs and users, 200 or 204 for the rest.
-        return .empty(status: [ResourceType.api.path, ResourceType.user.path].contains(type.path) ? 204 : 200)
+        return .empty(status: type.statuses.delete)
     }
 
     /// In which of its formats a policy document is asked for.

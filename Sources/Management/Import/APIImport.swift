@@ -91,12 +91,7 @@ enum APIImport {
         for operation in imported.operations {
             let id = api.child("operations", operation.id)
             let properties = try checked(operation, id)
-            writes.append(
-                ResourceWrite(
-                    id,
-                    .put(properties: properties, index: ResourceType.operation.index(properties), secrets: [])
-                )
-            )
+            writes.append(ResourceType.operation.write(id, properties))
             let isNew = !known.contains { $0.id == id }
             if isNew, let policy = policies[call(properties)] {
                 let index = PolicyRules.references(policy.properties)
@@ -112,13 +107,7 @@ enum APIImport {
             writes.append(ResourceWrite(api.child("schemas", OpenAPIImport.schemaID), .delete))
         }
         if let schema = imported.schema {
-            let index = ResourceType.apiSchema.index(schema.properties)
-            writes.append(
-                ResourceWrite(
-                    api.child("schemas", schema.id),
-                    .put(properties: schema.properties, index: index, secrets: [])
-                )
-            )
+            writes.append(ResourceType.apiSchema.write(api.child("schemas", schema.id), schema.properties))
         }
         return writes
     }

@@ -84,7 +84,7 @@ enum EchoAPI {
     ]
 
     static let writes: [ResourceWrite] =
-        [ResourceWrite(id(), .put(properties: api, index: ResourceType.api.index(api), secrets: []))]
+        [ResourceType.api.write(id(), api)]
         + operations.map { operation in
             var request: JSONObject = ["description": "", "headers": [], "representations": []]
             request["queryParameters"] = .array(operation.query)
@@ -94,11 +94,7 @@ enum EchoAPI {
                 "description": .string(operation.description), "request": .object(request),
                 "responses": [["statusCode": 200, "representations": []]],
             ]
-            let index = ResourceType.operation.index(properties)
-            return ResourceWrite(
-                id("operations", operation.id),
-                .put(properties: properties, index: index, secrets: [])
-            )
+            return ResourceType.operation.write(id("operations", operation.id), properties)
         }
         + [
             FreshInstance.policy(

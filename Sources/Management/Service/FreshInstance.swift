@@ -51,7 +51,7 @@ package enum FreshInstance {
                 ]
             ),
         ]
-            + builtIn().map { ResourceWrite($0.id, $0.action) }
+            + builtIn()
             + EchoAPI.writes
             + ["starter", "unlimited"].flatMap { product in
                 [link(.productAPI, ["products", product, "apis", EchoAPI.name])]
@@ -85,16 +85,9 @@ package enum FreshInstance {
     }
 
     /// What every instance holds, whatever was made in it.
-    private static func builtIn() -> [(id: ResourceID, action: ResourceWrite.Action)] {
+    private static func builtIn() -> [ResourceWrite] {
         ResourceTypes.all.flatMap { type in
-            type.builtIn.map { item in
-                let action = ResourceWrite.Action.put(
-                    properties: item.properties,
-                    index: type.index(item.properties),
-                    secrets: []
-                )
-                return (ResourceID([type.path, item.name]), action)
-            }
+            type.builtIn.map { type.write(ResourceID([type.path, $0.name]), $0.properties) }
         }
     }
 
@@ -102,7 +95,7 @@ package enum FreshInstance {
     package static func complete(_ store: any ResourceStore) async throws {
         var missing: [ResourceWrite] = []
         for item in builtIn() where try await store.indexEntry(item.id) == nil {
-            missing.append(ResourceWrite(item.id, item.action))
+            missing.append(item)
         }
         guard !missing.isEmpty else { return }
         for user in try await store.index(type: ResourceType.user.path) {
@@ -115,7 +108,7 @@ package enum FreshInstance {
     private static func link(_ type: ResourceType, _ path: [String]) -> ResourceWrite {
         let id = ResourceID(path)
         let properties: JSONObject = [LinkRules.target: .string(id.name.lowercased())]
-        return ResourceWrite(id, .put(properties: properties, index: type.index(properties), secrets: []))
+        return type.write(id, properties)
     }
 
     /// All calls are forwarded.
@@ -160,10 +153,7 @@ package enum FreshInstance {
     }
 
     private static func product(_ name: String, _ properties: JSONObject) throws -> ResourceWrite {
-        ResourceWrite(
-            ResourceID(["products", name]),
-            .put(properties: properties, index: ResourceType.product.index(properties), secrets: [])
-        )
+        ResourceType.product.write(ResourceID(["products", name]), properties)
     }
 
     private static func subscription(

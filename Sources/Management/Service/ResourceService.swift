@@ -196,12 +196,7 @@ package struct ResourceService: Sendable {
             guard let builtIn = type.builtIn.first(where: { $0.name.lowercased() == id.name.lowercased() }) else {
                 throw ResourceService.notFound(id)
             }
-            let action = ResourceWrite.Action.put(
-                properties: builtIn.properties,
-                index: type.index(builtIn.properties),
-                secrets: []
-            )
-            try await apply([ResourceWrite(id, action, condition: condition(ifMatch, before: before))])
+            try await apply([type.write(id, builtIn.properties, condition: condition(ifMatch, before: before))])
             return await afterCommit(try await store.lastSequence())
         }
         var writes = [ResourceWrite(id, .delete, condition: condition(ifMatch, before: before))]

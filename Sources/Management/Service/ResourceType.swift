@@ -36,6 +36,27 @@ package struct ResourceType: Sendable {
     package let actions: [ResourceAction]
     /// The type whose resource of the same name one of this type stands for, as an API's place in a product; nil for ordinary types.
     package let link: String?
+    /// What the clients of the contract take for done.
+    package let statuses: Statuses
+
+    /// Statuses that tell clients that something was done.
+    package struct Statuses: Sendable {
+        /// Of a HEAD that finds the resource.
+        var head = 200
+        var patch = 200
+        var delete = 200
+        /// Of places of one resource at another: a HEAD asks whether there is one.
+        static let place = Statuses(head: 204)
+    }
+
+    /// A write of a document that is known to be good, without secrets.
+    func write(
+        _ id: ResourceID,
+        _ properties: JSONObject,
+        condition: ResourceWrite.Condition = .none
+    ) -> ResourceWrite {
+        ResourceWrite(id, .put(properties: properties, index: index(properties), secrets: []), condition: condition)
+    }
 
     /// One that every instance holds.
     package struct BuiltIn: Sendable {
@@ -69,13 +90,15 @@ package struct ResourceType: Sendable {
         builtIn: [BuiltIn] = [],
         isClosed: Bool = false,
         actions: [ResourceAction] = [],
-        link: String? = nil
+        link: String? = nil,
+        statuses: Statuses = Statuses()
     ) {
         self.prepare = prepare
         self.builtIn = builtIn
         self.isClosed = isClosed
         self.actions = actions
         self.link = link
+        self.statuses = statuses
         self.path = path
         self.nameRule = nameRule
         self.properties = properties

@@ -88,7 +88,8 @@ extension ResourceType {
             }
             links += try await LinkRules.links(to: id, store)
             return links
-        }
+        },
+        statuses: Statuses(delete: 204)
     )
 }
 

@@ -54,7 +54,7 @@ extension ResourceType {
     )
 
     /// Members of groups.
-    package static let groupUser = link("groups/users", to: "users") { draft throws(APIError) in
+    package static let groupUser = link("groups/users", to: "users", statuses: .place) { draft throws(APIError) in
         guard !GroupRules.system.contains(draft.id.segments[1].lowercased()) else {
             throw .validation("groupId", "The members of a system group are not for callers to change.")
         }
@@ -74,6 +74,7 @@ extension ResourceType {
         _ path: String,
         to target: String,
         nameRule: NameRule = .free,
+        statuses: Statuses = Statuses(),
         check: @Sendable @escaping (ResourceDraft) throws(APIError) -> Void = { _ in }
     ) -> ResourceType {
         ResourceType(
@@ -88,7 +89,8 @@ extension ResourceType {
                 draft.requirements.append(.exists(ResourceID([target, draft.id.name])))
             },
             deletionRules: { id, _, _ in try check(ResourceDraft(id: id, properties: [:], before: nil, secrets: [:])) },
-            link: target
+            link: target,
+            statuses: statuses
         )
     }
 }
@@ -99,10 +101,7 @@ enum GroupRules {
 
     static func membership(of user: String, in group: String) -> ResourceWrite {
         let properties: JSONObject = [LinkRules.target: .string(user.lowercased())]
-        return ResourceWrite(
-            ResourceID(["groups", group, "users", user]),
-            .put(properties: properties, index: ResourceType.groupUser.index(properties), secrets: [])
-        )
+        return ResourceType.groupUser.write(ResourceID(["groups", group, "users", user]), properties)
     }
 }
 

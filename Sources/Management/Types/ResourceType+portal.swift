@@ -40,7 +40,8 @@ extension ResourceType {
             BuiltIn("delegation", ["subscriptions": ["enabled": false], "userRegistration": ["enabled": false]]),
         ],
         isClosed: true,
-        actions: [.listing(["validationKey"])]
+        actions: [.listing(["validationKey"])],
+        statuses: Statuses(patch: 204)
     )
 
     /// What publishers are told of by mail (contracts/api-management.md 1.9).
@@ -59,14 +60,15 @@ extension ResourceType {
         isClosed: true
     )
 
-    package static let recipientUser = link("notifications/recipientUsers", to: "users")
+    package static let recipientUser = link("notifications/recipientUsers", to: "users", statuses: .place)
 
     package static let recipientEmail = ResourceType(
         path: "notifications/recipientEmails",
         nameRule: .address,
         properties: [],
         index: { _ in [] },
-        present: { _, context in context.id.map { ["email": .string($0.name)] } ?? [:] }
+        present: { _, context in context.id.map { ["email": .string($0.name)] } ?? [:] },
+        statuses: .place
     )
 
     /// Mails to developers: words that may be changed, and put back by DELETE (contracts/api-management.md 1.9).

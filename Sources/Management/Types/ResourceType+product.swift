@@ -34,9 +34,9 @@ extension ResourceType {
     )
 
     /// The places of APIs in products.
-    package static let productAPI = link("products/apis", to: "apis", nameRule: .api)
+    package static let productAPI = link("products/apis", to: "apis", nameRule: .api, statuses: .place)
     /// The groups that see a product in the developer portal.
-    package static let productGroup = link("products/groups", to: "groups")
+    package static let productGroup = link("products/groups", to: "groups", statuses: .place)
 }
 
 enum ProductRules {

@@ -115,10 +115,7 @@ enum APITree {
     static func put(_ id: ResourceID, _ properties: JSONObject, isCurrent: Bool) -> ResourceWrite {
         var properties = properties
         properties["isCurrent"] = .bool(isCurrent)
-        return ResourceWrite(
-            id,
-            .put(properties: properties, index: ResourceType.api.index(properties), secrets: [])
-        )
+        return ResourceType.api.write(id, properties)
     }
 
     /// A resource below one API as one below another.

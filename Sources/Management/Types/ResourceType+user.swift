@@ -35,7 +35,8 @@ extension ResourceType {
                 "The user has subscriptions; delete them first or pass deleteSubscriptions=true."
             )
         },
-        actions: UserActions.all
+        actions: UserActions.all,
+        statuses: Statuses(delete: 204)
     )
 }
 
