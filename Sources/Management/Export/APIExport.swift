@@ -66,7 +66,9 @@ package struct APIExport: Sendable {
             }
             return try await document(api, format)
         }
-        guard let format = Format.allCases.first(where: { $0.rawValue == word.lowercased() }) else {
+        // A plus that is not escaped comes as a blank from some clients.
+        let name = word.lowercased().replacing(" ", with: "+")
+        guard let format = Format.allCases.first(where: { $0.rawValue == name }) else {
             throw APIError.validation("format", "The format must be one of \(Self.words); only SOAP APIs have a WSDL.")
         }
         return .json([

@@ -40,15 +40,22 @@ package struct AddressPlaces: Sendable {
         var ranges: [Range] = []
         var places: [CallerPlace] = []
         var numbers: [CallerPlace: UInt32] = [:]
-        for (index, bytes) in text.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+        var start = text.startIndex
+        var number = 0
+        // Line by line: a list of all lines would take more memory than the ranges.
+        while start < text.endIndex {
+            let end = text[start...].firstIndex(of: 0x0A) ?? text.endIndex
+            let bytes = text[start..<end]
+            start = end + 1
+            number += 1
             let line = bytes.last == 0x0D ? bytes.dropLast() : bytes
             guard let first = line.first, first != 0x23 else { continue }
             let words = AddressPlaces.words(line)
             guard let found = AddressPlaces.range(words) else {
-                throw FileError(line: index + 1, message: "The line must be first,last,country or network,country.")
+                throw FileError(line: number, message: "The line must be first,last,country or network,country.")
             }
             guard found.first <= found.last else {
-                throw FileError(line: index + 1, message: "The last address stands before the first.")
+                throw FileError(line: number, message: "The last address stands before the first.")
             }
             let rest = words.dropFirst(found.words)
             let place = CallerPlace(
@@ -56,15 +63,15 @@ package struct AddressPlaces: Sendable {
                 region: rest.count > 1 ? rest[rest.startIndex + 1] : "",
                 zip: rest.count > 2 ? rest[rest.startIndex + 2] : ""
             )
-            let number = numbers[place] ?? UInt32(places.count)
-            if number == places.count {
-                numbers[place] = number
+            let known = numbers[place] ?? UInt32(places.count)
+            if known == places.count {
+                numbers[place] = known
                 places.append(place)
             }
             guard ranges.count < AddressPlaces.rangesMax else {
-                throw FileError(line: index + 1, message: "There are more than \(AddressPlaces.rangesMax) ranges.")
+                throw FileError(line: number, message: "There are more than \(AddressPlaces.rangesMax) ranges.")
             }
-            ranges.append(Range(first: found.first, last: found.last, place: number))
+            ranges.append(Range(first: found.first, last: found.last, place: known))
         }
         ranges.sort { $0.first < $1.first }
         self.ranges = ranges
