@@ -25,8 +25,8 @@ package struct ResourceService: Sendable {
     let portalURL: @Sendable () -> String
     private let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
     private let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
-    /// Waits until the gateway's snapshot holds the change, so that a caller's next request meets it.
-    private var afterCommit: @Sendable (Int64) async -> Void
+    /// Waits until the gateway's snapshot holds the change of these resources, so that a caller's next request meets it.
+    private var afterCommit: @Sendable (Int64, [ResourceID]) async -> Void
 
     package init(
         store: any ResourceStore,
@@ -35,7 +35,7 @@ package struct ResourceService: Sendable {
         portalURL: @Sendable @escaping () -> String,
         fetch: @Sendable @escaping (_ url: String, _ bytesMax: Int) async throws(APIError) -> String,
         readCertificate: @Sendable @escaping ([UInt8], _ password: String) throws -> CertificateFacts,
-        afterCommit: @Sendable @escaping (Int64) async -> Void
+        afterCommit: @Sendable @escaping (Int64, [ResourceID]) async -> Void
     ) {
         self.store = store
         self.box = box
@@ -50,14 +50,14 @@ package struct ResourceService: Sendable {
     func working(on store: any ResourceStore) -> ResourceService {
         var other = self
         other.store = store
-        other.afterCommit = { _ in }
+        other.afterCommit = { _, _ in }
         return other
     }
 
     /// Writes what the rules let through elsewhere, in one transaction, and waits until it is in force.
     func replay(_ writes: [ResourceWrite]) async throws {
         try await apply(writes)
-        await afterCommit(try await store.lastSequence())
+        await afterCommit(try await store.lastSequence(), writes.map(\.id))
     }
 
     package func exists(_ id: ResourceID) async throws -> Bool { try await store.indexEntry(id) != nil }
@@ -197,12 +197,12 @@ package struct ResourceService: Sendable {
                 throw ResourceService.notFound(id)
             }
             try await apply([type.write(id, builtIn.properties, condition: condition(ifMatch, before: before))])
-            return await afterCommit(try await store.lastSequence())
+            return await afterCommit(try await store.lastSequence(), [id])
         }
         var writes = [ResourceWrite(id, .delete, condition: condition(ifMatch, before: before))]
         for dependent in try await type.dependents(id, store) { writes.append(ResourceWrite(dependent, .delete)) }
         try await apply(writes)
-        await afterCommit(try await store.lastSequence())
+        await afterCommit(try await store.lastSequence(), writes.map(\.id))
     }
 
     /// A secret of a resource in plain text.
@@ -225,7 +225,7 @@ package struct ResourceService: Sendable {
             condition: .etag(before.etag)
         )
         let result = try await apply([write])
-        if let sequence = result.last?.sequence { await afterCommit(sequence) }
+        if let sequence = result.last?.sequence { await afterCommit(sequence, [id]) }
     }
 
     /// Changes what may change of the instance itself: who publishes, and its tags.
@@ -294,7 +294,7 @@ package struct ResourceService: Sendable {
         )
         let written = try await apply([write] + draft.alongside)
         guard let resource = written.first else { throw ResourceService.notFound(id) }
-        await afterCommit(written.last?.sequence ?? resource.sequence)
+        await afterCommit(written.last?.sequence ?? resource.sequence, [id] + draft.alongside.map(\.id))
         return (resource, before == nil)
     }
 

@@ -78,7 +78,7 @@ struct PortalDoor {
                     expirationDate: said.end.formatted(.iso8601)
                 )
             },
-            afterCommit: { await builder.reach($0) }
+            afterCommit: { await builder.reach($0, for: $1) }
         )
         self.resources = resources
         let management = TokenGuard(tokens: [opened.managementToken])

@@ -108,8 +108,14 @@ actor SnapshotBuilder {
         publish()
     }
 
+    /// Returns once the snapshot holds all changes of these resources up to this one: at once where calls ask for none of them.
+    nonisolated func reach(_ target: Int64, for ids: [ResourceID]) async {
+        guard ids.contains(where: Self.isWatched) else { return }
+        await reach(target)
+    }
+
     /// Returns once the snapshot holds all changes up to this one.
-    func reach(_ target: Int64) async {
+    private func reach(_ target: Int64) async {
         while sequence < target {
             if let update {
                 await update.value
@@ -129,8 +135,8 @@ actor SnapshotBuilder {
             // Each thing once, however often it changed; what calls do not ask for is none of the snapshot's.
             var touched: [String: ResourceID] = [:]
             for change in changes {
-                let id = partID(change.id)
-                if Self.watched.contains(id.type.lowercased()) { touched[id.key] = id }
+                let id = Self.partID(change.id)
+                if Self.isWatched(id) { touched[id.key] = id }
             }
             guard !touched.isEmpty else {
                 sequence = last.sequence
@@ -159,7 +165,9 @@ actor SnapshotBuilder {
     }
 
     /// The part of the snapshot that a change touches: an operation touches its API.
-    private func partID(_ id: ResourceID) -> ResourceID {
+    private static func isWatched(_ id: ResourceID) -> Bool { watched.contains(partID(id).type.lowercased()) }
+
+    private static func partID(_ id: ResourceID) -> ResourceID {
         id.segments.first?.lowercased() == "apis" && !id.type.lowercased().hasSuffix("/policies")
             ? ResourceID(Array(id.segments.prefix(2))) : id
     }
