@@ -184,6 +184,21 @@ def test_the_direct_api(own):
     assert direct("GET", "/apis", token=good).status == 401
 
 
+def test_every_door_says_who_changed_something(own):
+    workspace = (own.data / "secrets" / "workspace-token").read_text().strip()
+    place = f"/api/workspaces/{own.demo()['workspace']}/datasets"
+    for token, actor in ((workspace, "workspace token"), (own.token, "management token")):
+        last = 0
+        name = f"of-{actor.split()[0]}"
+        made = call(own.urls["portal"], "POST", f"{place}?name={name}&dataTypeId=GenericCSV", "a,b\n1,2\n",
+                    {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"})
+        assert made.status in (200, 201), made.text
+        changes = []
+        while (page := call(own.urls["portal"], "GET", f"/api/changes?since={last}", None, {"Authorization": f"Bearer {own.token}"}).json())["value"]:
+            changes, last = changes + page["value"], page["last"]
+        assert changes[-1]["actor"] == actor and "/datasets/" in changes[-1]["id"].lower(), changes[-3:]
+
+
 def test_commands_of_declared_types(own, tmp_path):
     def run(*words, **others):
         return own.command(*words, **others).stdout

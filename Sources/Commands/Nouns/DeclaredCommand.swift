@@ -17,7 +17,14 @@ struct DeclaredCommand: AsyncParsableCommand {
     @Argument(parsing: .allUnrecognized, help: "TYPE VERB [ID] [--NAME VALUE …]") var words: [String] = []
 
     func run() async throws {
-        let client = try await ServerClient.connect(options)
+        let client: ServerClient
+        do { client = try await ServerClient.connect(options) } catch let failure as CommandFailure {
+            guard let noun = words.first else { throw failure }
+            throw CommandFailure(
+                "\"\(noun)\" is none of the commands that `gatehouse --help` lists, and whether it is a type only a server knows: "
+                    + failure.description
+            )
+        }
         let types = (try await client.json(.GET, "/api/types"))["value"]?.array ?? []
         guard let noun = words.first else {
             return TableText.print([("TYPE", ["noun"]), ("PATH", ["path"])], types)

@@ -68,10 +68,6 @@ package struct ARMRoutes: Sendable {
 
     private func respond(_ request: Request, _ context: ServingContext) async throws -> Response {
         try tokens.require(request.bearerToken)
-        return try await ChangeActor.$current.withValue("management token") { try await answer(request) }
-    }
-
-    private func answer(_ request: Request) async throws -> Response {
         guard let version = request.query("api-version") else {
             throw APIError(
                 status: 400,

@@ -85,6 +85,7 @@ struct PortalDoor {
         let everyday = TokenGuard(tokens: [opened.managementToken] + opened.workspaceTokens)
         router = Router(context: ServingContext.self)
         router.add(middleware: ErrorMiddleware())
+        router.add(middleware: ActorMiddleware(management: management, everyday: everyday))
         HealthRoutes(facts: facts, builder: builder, tokens: management, isLoopback: isLoopback).addRoutes(to: router)
         tracing.addRoutes(to: router)
         let doors = { @Sendable in
