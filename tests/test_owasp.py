@@ -167,3 +167,12 @@ def test_the_life_of_a_subscription(own):
     renewed = patch("/subscriptions/short", state="active", expirationDate="2999-01-01T00:00:00Z")
     assert renewed.status == 200 and "endDate" not in renewed.json()["properties"] and echo(own, key).status == 200
     assert own.management("PUT", "/subscriptions/short", json.dumps({"properties": {"scope": "/apis", "displayName": "S", "expirationDate": "soon"}})).status == 400
+
+
+@pytest.mark.parametrize("name", ["..%2F..%2Fetc", "a%2Foperations%2Fb", "a%0Ab", "%2F", "a%7F"])
+def test_names_cannot_make_other_ids(own, name):
+    """A name that holds a slash would be the id of something elsewhere."""
+    for path, properties in ((f"/namedValues/{name}", {"displayName": "x", "value": "v"}), (f"/apis/{name}", {"displayName": "x", "path": "odd"}),
+                             (f"/subscriptions/{name}", {"displayName": "x", "scope": "/apis"}), (f"/tags/{name}", {"displayName": "x"})):
+        answer = own.management("PUT", path, {"properties": properties})
+        assert answer.status == 400 and answer.json()["error"]["details"][0]["target"] == "name", (path, answer.text)

@@ -230,7 +230,7 @@ package enum NameRule: Sendable {
     case identifier
     /// As above, up to 256 characters and with `;rev=N` allowed: names of APIs.
     case api
-    /// 1 to 256 characters but `*#&+:<>?`.
+    /// 1 to 256 characters but `*#&+:<>?/` and controls.
     case free
     /// The one name that a scope's policy document has.
     case policy
@@ -247,17 +247,20 @@ package enum NameRule: Sendable {
         case .api:
             let bare = name.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)[0]
             isValid =
-                (1...256).contains(name.count) && !bare.isEmpty && !bare.utf8.contains { "*#&+:<>?".utf8.contains($0) }
+                (1...256).contains(name.count) && !bare.isEmpty && !name.utf8.contains(where: NameRule.isMark)
         case .policy: isValid = name.lowercased() == "policy"
         case .oneOf(let words): isValid = words.contains { $0.lowercased() == name.lowercased() }
         case .address: isValid = name.count <= 254 && UserRules.isAddress(name)
         case .free:
-            isValid = (1...256).contains(name.count) && !name.utf8.contains { "*#&+:<>?".utf8.contains($0) }
+            isValid = (1...256).contains(name.count) && !name.utf8.contains(where: NameRule.isMark)
         }
         guard isValid else {
             throw .validation("name", "The name \"\(name.prefix(80))\" breaks the rule for names of this type.")
         }
     }
+
+    /// What the contract refuses in names, and what would make another id of one: a slash, or a control character.
+    private static func isMark(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x7F || "*#&+:<>?/".utf8.contains(byte) }
 
     private static func isWord(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
