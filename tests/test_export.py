@@ -148,7 +148,8 @@ def test_wadl(own):
     again = bring(own, "news-again", export(own, "news", "wadl-link"), "wadl-xml")["properties"]
     assert again["serviceUrl"].endswith("/news")
     assert operations(own, "news-again") == found
-    for wrong, said in (("<a/>", "application"), ("<application/>", "base"), ("{}", "XML")):
+    one = '<application><resources base="http://a"><resource path="a"><method %s/></resource></resources></application>'
+    for wrong, said in (("<a/>", "application"), ("<application/>", "base"), ("{}", "XML"), (one % 'href="#gone"', "#gone"), (one % 'name="BREW"', "brew")):
         answer = own.management("PUT", "/apis/wrong", json.dumps({"properties": {"path": "wrong", "format": "wadl-xml", "value": wrong}}))
         assert answer.status == 400 and said in answer.text
 

@@ -27,7 +27,7 @@ struct OpenAPIImport {
     static let schemaID = "imported"
     /// References followed one after another.
     private static let referencesMax = 16
-    private static let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
+    static let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
 
     private let document: JSONValue
     private let isSwagger: Bool

@@ -53,16 +53,22 @@ struct WADLDocument {
             throw .validation("value", "Resources are nested deeper than \(Self.depthMax) levels.")
         }
         let parameters = parameters + resource.all("param").compactMap { parameter($0, "path") }
-        for method in resource.all("method").map(resolved) {
+        for given in resource.all("method") {
+            let method = resolved(given)
+            let verb = (method.attributes["name"] ?? "GET").lowercased()
+            if let reference = method.attributes["href"] {
+                throw .validation("value", "The method \"\(reference.prefix(80))\" is none of the document.")
+            }
+            guard OpenAPIImport.methods.contains(verb) else {
+                throw .validation("value", "The method \"\(verb.prefix(40))\" cannot be imported.")
+            }
             let name = path.isEmpty ? "/" : path
             let place = places[name] ?? paths.count
             if place == paths.count {
                 places[name] = place
                 paths.append((name, JSONObject()))
             }
-            paths[place].value[(method.attributes["name"] ?? "GET").lowercased()] = .object(
-                operation(method, parameters)
-            )
+            paths[place].value[verb] = .object(operation(method, parameters))
         }
         for child in resource.all("resource") {
             let own = (child.attributes["path"] ?? "").split(separator: "/").joined(separator: "/")
