@@ -12,13 +12,13 @@ package protocol LocalBackend: AnyObject {
     ///
     /// - Parameters:
     ///   - target: path and query below the service's address.
-    ///   - completion: is called once, on the loop, perhaps before this returns, with the whole answer: head and body.
+    ///   - completion: is called once, on the loop, perhaps before this returns.
     /// - Returns: what ends the work when the caller has gone.
     func respond(
         to target: ByteBuffer,
         _ connection: DownstreamConnection,
         body: ByteBuffer,
-        completion: @escaping (ByteBuffer) -> Void
+        completion: @escaping (WholeAnswer) -> Void
     ) -> (any LocalCall)?
 }
 

@@ -121,4 +121,42 @@ import Testing
         let error = #expect(throws: ServiceError.self) { try call(body, column, limits: limits) }
         #expect(error?.status == 413 && error?.code == "MemoryQuotaViolation")
     }
+
+    @Test func `a request of a known shape is answered, or refused, as one that is read whole`() throws {
+        let call = RRSCall(
+            definition: try definition(everything),
+            form: .execute(isSwagger: false, hasDetails: true),
+            limits: ServiceLimits()
+        )
+        let row = #"["a",1,2.5,true,null]"#
+        func body(_ rows: String, end: String = #"}},"GlobalParameters":{},"More":[1,{"x":"]"}]}"#) -> [UInt8] {
+            Array(#"{ "Inputs": {"input1":{"ColumnNames":["s","i","d","b","t"],"Values":"#.utf8)
+                + Array((rows + end).utf8)
+        }
+        let shapes = RequestShapes()
+        _ = try call.run(body("[\(row)]"), nil, shapes)
+        let known = try #require(shapes.last)
+        #expect(known.rows(body("[\(row),\(row)]")) != nil)
+        let others = [
+            "[]", "[ \(row) , \(row)\n]", " [\(row)]", "[\(row)", "\(row)]", "[[\"a\"]]", "null",
+            "[\(row)],\"Values\":[]", "[\(row)]]", "",
+            "[\(row)]}},\"GlobalParameters\":{},\"More\":[1,{\"x\":\"]\"}]}",
+            "[[\"\\u0041\\ud83d\\ude00 \u{E9}\",\"7\",\"\",false,\"1/2/2003\"]]", "[[\"\\ud800\",1,1,1,1]]",
+        ]
+        for rows in others {
+            for end in [#"}},"GlobalParameters":{},"More":[1,{"x":"]"}]}"#, "}}}", ""] {
+                let body = body(rows, end: end)
+                let alone = Result { try call.run(body, nil) }
+                let after = Result { () throws -> [UInt8] in
+                    shapes.last = known
+                    return try call.run(body, nil, shapes)
+                }
+                switch (alone, after) {
+                case (.success(let one), .success(let other)): #expect(one == other)
+                case (.failure(let one), .failure(let other)): #expect("\(one)" == "\(other)", "\(rows)")
+                default: Issue.record("\(rows)\(end): \(alone) alone, \(after) after another one")
+                }
+            }
+        }
+    }
 }

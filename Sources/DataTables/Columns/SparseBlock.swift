@@ -16,8 +16,13 @@ package struct SparseBlock: Sendable, Equatable {
 
     /// - Parameter width: how many columns there are, numbered from 0.
     package init(prefix: String, width: Int, ends: [Int], numbers: [UInt32], counts: [Int32]) {
+        self.init(prefix: prefix, kept: [0..<width], ends: ends, numbers: numbers, counts: counts)
+    }
+
+    /// - Parameter kept: the numbers of the columns, ascending and disjoint.
+    package init(prefix: String, kept: [Range<Int>], ends: [Int], numbers: [UInt32], counts: [Int32]) {
         self.prefix = prefix
-        self.kept = [0..<width]
+        self.kept = kept
         self.ends = ends
         self.numbers = numbers
         self.counts = counts

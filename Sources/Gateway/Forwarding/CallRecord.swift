@@ -46,6 +46,8 @@ struct CallRecord {
         error = nil
         keyParameter = []
         id = TraceID(high: connection.wire.nextID(), low: connection.wire.nextID())
+        // They are those of the head before.
+        guard !connection.repeatsHead else { return }
         (method, parent) = head.withUnsafeReadableBytes { raw in
             (
                 HTTPMetrics.Method(UnsafeRawBufferPointer(rebasing: raw[parser.method])),
@@ -66,14 +68,6 @@ struct CallRecord {
         guard serviceStart > 0 else { return }
         serviceTime = (serviceTime ?? 0) &+ (MonotonicClock.nanoseconds() &- serviceStart)
         serviceStart = 0
-    }
-
-    /// A local service's answer.
-    mutating func noteService(_ answer: ByteBuffer) {
-        answer.withUnsafeReadableBytes { raw in
-            guard raw.count >= 12 else { return }
-            backendStatus = (9..<12).reduce(0) { $0 &* 10 &+ (Int(raw[$1]) &- 0x30) }
-        }
     }
 
     mutating func note(_ error: LastError) {

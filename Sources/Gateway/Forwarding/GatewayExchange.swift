@@ -68,6 +68,8 @@ final class GatewayExchange: UpstreamReceiver {
     var closesAfterAnswer = false
     /// Tells answers of an abandoned call from those of the current one.
     var turn = 0
+    /// What the last head on the connection meant, and under which snapshot.
+    var known: KnownCall?
     /// What is told of the call when it has ended.
     var record: CallRecord
 
@@ -125,11 +127,11 @@ final class GatewayExchange: UpstreamReceiver {
             guard current == turn, case .scoring = state else { return }
             localCall = nil
             record.serviceEnds()
-            record.noteService(answer)
+            record.backendStatus = answer.status
             if policies != nil { return localAnswer(answer) }
             state = .idle
             self.connection = nil
-            connection.send(answer)
+            connection.send(answer.bytes)
             connection.finish()
         }
         if case .scoring = state {} else { localCall = nil }

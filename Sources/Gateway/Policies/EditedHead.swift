@@ -124,28 +124,32 @@ enum EditedHead {
 
     /// A line for each value of each edit.
     static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
-        for edit in edits {
-            guard let first = edit.first else { continue }
-            write(edit.name, first, &output)
-            for value in edit.more { write(edit.name, value, &output) }
+        output.writeWithUnsafeMutableBytes(minimumWritableBytes: edits.reduce(0) { $0 + count($1) }) { room in
+            var writer = RoomWriter(room)
+            for edit in edits { write(edit, to: &writer) }
+            return writer.count
         }
     }
 
-    private static func write(_ name: FieldName, _ value: String, _ output: inout ByteBuffer) {
-        var value = value
-        value.withUTF8 { value in
-            let start = name.lineStart
-            let count = start.count + value.count + 2
-            output.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { line in
-                start.withUnsafeBytes { line.copyMemory(from: $0) }
-                UnsafeMutableRawBufferPointer(rebasing: line[start.count...]).copyMemory(
-                    from: UnsafeRawBufferPointer(value)
-                )
-                line[count - 2] = 0x0D
-                line[count - 1] = 0x0A
-                return count
-            }
+    /// Bytes of the lines of an edit.
+    static func count(_ edit: HeaderEdits.Edit) -> Int {
+        guard let first = edit.first else { return 0 }
+        return edit.more.reduce(edit.name.lineStart.count + first.utf8.count + 2) {
+            $0 + edit.name.lineStart.count + $1.utf8.count + 2
         }
+    }
+
+    /// The lines of an edit, for which there is room.
+    static func write(_ edit: HeaderEdits.Edit, to writer: inout RoomWriter) {
+        guard let first = edit.first else { return }
+        write(edit.name, first, &writer)
+        for value in edit.more { write(edit.name, value, &writer) }
+    }
+
+    private static func write(_ name: FieldName, _ value: String, _ writer: inout RoomWriter) {
+        writer.write(name.lineStart)
+        writer.write(value)
+        writer.write("\r\n")
     }
 
     /// Copies the fields that no edit stands for.

@@ -162,8 +162,8 @@ extension GatewayExchange {
     }
 
     /// A local service's whole answer.
-    func localAnswer(_ bytes: ByteBuffer) {
-        let answer = LocalAnswer(bytes, status: record.backendStatus, limits: surroundings.wire.limits)
+    func localAnswer(_ whole: WholeAnswer) {
+        let answer = LocalAnswer(whole, limits: surroundings.wire.limits)
         policies?.localAnswer = answer
         holdAnswer(answer, answer.status)
     }

@@ -7,7 +7,7 @@ final class LocalAnswer: HeaderSource {
     let status: Int
     private let bytes: ByteBuffer
     private let limits: WireLimits
-    /// Bytes of the head with its empty line; 0 where there is none.
+    /// Bytes of the head with its empty line.
     private let headCount: Int
     /// nil where the head could not have come over the wire.
     private(set) lazy var parsed: WireResponseSource? = {
@@ -21,19 +21,11 @@ final class LocalAnswer: HeaderSource {
         return WireResponseSource(head: head, parser: parser)
     }()
 
-    init(_ bytes: ByteBuffer, status: Int, limits: WireLimits) {
-        self.bytes = bytes
-        self.status = status
+    init(_ answer: WholeAnswer, limits: WireLimits) {
+        bytes = answer.bytes
+        status = answer.status
+        headCount = answer.headCount
         self.limits = limits
-        headCount = bytes.withUnsafeReadableBytes { raw in
-            var start = 0
-            while let feed = Octets.lineFeed(raw, from: start) {
-                // A line of nothing but its end.
-                if feed == start + 1 { return feed + 1 }
-                start = feed + 1
-            }
-            return 0
-        }
     }
 
     var body: ByteBuffer {
@@ -42,18 +34,24 @@ final class LocalAnswer: HeaderSource {
 
     func values(_ lowercasedName: String) -> [String] { parsed?.values(lowercasedName) ?? [] }
 
+    private static let closeLine: StaticString = "Connection: close\r\n"
+
     /// The whole answer with fields added to its head.
     ///
     /// - Returns: nil where one of them stands in the head already, or takes something out of it.
     func adding(_ edits: [HeaderEdits.Edit], closes: Bool) -> ByteBuffer? {
         bytes.withUnsafeReadableBytes { raw in
             guard headCount > 2, edits.allSatisfy({ $0.first != nil }), !hasField(raw, of: edits) else { return nil }
+            let added = edits.reduce(LocalAnswer.closeLine.utf8CodeUnitCount) { $0 + EditedHead.count($1) }
             var output = ByteBuffer()
-            output.reserveCapacity(raw.count + edits.count * 64 + 32)
-            output.writeBytes(UnsafeRawBufferPointer(rebasing: raw[..<(headCount - 2)]))
-            EditedHead.write(edits, &output)
-            if closes { output.writeStaticString("Connection: close\r\n") }
-            output.writeBytes(UnsafeRawBufferPointer(rebasing: raw[(headCount - 2)...]))
+            output.writeWithUnsafeMutableBytes(minimumWritableBytes: raw.count + added) { room in
+                var writer = RoomWriter(room)
+                writer.write(UnsafeRawBufferPointer(rebasing: raw[..<(headCount - 2)]))
+                for edit in edits { EditedHead.write(edit, to: &writer) }
+                if closes { writer.write(LocalAnswer.closeLine) }
+                writer.write(UnsafeRawBufferPointer(rebasing: raw[(headCount - 2)...]))
+                return writer.count
+            }
             return output
         }
     }

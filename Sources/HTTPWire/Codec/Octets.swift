@@ -88,6 +88,40 @@ package enum Octets {
         return UnsafeRawPointer(found) - base
     }
 
+    /// Whether the bytes are the same; all are looked at, whether or not an early one differs: some of them are secrets.
+    package static func areSame(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        let count = left.count
+        guard count == right.count else { return false }
+        var difference: UInt64 = 0
+        var place = 0
+        if count >= 32 {
+            var wide = SIMD4<UInt64>()
+            while place &+ 32 <= count {
+                wide |= load(left, place) ^ load(right, place)
+                place &+= 32
+            }
+            // The last ones together with some that were looked at already.
+            wide |= load(left, count &- 32) ^ load(right, count &- 32)
+            return wide == SIMD4()
+        }
+        while place &+ 8 <= count {
+            difference |=
+                left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                ^ right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            place &+= 8
+        }
+        while place < count {
+            difference |= UInt64(left[place] ^ right[place])
+            place &+= 1
+        }
+        return difference == 0
+    }
+
+    @inline(__always)
+    private static func load(_ bytes: UnsafeRawBufferPointer, _ place: Int) -> SIMD4<UInt64> {
+        bytes.loadUnaligned(fromByteOffset: place, as: SIMD4<UInt64>.self)
+    }
+
     /// Whether the bytes are the lower-case ASCII word, without case.
     package static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
         guard bytes.count == word.utf8CodeUnitCount else { return false }

@@ -24,7 +24,7 @@ package struct VerifiedKeys {
         let hash = VerifiedKeys.hash(key)
         let first = VerifiedKeys.firstSlot(hash)
         for slot in first..<(first &+ VerifiedKeys.ways)
-        where hashes[slot] == hash && keys[slot].count == key.count && VerifiedKeys.equal(keys[slot], key) {
+        where hashes[slot] == hash && keys[slot].withUnsafeBytes({ Octets.areSame($0, key) }) {
             return values[slot]
         }
         return nil
@@ -56,25 +56,6 @@ package struct VerifiedKeys {
         hashes = []
         keys = []
         values = []
-    }
-
-    /// Compares all bytes, whether or not an early one differs: some of them are secrets.
-    private static func equal(_ known: [UInt8], _ given: UnsafeRawBufferPointer) -> Bool {
-        known.withUnsafeBytes { known in
-            var difference: UInt64 = 0
-            var place = 0
-            while place &+ 8 <= given.count {
-                difference |=
-                    known.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-                    ^ given.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-                place &+= 8
-            }
-            while place < given.count {
-                difference |= UInt64(known[place] ^ given[place])
-                place &+= 1
-            }
-            return difference == 0
-        }
     }
 
     /// A secret of this process, so that callers cannot aim at one slot.

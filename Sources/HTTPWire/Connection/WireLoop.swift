@@ -81,28 +81,34 @@ package final class WireLoop {
 
     /// 32 hexadecimal digits that name a request.
     package func writeID(to buffer: inout ByteBuffer) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digits in
-            for half in 0..<2 {
-                var left = nextID()
-                for place in 0..<16 {
-                    let digit = UInt8(truncatingIfNeeded: left & 15)
-                    digits[half * 16 + place] = digit < 10 ? 0x30 + digit : 0x57 + digit
-                    left >>= 4
-                }
-            }
-            _ = buffer.writeBytes(UnsafeRawBufferPointer(digits))
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: WireLoop.idCount) { room in
+            var writer = RoomWriter(room)
+            writeID(to: &writer)
+            return writer.count
         }
     }
 
+    /// Bytes of an id.
+    private static let idCount = 32
+
+    package func writeID(to writer: inout RoomWriter) {
+        writer.writeHex(nextID())
+        writer.writeHex(nextID())
+    }
+
     /// `date: …` with its CRLF, made anew each second.
-    package func writeDate(to buffer: inout ByteBuffer) {
+    package func writeDate(to buffer: inout ByteBuffer) { buffer.writeBytes(date()) }
+
+    package func writeDate(to writer: inout RoomWriter) { writer.write(date()) }
+
+    private func date() -> [UInt8] {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &now)
         if now.tv_sec != dateSecond {
             dateSecond = now.tv_sec
             dateLine = Array("Date: \(HTTPDate.text(seconds: now.tv_sec))\r\n".utf8)
         }
-        buffer.writeBytes(dateLine)
+        return dateLine
     }
 }
 

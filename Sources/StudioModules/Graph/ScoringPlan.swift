@@ -15,7 +15,7 @@ package struct ScoringPlan: Sendable {
         package let node: String
         let type: any StudioModule.Type
         let parameters: BoundParameters
-        let module: any StudioModule
+        fileprivate(set) var module: any StudioModule
         let inputs: [Slot]
     }
 
@@ -70,6 +70,11 @@ package struct ScoringPlan: Sendable {
         isNeeded: [Bool]?,
         _ wanted: [Output]
     ) throws(Failure) -> [DataTable] {
+        if steps.count == 1, isNeeded == nil, wanted.count == 1, case .step(0, let port) = wanted[0].slot {
+            // One module is the common service: its answer is handed on without lists between.
+            let inputs = steps[0].inputs.map { value($0, tables, []) }
+            if let table = try run(steps[0], 0, values, inputs, context)[port].table { return [table] }
+        }
         var results: [[PortValue]] = []
         results.reserveCapacity(steps.count)
         for place in steps.indices {
@@ -77,20 +82,8 @@ package struct ScoringPlan: Sendable {
                 results.append([])
                 continue
             }
-            do {
-                let inputs = steps[place].inputs.map { value($0, tables, results) }
-                if values.isEmpty {
-                    results.append(try steps[place].module.run(inputs, context))
-                } else {
-                    results.append(try rebound(steps[place], place, values).run(inputs, context))
-                }
-            } catch {
-                throw Failure(
-                    node: steps[place].node,
-                    module: steps[place].type.descriptor.name,
-                    error: error
-                )
-            }
+            let inputs = steps[place].inputs.map { value($0, tables, results) }
+            results.append(try run(steps[place], place, values, inputs, context))
         }
         var answers: [DataTable] = []
         for output in wanted {
@@ -104,6 +97,45 @@ package struct ScoringPlan: Sendable {
             answers.append(table)
         }
         return answers
+    }
+
+    private func run(
+        _ step: Step,
+        _ place: Int,
+        _ values: [(name: String, value: ParameterValue)],
+        _ inputs: [PortValue?],
+        _ context: ModuleContext
+    ) throws(Failure) -> [PortValue] {
+        do throws(ModuleError) {
+            guard !values.isEmpty else { return try step.module.run(inputs, context) }
+            return try rebound(step, place, values).run(inputs, context)
+        } catch {
+            throw Failure(node: step.node, module: step.type.descriptor.name, error: error)
+        }
+    }
+
+    /// The same plan with modules that know the columns they will get.
+    ///
+    /// - Parameter tables: one without rows an input name, in their order.
+    package func prepared(for tables: [DataTable]) -> ScoringPlan {
+        var steps = steps
+        var results: [[PortValue]] = []
+        for place in steps.indices {
+            let inputs = steps[place].inputs.map { value($0, tables, results) }
+            steps[place].module = steps[place].module.prepared(for: inputs)
+            // Modules that look at whole tables may have nothing to say without rows, or much work with those that are frozen.
+            guard type(of: steps[place].module).descriptor.isRowWise,
+                let outputs = try? steps[place].module.run(inputs, ModuleContext())
+            else { break }
+            results.append(outputs)
+        }
+        return ScoringPlan(
+            inputNames: inputNames,
+            outputs: outputs,
+            parameters: parameters,
+            steps: steps,
+            frozen: frozen
+        )
     }
 
     private func value(_ slot: Slot, _ tables: [DataTable?], _ results: [[PortValue]]) -> PortValue? {

@@ -10,6 +10,13 @@ package protocol StudioModule: Sendable {
     /// - Parameter inputs: one value a port of the descriptor, nil where an optional port has no edge.
     /// - Returns: one value a port of the descriptor.
     func run(_ inputs: [PortValue?], _ context: ModuleContext) throws(ModuleError) -> [PortValue]
+
+    /// The same module, ready for inputs that have these columns, whatever their rows: what only depends on columns is worked out once.
+    func prepared(for inputs: [PortValue?]) -> Self
+}
+
+extension StudioModule {
+    package func prepared(for inputs: [PortValue?]) -> Self { self }
 }
 
 /// What travels along an edge.

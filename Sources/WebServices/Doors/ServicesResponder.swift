@@ -27,7 +27,7 @@ package final class ServicesResponder: WireResponder {
         call.running = calls.respond(to: target, connection, body: body) { answer in
             guard turn == call.turn else { return }
             call.running = nil
-            connection.send(answer)
+            connection.send(answer.bytes)
             connection.finish()
         }
     }
@@ -50,7 +50,7 @@ package final class ServicesResponder: WireResponder {
                 ? .memory("The request is longer than \(calls.limits.bodyBytesMax) bytes; use a batch job.")
                 : .badArgument("RequestBodyInvalid", "The request is not valid HTTP/1.1."),
             closes: true
-        )
+        ).bytes
     }
 
     private func call(_ connection: DownstreamConnection) -> Call {

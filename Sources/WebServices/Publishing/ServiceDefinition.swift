@@ -54,6 +54,8 @@ package final class ServiceDefinition: Sendable {
         self.serviceID = serviceID
         self.name = name
         self.description = description
+        let empty = inputs.map { DataTable(columns: $0.columns.map(\.column)) }
+        let plan = plan.prepared(for: empty)
         self.plan = plan
         self.inputs = inputs
         self.outputs = outputs
@@ -62,15 +64,12 @@ package final class ServiceDefinition: Sendable {
         // Modules that go row by row give the columns that they gave in the run, unless a caller may set their parameters.
         guard isRowWise, plan.parameters.isEmpty, plan.outputs.count == 1, outputWidth <= Self.fixedHeadColumnsMax,
             let output = outputs.first,
-            let empty = try? plan.score(
-                inputs.map { DataTable(columns: $0.columns.map(\.column)) },
-                context: ModuleContext()
-            ).first
+            let answer = try? plan.score(empty, context: ModuleContext()).first
         else {
             fixedHead = nil
             return
         }
-        fixedHead = RRSResponseWriter.fixedHead((output.name, empty))
+        fixedHead = RRSResponseWriter.fixedHead((output.name, answer))
     }
 
     /// Columns up to which the head of an answer is kept ready.

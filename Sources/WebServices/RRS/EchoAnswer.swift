@@ -17,7 +17,7 @@ enum EchoAnswer {
         }
     }
 
-    static func make(_ connection: DownstreamConnection, _ body: ByteBuffer, _ wire: WireLoop) -> ByteBuffer {
+    static func make(_ connection: DownstreamConnection, _ body: ByteBuffer, _ wire: WireLoop) -> WholeAnswer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(body.readableBytes + 512)
         let isHEAD = connection.head.withUnsafeReadableBytes { $0[connection.parser.method].elementsEqual("HEAD".utf8) }
@@ -33,7 +33,8 @@ enum EchoAnswer {
         }
         wire.writeDate(to: &buffer)
         buffer.writeStaticString("\r\n")
+        let headCount = buffer.readableBytes
         if !isHEAD { buffer.writeImmutableBuffer(body) }
-        return buffer
+        return WholeAnswer(status: 200, headCount: headCount, bytes: buffer)
     }
 }

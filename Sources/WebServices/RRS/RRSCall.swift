@@ -14,10 +14,11 @@ struct RRSCall {
     let form: Form
     let limits: ServiceLimits
 
+    /// - Parameter shapes: what is known of the requests before; only for calls on a loop.
     /// - Returns: the answer's body.
-    func run(_ body: [UInt8], _ token: CallToken?) throws(ServiceError) -> [UInt8] {
+    func run(_ body: [UInt8], _ token: CallToken?, _ shapes: RequestShapes? = nil) throws(ServiceError) -> [UInt8] {
         var reader = try RRSRequestReader(body, definition, limits)
-        let request = form == .score ? try reader.readLegacy() : try reader.read()
+        let request = form == .score ? try reader.readLegacy() : try reader.read(shapes)
         let width = try width(request)
         // Checked before the work, since the work is what would take the memory.
         guard request.rows <= limits.cellsMax / max(1, width) else {

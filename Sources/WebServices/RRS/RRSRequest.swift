@@ -21,17 +21,38 @@ struct RRSRequestReader {
     private var tables: [DataTable?]
     private var parameters: [(name: String, value: ParameterValue)] = []
     private var sawInputs = false
+    /// Where the rows of the last table with names before its rows stand, and whose cells they are.
+    private var rows = 0..<0
+    private var order: [Int] = []
 
     init(_ body: [UInt8], _ definition: ServiceDefinition, _ limits: ServiceLimits) throws(ServiceError) {
         guard !body.isEmpty else { throw .badArgument("RequestIsEmpty", "The request has no body.") }
         do { scanner = try JSONScanner(body, allowsNaN: true) } catch { throw ServiceError(json: error) }
         self.definition = definition
         self.limits = limits
-        // Not `repeating:`, which asks the runtime for its types at every call.
-        tables = definition.inputs.map { _ in nil }
+        tables = []
     }
 
-    mutating func read() throws(ServiceError) -> RRSRequest {
+    /// Not `repeating:`, which asks the runtime for its types at every call.
+    private mutating func makeRoom() { tables = definition.inputs.map { _ in nil } }
+
+    /// - Parameter shapes: what is known of the requests before.
+    mutating func read(_ shapes: RequestShapes? = nil) throws(ServiceError) -> RRSRequest {
+        guard let shapes, definition.inputs.count == 1 else { return try read() }
+        if let shape = shapes.last, let rows = shape.rows(scanner.bytes) {
+            scanner.move(to: rows.lowerBound)
+            let table = try values(definition.inputs[0], shape.order)
+            // Else the rows end before what only looks like the known end.
+            if scanner.index == rows.upperBound { return RRSRequest(tables: [table], parameters: []) }
+            scanner.move(to: 0)
+        }
+        let request = try read()
+        if !rows.isEmpty, parameters.isEmpty { shapes.last = RequestShape(scanner.bytes, rows: rows, order: order) }
+        return request
+    }
+
+    private mutating func read() throws(ServiceError) -> RRSRequest {
+        makeRoom()
         try walk { reader, name throws(ServiceError) in
             if reader.scanner.equal(name, "Inputs") {
                 reader.sawInputs = true
@@ -64,6 +85,7 @@ struct RRSRequestReader {
                 "The service has several inputs or outputs; call it by /execute."
             )
         }
+        makeRoom()
         try walk { reader, name throws(ServiceError) in
             guard reader.scanner.equal(name, "Instance") else { return try reader.skip() }
             try reader.walk { reader, name throws(ServiceError) in
@@ -117,7 +139,10 @@ struct RRSRequestReader {
                 order = try reader.columnOrder(port)
             } else if reader.scanner.equal(name, "Values") {
                 if let order {
+                    let start = reader.scanner.index
                     result = try reader.values(port, order)
+                    reader.rows = start..<reader.scanner.index
+                    reader.order = order
                 } else {
                     // The names follow the values: come back when they are known.
                     valuesPlace = reader.scanner.index

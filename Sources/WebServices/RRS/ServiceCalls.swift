@@ -44,8 +44,8 @@ package final class ServiceCalls {
     }
 
     private enum Action {
-        case answer(ByteBuffer)
-        case score(ScoringEndpoint, RRSCall)
+        case answer(WholeAnswer)
+        case score(ScoringTarget)
         case job(ScoringEndpoint, JobCall)
         /// The backend of the sample API.
         case echo
@@ -61,7 +61,7 @@ package final class ServiceCalls {
         to target: ByteBuffer,
         _ connection: DownstreamConnection,
         body: ByteBuffer,
-        completion: @escaping (ByteBuffer) -> Void
+        completion: @escaping (WholeAnswer) -> Void
     ) -> WorkerCall? {
         if registry.refresh(&endpoints, &generation) {
             verified.removeAll()
@@ -75,24 +75,25 @@ package final class ServiceCalls {
             return nil
         }
         switch action {
-        case .answer(let bytes):
-            completion(bytes)
+        case .answer(let answer):
+            completion(answer)
             return nil
         case .echo:
             completion(EchoAnswer.make(connection, body, wire))
             return nil
-        case .score(let endpoint, let call):
+        case .score(let scoring):
+            let endpoint = scoring.endpoint
             let work = body.readableBytes * (endpoint.definition.outputWidth + 8)
             let bytes = body.getBytes(at: body.readerIndex, length: body.readableBytes) ?? []
             if endpoint.definition.isRowWise, work <= limits.inlineWorkMax,
                 endpoint.definition.plan.parameters.isEmpty
             {
-                do throws(ServiceError) { completion(answer(try call.run(bytes, nil))) } catch {
+                do throws(ServiceError) { completion(answer(try scoring.call.run(bytes, nil, scoring.shapes))) } catch {
                     completion(answer(error))
                 }
                 return nil
             }
-            return scoreOnWorker(endpoint, call, bytes, completion)
+            return scoreOnWorker(endpoint, scoring.call, bytes, completion)
         case .job(let endpoint, let call):
             let bytes = body.getBytes(at: body.readerIndex, length: body.readableBytes) ?? []
             answer(endpoint, call, bytes, completion)
@@ -105,7 +106,7 @@ package final class ServiceCalls {
         _ endpoint: ScoringEndpoint,
         _ call: JobCall,
         _ body: [UInt8],
-        _ completion: @escaping (ByteBuffer) -> Void
+        _ completion: @escaping (WholeAnswer) -> Void
     ) {
         guard running.jobCalls.enter(max: BatchLimits.callsMax) else {
             return completion(answer(.noMoreResources("Too many calls about jobs are being answered.")))
@@ -135,7 +136,7 @@ package final class ServiceCalls {
         _ endpoint: ScoringEndpoint,
         _ call: RRSCall,
         _ body: [UInt8],
-        _ completion: @escaping (ByteBuffer) -> Void
+        _ completion: @escaping (WholeAnswer) -> Void
     ) -> WorkerCall? {
         guard endpoint.running.enter(max: endpoint.maxConcurrentCalls) else {
             completion(answer(.throttled(endpoint: endpoint.id, max: endpoint.maxConcurrentCalls)))
@@ -172,10 +173,21 @@ package final class ServiceCalls {
     // MARK: - Deciding
 
     private func decide(_ target: ByteBuffer, _ connection: DownstreamConnection) throws(ServiceError) -> Action {
+        // A head that comes again has the same verb and the same key.
+        if connection.repeatsHead, let finding = connection.finding {
+            // Only this method sets it.
+            let known = unsafeDowncast(finding, to: ScoringTarget.self)
+            if known.generation == generation,
+                target.withUnsafeReadableBytes({ bytes in known.bytes.withUnsafeBytes { Octets.areSame($0, bytes) } })
+            {
+                return .score(known)
+            }
+        }
         if let known = target.withUnsafeReadableBytes({ targets.find($0) }), isPost(connection) {
             let known = unsafeDowncast(known, to: ScoringTarget.self)
             try authorize(known.endpoint, connection)
-            return .score(known.endpoint, known.call)
+            connection.finding = known
+            return .score(known)
         }
         if EchoAnswer.isAskedFor(by: target) { return .echo }
         let parts = try TargetParts(target)
@@ -193,11 +205,13 @@ package final class ServiceCalls {
         case ("POST", "execute"):
             try authorize(endpoint, connection)
             let call = RRSCall(definition: endpoint.definition, form: try parts.executeForm(), limits: limits)
-            target.withUnsafeReadableBytes { targets.insert($0, ScoringTarget(endpoint: endpoint, call: call)) }
-            return .score(endpoint, call)
+            let scoring = ScoringTarget(endpoint: endpoint, call: call, target, generation)
+            target.withUnsafeReadableBytes { targets.insert($0, scoring) }
+            return .score(scoring)
         case ("POST", "score"):
             try authorize(endpoint, connection)
-            return .score(endpoint, RRSCall(definition: endpoint.definition, form: .score, limits: limits))
+            let call = RRSCall(definition: endpoint.definition, form: .score, limits: limits)
+            return .score(ScoringTarget(endpoint: endpoint, call: call, target, generation))
         default:
             if let call = try JobCall(method: method, parts) {
                 try authorize(endpoint, connection)
@@ -239,33 +253,35 @@ package final class ServiceCalls {
 
     // MARK: - Answers
 
-    private func answer(_ body: [UInt8], omitsBody: Bool = false) -> ByteBuffer {
+    /// Bytes of a head of `answer(_:omitsBody:)` at most: its texts and the date have some 180, its id 32, its number 19.
+    private static let successHeadMax = 256
+
+    private func answer(_ body: [UInt8], omitsBody: Bool = false) -> WholeAnswer {
         var buffer = ByteBuffer()
-        buffer.reserveCapacity(body.count + 256)
-        writeSuccess(&buffer, contentLength: body.count)
-        if !omitsBody { buffer.writeBytes(body) }
-        return buffer
+        var headCount = 0
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: ServiceCalls.successHeadMax + body.count) { room in
+            var writer = RoomWriter(room)
+            writer.write("HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nx-ms-request-id: ")
+            wire.writeID(to: &writer)
+            writer.write("\r\nContent-Length: ")
+            writer.writeDecimal(body.count)
+            writer.write("\r\n")
+            wire.writeDate(to: &writer)
+            writer.write("\r\n")
+            headCount = writer.count
+            if !omitsBody { writer.write(body) }
+            return writer.count
+        }
+        return WholeAnswer(status: 200, headCount: headCount, bytes: buffer)
     }
 
-    package func answer(_ error: ServiceError, closes: Bool = false) -> ByteBuffer {
+    package func answer(_ error: ServiceError, closes: Bool = false) -> WholeAnswer {
         let body = error.document.bytes
         var buffer = ByteBuffer()
         writeHead(&buffer, status: error.status, contentLength: body.count, closes: closes)
+        let headCount = buffer.readableBytes
         buffer.writeBytes(body)
-        return buffer
-    }
-
-    /// The head of nearly all answers, in as few pieces as it takes.
-    private func writeSuccess(_ buffer: inout ByteBuffer, contentLength: Int) {
-        buffer.writeStaticString(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nx-ms-request-id: "
-        )
-        wire.writeID(to: &buffer)
-        buffer.writeStaticString("\r\nContent-Length: ")
-        ResponseBytes.writeDecimal(contentLength, to: &buffer)
-        buffer.writeStaticString("\r\n")
-        wire.writeDate(to: &buffer)
-        buffer.writeStaticString("\r\n")
+        return WholeAnswer(status: error.status, headCount: headCount, bytes: buffer)
     }
 
     private func writeHead(_ buffer: inout ByteBuffer, status: Int, contentLength: Int, closes: Bool = false) {
@@ -287,10 +303,16 @@ package final class ServiceCalls {
 private final class ScoringTarget {
     let endpoint: ScoringEndpoint
     let call: RRSCall
+    let bytes: [UInt8]
+    /// Of the endpoints.
+    let generation: Int
+    let shapes = RequestShapes()
 
-    init(endpoint: ScoringEndpoint, call: RRSCall) {
+    init(endpoint: ScoringEndpoint, call: RRSCall, _ target: ByteBuffer, _ generation: Int) {
         self.endpoint = endpoint
         self.call = call
+        bytes = Array(target.readableBytesView)
+        self.generation = generation
     }
 }
 

@@ -15,7 +15,7 @@ final class LocalServices: LocalBackend {
         to target: ByteBuffer,
         _ connection: DownstreamConnection,
         body: ByteBuffer,
-        completion: @escaping (ByteBuffer) -> Void
+        completion: @escaping (WholeAnswer) -> Void
     ) -> (any LocalCall)? {
         calls.respond(to: target, connection, body: body, completion: completion).map(RunningLocalCall.init)
     }

@@ -14,7 +14,14 @@ struct NGramHasher {
     let ngrams: Int
 
     /// The block of 2^bits columns for these texts; a missing text has no features.
-    func block(_ texts: StringValues, prefix: String, _ context: ModuleContext) throws(ModuleError) -> SparseBlock {
+    ///
+    /// - Parameter numbers: of the columns: one range from 0.
+    func block(
+        _ texts: StringValues,
+        prefix: String,
+        numbers: [Range<Int>],
+        _ context: ModuleContext
+    ) throws(ModuleError) -> SparseBlock {
         // A word and its blank are some six bytes; pages that stay unused cost nothing, growing copies everything.
         let expectedHits = min(texts.bytes.count / 6 &* max(1, ngrams), NGramHasher.reservedHitsMax)
         let sink = FeatureSink(bits: bits, ngrams: max(1, ngrams), rows: texts.count, expectedHits: expectedHits)
@@ -25,7 +32,7 @@ struct NGramHasher {
         }
         return SparseBlock(
             prefix: prefix,
-            width: 1 << bits,
+            kept: numbers,
             ends: sink.ends,
             numbers: sink.numbers,
             counts: sink.counts
