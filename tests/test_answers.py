@@ -311,3 +311,38 @@ def test_a_trace_of_today(live, managed):
     time.sleep(2.1)
     assert managed.call(**{"Apim-Debug-Authorization": short}).headers["Apim-Debug-Authorization-Expired"] == "true"
     assert call(live.urls["gateway"], "GET", "/", None, {"Apim-Debug-Authorization": token}).status == 404
+
+
+def test_an_answer_is_kept_and_given_back(managed):
+    keep = '<set-variable name="first" value="@( context.Response )" />'
+    give = '<return-response response-variable-name="first">{}</return-response>'
+    managed.set(sections(outbound='<base /><set-header name="X-Early"><value>1</value></set-header>' + keep
+                         + '<set-header name="X-Late"><value>1</value></set-header><set-status code="500" />'
+                         + '<choose><when condition="@(context.Variables.ContainsKey("first"))">' + give.format("") + '</when></choose>'))
+    for item in ("plain", "chunks", "gone", "large"):
+        answer = managed.call(path=f"/items/{item}?lang=en")
+        assert answer.status == (404 if item == "gone" else 200)
+        assert answer.headers["X-Early"] == "1" and answer.headers["X-Late"] is None
+        assert len(answer.body) == 3 << 20 if item == "large" else answer.json()["path"] == f"/base/items/{item}?lang=en"
+    # What stands in the policy is written over it.
+    managed.set(sections(outbound="<base />" + keep + give.format(
+        '<set-status code="202" reason="Later" /><set-header name="X-Mine"><value>2</value></set-header><set-body>mine</set-body>')))
+    answer = managed.call()
+    assert (answer.status, answer.reason, answer.text) == (202, "Later", "mine")
+    assert answer.headers["X-Mine"] == "2" and answer.headers["Content-Type"] == "application/json"
+    # On error: the backend's own answer in the place of what went wrong with it.
+    managed.set(sections(outbound="<base />" + keep + '<set-header name="X"><value>@(context.Variables["none"])</value></set-header>',
+                         **{"on_error": "<base />" + give.format("")}))
+    assert managed.call().json()["path"] == "/base/items/7?lang=en"
+    # Another attempt went to the backend since: the first one's body is gone, its head is not.
+    again = '<retry condition="@(true)" count="1" interval="0"><choose><when condition="@(context.Variables.ContainsKey("first"))">' \
+            '<forward-request /></when><otherwise><forward-request />' + keep + '</otherwise></choose></retry>'
+    managed.set(sections(backend=again, outbound="<base />" + give.format("")))
+    answer = managed.call()
+    assert answer.status == 500 and "activityId" in answer.text
+    managed.set(sections(backend=again, outbound="<base />" + give.format("<set-body>whole</set-body>")))
+    assert managed.call().text == "whole"
+    # No response, no variable, and a variable of another kind.
+    for inbound in ("", '<set-variable name="first" value="text" />', keep):
+        managed.set(sections(inbound="<base />" + inbound + give.format("")))
+        assert managed.call().status == 500

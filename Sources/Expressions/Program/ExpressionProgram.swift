@@ -43,6 +43,12 @@ package struct ExpressionProgram: Sendable {
         type = bound.type
     }
 
+    /// Whether an expression is `context.Response` itself: a thing without a value, which policies may keep and give back.
+    package static func isResponse(_ text: String) -> Bool {
+        guard case .member(let owner, "Response", false)? = try? ExpressionParser.parse(text).kind else { return false }
+        return owner.kind == .name("context")
+    }
+
     /// - Throws: `EvaluationFailure`, where .NET would throw.
     package func value(_ context: some ExpressionContext) throws(EvaluationFailure) -> ExpressionValue {
         try ExpressionEvaluator(context: context).value(root)

@@ -10,11 +10,19 @@ protocol WrittenConnection: AnyObject {
     func flushWritten()
 }
 
+/// Work that waits until all requests of a turn of the loop were read.
+package protocol TurnWork: AnyObject {
+    func run()
+}
+
 /// What the connections of one event loop share; touched on that loop only.
 package final class WireLoop {
     package let loop: any EventLoop
     package let limits: WireLimits
+    private var unprocessed: [DownstreamConnection] = []
+    private var work: [any TurnWork] = []
     private var unflushed: [any WrittenConnection] = []
+    private var awaitsTurnEnd = false
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private var generator = SystemRandomNumberGenerator()
     private var seed: UInt64
@@ -47,21 +55,53 @@ package final class WireLoop {
         for connection in connections.values { connection.closeIfLate(now) }
     }
 
-    /// Gathers the connections that have something to send in this turn of the loop.
+    // MARK: - Turns
+
+    // A turn of the loop goes by stages: all sockets are read, then all requests looked at, then what services have to work out is worked
+    // out, then all answers sent. A request's way is longer than the processor's first cache of instructions: taken one after the other, each
+    // request would fetch all of it anew, and the kernel's part with it.
+
+    /// Gathers the connections that were read in this turn.
+    func processAfterReads(_ connection: DownstreamConnection) {
+        unprocessed.append(connection)
+        endTurn()
+    }
+
+    /// Gathers what is to be done once all requests of this turn were looked at; each stands here once at most.
+    package func runAfterRequests(_ work: any TurnWork) {
+        self.work.append(work)
+        endTurn()
+    }
+
+    /// Gathers the connections that have something to send in this turn.
     ///
     /// Sending after all requests of the turn were read wakes a peer once for many answers, not once for each: on a virtual
     /// machine the waking is what an answer costs most.
     func flushAfterTick(_ connection: any WrittenConnection) {
         unflushed.append(connection)
-        guard unflushed.count == 1 else { return }
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.execute { bound.value.flushAll() }
+        endTurn()
     }
 
-    private func flushAll() {
-        let connections = unflushed
+    private func endTurn() {
+        guard !awaitsTurnEnd else { return }
+        awaitsTurnEnd = true
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        loop.execute { bound.value.runStages() }
+    }
+
+    private func runStages() {
+        let read = unprocessed
+        unprocessed.removeAll(keepingCapacity: true)
+        for connection in read { connection.processRead() }
+        let work = work
+        self.work.removeAll(keepingCapacity: true)
+        for work in work { work.run() }
+        let written = unflushed
         unflushed.removeAll(keepingCapacity: true)
-        for connection in connections { connection.flushWritten() }
+        // What comes up from here on has a turn of its own.
+        awaitsTurnEnd = false
+        if !unprocessed.isEmpty || !self.work.isEmpty { endTurn() }
+        for connection in written { connection.flushWritten() }
     }
 
     /// Lets running requests end and closes the rest.

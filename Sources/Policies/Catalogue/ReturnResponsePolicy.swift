@@ -1,10 +1,11 @@
 /// `return-response`: ends the call with an answer of its own.
 struct ReturnResponsePolicy: PolicyStep {
     static let definition = PolicyDefinition("return-response") { element, compiler, steps throws(PolicyDiagnostic) in
-        if let attribute = compiler.attribute(element, "response-variable-name") {
-            throw compiler.problem("\"response-variable-name\" is not supported yet.", at: attribute.offset)
-        }
-        try compiler.only(element, attributes: [], children: ["set-status", "set-header", "set-body"])
+        try compiler.only(
+            element,
+            attributes: ["response-variable-name"],
+            children: ["set-status", "set-header", "set-body"]
+        )
         var status: SetStatusPolicy?
         var headers: [SetHeaderPolicy] = []
         var body: CompiledValue?
@@ -15,15 +16,35 @@ struct ReturnResponsePolicy: PolicyStep {
             default: body = try SetBodyPolicy.body(child, compiler)
             }
         }
-        steps.add(ReturnResponsePolicy(status: status, headers: headers, body: body))
+        steps.add(
+            ReturnResponsePolicy(
+                variable: try compiler.literal(element, "response-variable-name"),
+                status: status,
+                headers: headers,
+                body: body
+            )
+        )
     }
 
+    /// That holds the answer which the rest is written over; nil for an empty one.
+    let variable: String?
     let status: SetStatusPolicy?
     let headers: [SetHeaderPolicy]
     let body: CompiledValue?
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         var response = PolicyResponse(status: 200)
+        if let variable {
+            guard let kept = call.responses[variable] else {
+                throw .evaluation("The variable '\(variable)' holds no response.")
+            }
+            guard body != nil || call.hasBody(of: kept) else {
+                throw .evaluation(
+                    "The body of the response in '\(variable)' has passed: another call went to the backend since."
+                )
+            }
+            response = kept
+        }
         try status?.apply(&response, call)
         for header in headers {
             let before = response

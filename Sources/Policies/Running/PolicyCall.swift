@@ -14,6 +14,10 @@ package final class PolicyCall {
     package private(set) lazy var requestID = effects.makeRequestID()
     let effects: any PolicyEffects
     var variables: [String: ExpressionValue] = [:]
+    /// Answers that policies kept in variables.
+    var responses: [String: PolicyResponse] = [:]
+    /// The backend's last answer, the only one whose body may still come.
+    private var lastForwarded: ObjectIdentifier?
     /// Keys of `limit-concurrency` that this call holds.
     var permits: [String] = []
     /// Fields that go out with whatever answer the call gets.
@@ -67,6 +71,12 @@ package final class PolicyCall {
         return true
     }
 
+    /// Whether the body of an answer that was kept can still be sent.
+    func hasBody(of kept: PolicyResponse) -> Bool {
+        guard case .streamed = kept.body else { return true }
+        return kept.source.map { ObjectIdentifier($0) } == lastForwarded
+    }
+
     /// Where the running step stands in its section; names `retry` loops.
     var currentPlace: Int { place }
     package var currentSection: String { section.rawValue }
@@ -109,6 +119,7 @@ package final class PolicyCall {
         switch result {
         case .success(let response):
             self.response = response
+            lastForwarded = response.source.map { ObjectIdentifier($0) }
             resume()
         case .failure(let failure):
             take(failure, instructions[place])

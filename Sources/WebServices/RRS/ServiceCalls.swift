@@ -7,7 +7,7 @@ import StudioModules
 /// The web services of one event loop: target, key and body in, a whole answer out.
 ///
 /// The services door and the gateway both call this, so that a managed call is answered by the same code in the same process.
-package final class ServiceCalls {
+package final class ServiceCalls: TurnWork {
     private let wire: WireLoop
     private let registry: ServiceRegistry
     private let workers: NIOThreadPool
@@ -20,6 +20,8 @@ package final class ServiceCalls {
     private var generation = 0
     /// Targets of scoring calls that were read before, byte for byte: clients call the same address again and again.
     private var targets = VerifiedKeys()
+    /// Calls of this turn of the loop that are scored on it.
+    private var waiting: [WaitingCall] = []
     /// Keys that were verified, and the endpoint they open.
     private var verified = VerifiedKeys()
 
@@ -88,9 +90,8 @@ package final class ServiceCalls {
             if endpoint.definition.isRowWise, work <= limits.inlineWorkMax,
                 endpoint.definition.plan.parameters.isEmpty
             {
-                do throws(ServiceError) { completion(answer(try scoring.call.run(bytes, nil, scoring.shapes))) } catch {
-                    completion(answer(error))
-                }
+                if waiting.isEmpty { wire.runAfterRequests(self) }
+                waiting.append(WaitingCall(scoring: scoring, body: bytes, completion: completion))
                 return nil
             }
             return scoreOnWorker(endpoint, scoring.call, bytes, completion)
@@ -98,6 +99,28 @@ package final class ServiceCalls {
             let bytes = body.getBytes(at: body.readerIndex, length: body.readableBytes) ?? []
             answer(endpoint, call, bytes, completion)
             return nil
+        }
+    }
+
+    /// A call that is scored when all requests of the turn were read; there is one a connection at most.
+    private struct WaitingCall {
+        let scoring: ScoringTarget
+        let body: [UInt8]
+        let completion: (WholeAnswer) -> Void
+    }
+
+    /// Scores what waits, then answers it.
+    package func run() {
+        let calls = waiting
+        waiting.removeAll(keepingCapacity: true)
+        let results = calls.map { call in
+            Result { () throws(ServiceError) in try call.scoring.call.run(call.body, nil, call.scoring.shapes) }
+        }
+        for (call, result) in zip(calls, results) {
+            switch result {
+            case .success(let body): call.completion(answer(body))
+            case .failure(let error): call.completion(answer(error))
+            }
         }
     }
 
