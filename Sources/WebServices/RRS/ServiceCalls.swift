@@ -109,17 +109,36 @@ package final class ServiceCalls: TurnWork {
         let completion: (WholeAnswer) -> Void
     }
 
+    /// Bytes of bodies after which those that were scored are answered before the others are: more would push each other out of the
+    /// processor's cache, and hold their memory twice.
+    private static let scoredBytesMax = 64 << 10
+
     /// Scores what waits, then answers it.
     package func run() {
         let calls = waiting
         waiting.removeAll(keepingCapacity: true)
-        let results = calls.map { call in
-            Result { () throws(ServiceError) in try call.scoring.call.run(call.body, nil, call.scoring.shapes) }
-        }
-        for (call, result) in zip(calls, results) {
-            switch result {
-            case .success(let body): call.completion(answer(body))
-            case .failure(let error): call.completion(answer(error))
+        var place = 0
+        while place < calls.count {
+            let first = place
+            var bytes = 0
+            var results: [Result<[UInt8], ServiceError>] = []
+            results.reserveCapacity(calls.count - first)
+            while place < calls.count, bytes < ServiceCalls.scoredBytesMax {
+                let scoring = calls[place].scoring
+                do throws(ServiceError) {
+                    let body = try scoring.call.run(calls[place].body, nil, scoring.shapes)
+                    bytes += body.count
+                    results.append(.success(body))
+                } catch {
+                    results.append(.failure(error))
+                }
+                place += 1
+            }
+            for (offset, result) in results.enumerated() {
+                switch result {
+                case .success(let body): calls[first + offset].completion(answer(body))
+                case .failure(let error): calls[first + offset].completion(answer(error))
+                }
             }
         }
     }
