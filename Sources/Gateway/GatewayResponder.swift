@@ -133,11 +133,6 @@ package final class GatewayResponder: WireResponder {
         let parser = connection.parser
         exchange.record.begin(connection, parser, at: MonotonicClock.nanoseconds())
         exchange.bodyBytesMax = .max
-        if connection.repeatsHead, let known = exchange.known, known.generation == generation {
-            note(known.match, known.plan, exchange)
-            return begin(known.match, known.plan, nil, exchange, connection, parser)
-        }
-        exchange.known = nil
         let decision = decide(connection, parser)
         note(decision, exchange)
         switch decision {
@@ -160,44 +155,27 @@ package final class GatewayResponder: WireResponder {
             }
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
         case .call(let match, let plan):
-            guard asksForTrace(connection, parser) else {
-                exchange.known = KnownCall(match: match, plan: plan, generation: generation)
-                return begin(match, plan, nil, exchange, connection, parser)
+            let most = match.api.bodyBytesMax ?? bodyBytesMax
+            switch parser.framing {
+            case .length(let length) where length > most: return refuseTooLarge(connection)
+            case .chunked: exchange.bodyBytesMax = most
+            case .none, .length, .untilClose: break
             }
-            // Who may see a trace changes with time.
             let trace = traceWish(match, plan.subscription, connection, parser)
-            return begin(match, plan, trace, exchange, connection, parser)
-        }
-    }
-
-    /// Begins a call that may go to its backend.
-    private func begin(
-        _ match: RouteMatch,
-        _ plan: CallPlan,
-        _ trace: TraceWish?,
-        _ exchange: GatewayExchange,
-        _ connection: DownstreamConnection,
-        _ parser: HeadParser
-    ) -> BodyPlan {
-        let most = match.api.bodyBytesMax ?? bodyBytesMax
-        switch parser.framing {
-        case .length(let length) where length > most: return refuseTooLarge(connection)
-        case .chunked: exchange.bodyBytesMax = most
-        case .none, .length, .untilClose: break
-        }
-        if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
-            return exchange.begin(program, setup(match, plan.facts, connection, trace), connection)
-        }
-        switch match.api.backend {
-        case .local(let prefix):
-            exchange.beginLocal(connection, api: match.api, prefix: prefix, targetOffset: match.offset)
-            return .collect(bytesMax: local.bodyBytesMax)
-        case .http(let address, let prefix):
-            exchange.beginForward(address, connection, prefix: prefix, targetOffset: match.offset)
-            return .stream
-        case .unsupported(let reason):
-            exchange.refuse(connection, reason: reason)
-            return .answered
+            if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
+                return exchange.begin(program, setup(match, plan.facts, connection, trace), connection)
+            }
+            switch match.api.backend {
+            case .local(let prefix):
+                exchange.beginLocal(connection, api: match.api, prefix: prefix, targetOffset: match.offset)
+                return .collect(bytesMax: local.bodyBytesMax)
+            case .http(let address, let prefix):
+                exchange.beginForward(address, connection, prefix: prefix, targetOffset: match.offset)
+                return .stream
+            case .unsupported(let reason):
+                exchange.refuse(connection, reason: reason)
+                return .answered
+            }
         }
     }
 
@@ -253,13 +231,10 @@ package final class GatewayResponder: WireResponder {
             exchange.record.error = isKeyMissing ? GatewayResponder.keyMissingFault : GatewayResponder.keyInvalidFault
             exchange.record.cell = cell(match, nil, nil)
             exchange.record.keyParameter = match.api.keyQuery
-        case .call(let match, let plan): note(match, plan, exchange)
+        case .call(let match, let plan):
+            exchange.record.cell = plan.cell
+            exchange.record.keyParameter = match.api.keyQuery
         }
-    }
-
-    private func note(_ match: RouteMatch, _ plan: CallPlan, _ exchange: GatewayExchange) {
-        exchange.record.cell = plan.cell
-        exchange.record.keyParameter = match.api.keyQuery
     }
 
     private func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell
@@ -365,13 +340,6 @@ package final class GatewayResponder: WireResponder {
 
     /// What runs for a call without policies that somebody wants to see.
     private let forwardingProgram = PolicyProgram([.forwarding])
-
-    /// Whether there is a field by which callers ask to see what their call does.
-    private func asksForTrace(_ connection: DownstreamConnection, _ parser: HeadParser) -> Bool {
-        connection.head.withUnsafeReadableBytes { head in
-            parser.value("ocp-apim-trace", in: head) != nil || parser.value("apim-debug-authorization", in: head) != nil
-        }
-    }
 
     /// Whether the caller may see what its call does, and asked for it.
     private func traceWish(

@@ -123,51 +123,6 @@ import Testing
         #expect(throws: HeadError.self) { try read(text) }
     }
 
-    /// What a head means by its parser.
-    private func meaning(_ parser: HeadParser) -> String {
-        "\(parser.length) \(parser.framing) \(parser.target) \(parser.pathEnd) \(parser.keepsAlive) \(parser.expectsContinue) "
-            + parser.fields.map { "\($0.nameStart) \($0.valueEnd) \($0.isHopByHop)" }.joined(separator: ", ")
-    }
-
-    @Test func `a head that comes again means what it means alone`() throws {
-        let first = "POST /a?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\nX-Key: secret\r\n\r\n"
-        let others = [
-            (first, true), (first.replacing("12", with: "99"), true), (first.replacing("12", with: "00"), true),
-            (first.replacing("12", with: "1x"), false), (first.replacing("12", with: "120"), false),
-            (first.replacing("12", with: "-2"), false), (first.replacing("secret", with: "secreT"), false),
-            (first.replacing("POST", with: "PUST"), false), (first.replacing("x=1", with: "x=2"), false),
-            (first.replacing("\r\n\r\n", with: "\r\nA: b\r\n\r\n"), false), (String(first.dropLast(2)), false),
-        ]
-        for (next, repeats) in others {
-            var parser = HeadParser(limits: WireLimits())
-            var known = RepeatedHead()
-            #expect(try Array(first.utf8).withUnsafeBytes { try known.read($0, &parser, isWhole: true) } == .complete)
-            #expect(!known.repeats)
-            // What follows belongs to the next request.
-            let bytes = Array((next + "body and more").utf8)
-            let got = try? bytes.withUnsafeBytes { try known.read($0, &parser, isWhole: true) }
-            var fresh = HeadParser(limits: WireLimits())
-            let expected = try? bytes.withUnsafeBytes { try fresh.parseRequest($0) }
-            #expect(got == expected, "\(next)")
-            #expect(known.repeats == repeats, "\(next)")
-            if got == .complete { #expect(meaning(parser) == meaning(fresh)) }
-        }
-    }
-
-    @Test func `a head is read anew after it was forgotten, and where a part of it was there before`() throws {
-        let bytes = Array("GET / HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
-        var parser = HeadParser(limits: WireLimits())
-        var known = RepeatedHead()
-        let again = { (isWhole: Bool) in try bytes.withUnsafeBytes { try known.read($0, &parser, isWhole: isWhole) } }
-        for (isWhole, repeats) in [(true, false), (true, true), (false, false), (true, true)] {
-            #expect(try again(isWhole) == .complete)
-            #expect(known.repeats == repeats)
-        }
-        known.forget()
-        #expect(try again(true) == .complete)
-        #expect(!known.repeats)
-    }
-
     @Test func `bytes are the same where each of them is`() {
         for count in [0, 1, 7, 8, 9, 31, 32, 33, 64, 100] {
             let one = (0..<count).map { UInt8($0) }

@@ -46,8 +46,6 @@ struct CallRecord {
         error = nil
         keyParameter = []
         id = TraceID(high: connection.wire.nextID(), low: connection.wire.nextID())
-        // They are those of the head before.
-        guard !connection.repeatsHead else { return }
         (method, parent) = head.withUnsafeReadableBytes { raw in
             (
                 HTTPMetrics.Method(UnsafeRawBufferPointer(rebasing: raw[parser.method])),

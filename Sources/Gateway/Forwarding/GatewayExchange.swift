@@ -68,8 +68,6 @@ final class GatewayExchange: UpstreamReceiver {
     var closesAfterAnswer = false
     /// Tells answers of an abandoned call from those of the current one.
     var turn = 0
-    /// What the last head on the connection meant, and under which snapshot.
-    var known: KnownCall?
     /// What is told of the call when it has ended.
     var record: CallRecord
 

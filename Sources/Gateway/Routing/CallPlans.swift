@@ -39,14 +39,6 @@ final class CallPlan {
     }
 }
 
-/// What a head means: it means the same when it comes again under the same snapshot.
-struct KnownCall {
-    let match: RouteMatch
-    let plan: CallPlan
-    /// Of the snapshot.
-    let generation: Int
-}
-
 /// The plans that a loop remembers, found by the two objects that they are for.
 ///
 /// A table of fixed size in which each plan has two places, and a newer one takes that of an older one: some 100 bytes each, and

@@ -36,8 +36,6 @@ package struct HeadParser: Sendable {
     /// Lives as long as the process and is only read.
     private nonisolated(unsafe) let tokens = Octets.tokens
     private var contentLength: Int?
-    /// Where the value of Content-Length stands; empty where there is none.
-    package private(set) var lengthValue = 0..<0
     private var isChunked = false
     private var hostCount = 0
     private var host = 0..<0
@@ -71,22 +69,6 @@ package struct HeadParser: Sendable {
         }
         guard !(isChunked && isHTTP10) else { throw .malformed }
         return .complete
-    }
-
-    /// Takes a head that is the one read before but for the digits of its Content-Length, as many as there were.
-    ///
-    /// - Returns: false where they are no digits; then nothing has changed.
-    mutating func repeatRequest(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard !lengthValue.isEmpty else { return true }
-        var length = 0
-        for place in lengthValue {
-            let digit = bytes[place] &- 0x30
-            guard digit < 10 else { return false }
-            length = length &* 10 &+ Int(digit)
-        }
-        contentLength = length
-        framing = length == 0 ? .none : .length(length)
-        return true
     }
 
     /// - Parameter isAnswerToHEAD: then there is no body, whatever the fields say.
@@ -174,7 +156,6 @@ package struct HeadParser: Sendable {
         self.length = length
         searched = 0
         contentLength = nil
-        lengthValue = 0..<0
         isChunked = false
         hostCount = 0
         hasConnectionTokens = false
@@ -327,10 +308,7 @@ package struct HeadParser: Sendable {
                 field.isHopByHop = Octets.equal(name, "keep-alive")
             }
         case 14:
-            if Octets.equal(name, "content-length") {
-                try noteLength(value)
-                lengthValue = Int(field.valueStart)..<Int(field.valueEnd)
-            }
+            if Octets.equal(name, "content-length") { try noteLength(value) }
         case 16: field.isHopByHop = Octets.equal(name, "proxy-connection")
         case 17:
             if Octets.equal(name, "transfer-encoding") {

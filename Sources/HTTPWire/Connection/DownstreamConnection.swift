@@ -29,11 +29,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package private(set) var parser: HeadParser
     /// The bytes of the current request's head.
     package private(set) var head = ByteBuffer()
-    private var known = RepeatedHead()
-    /// Whether the request's head is that of the request before on this connection, but for its Content-Length.
-    package var repeatsHead: Bool { known.repeats }
-    /// What whoever answers found out from the head; lost with a head that is another one.
-    package var finding: AnyObject?
     /// Whatever the responder keeps between the calls for one connection.
     package var exchange: AnyObject?
 
@@ -151,9 +146,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// - Returns: false where it is not a head that could have come.
     package func replaceHead(_ bytes: ByteBuffer) -> Bool {
         let outcome = try? bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
-        // What the parser knows now is not of the head that came.
-        known.forget()
-        finding = nil
         guard outcome == .complete else { return false }
         head = bytes
         return true
@@ -295,9 +287,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// Reads a head and asks the responder; false while the head is not whole.
     private func takeHead(_ bytes: inout ByteBuffer) -> Bool {
         do {
-            let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in
-                try known.read(raw, &parser, isWhole: !isInsideHead)
-            }
+            let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
             guard outcome == .complete else {
                 // Counted from the head's first byte, so that one byte at a time does not buy more time.
                 if !isInsideHead { deadline = wire.now + wire.limits.headTimeout }
@@ -310,7 +300,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             return false
         }
         isInsideHead = false
-        if !known.repeats { finding = nil }
         head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
         bytes.moveReaderIndex(forwardBy: parser.length)
         isAnswered = false

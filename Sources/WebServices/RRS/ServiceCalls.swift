@@ -215,20 +215,9 @@ package final class ServiceCalls: TurnWork {
     // MARK: - Deciding
 
     private func decide(_ target: ByteBuffer, _ connection: DownstreamConnection) throws(ServiceError) -> Action {
-        // A head that comes again has the same verb and the same key.
-        if connection.repeatsHead, let finding = connection.finding {
-            // Only this method sets it.
-            let known = unsafeDowncast(finding, to: ScoringTarget.self)
-            if known.generation == generation,
-                target.withUnsafeReadableBytes({ bytes in known.bytes.withUnsafeBytes { Octets.areSame($0, bytes) } })
-            {
-                return .score(known)
-            }
-        }
         if let known = target.withUnsafeReadableBytes({ targets.find($0) }), isPost(connection) {
             let known = unsafeDowncast(known, to: ScoringTarget.self)
             try authorize(known.endpoint, connection)
-            connection.finding = known
             return .score(known)
         }
         if EchoAnswer.isAskedFor(by: target) { return .echo }
@@ -247,13 +236,13 @@ package final class ServiceCalls: TurnWork {
         case ("POST", "execute"):
             try authorize(endpoint, connection)
             let call = RRSCall(definition: endpoint.definition, form: try parts.executeForm(), limits: limits)
-            let scoring = ScoringTarget(endpoint: endpoint, call: call, target, generation)
+            let scoring = ScoringTarget(endpoint: endpoint, call: call)
             target.withUnsafeReadableBytes { targets.insert($0, scoring) }
             return .score(scoring)
         case ("POST", "score"):
             try authorize(endpoint, connection)
             let call = RRSCall(definition: endpoint.definition, form: .score, limits: limits)
-            return .score(ScoringTarget(endpoint: endpoint, call: call, target, generation))
+            return .score(ScoringTarget(endpoint: endpoint, call: call))
         default:
             if let call = try JobCall(method: method, parts) {
                 try authorize(endpoint, connection)
@@ -345,16 +334,11 @@ package final class ServiceCalls: TurnWork {
 private final class ScoringTarget {
     let endpoint: ScoringEndpoint
     let call: RRSCall
-    let bytes: [UInt8]
-    /// Of the endpoints.
-    let generation: Int
     let shapes = RequestShapes()
 
-    init(endpoint: ScoringEndpoint, call: RRSCall, _ target: ByteBuffer, _ generation: Int) {
+    init(endpoint: ScoringEndpoint, call: RRSCall) {
         self.endpoint = endpoint
         self.call = call
-        bytes = Array(target.readableBytesView)
-        self.generation = generation
     }
 }
 
