@@ -44,8 +44,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     private var isProcessing = false
     private var isInsideHead = false
     private var awaitsFlush = false
-    /// Whether bytes were read in this turn of the loop that are still to be looked at.
-    private var awaitsProcessing = false
     private var deadline = NIODeadline.distantFuture
     /// Seconds that the current body has been waited for.
     private var bodySeconds = 0
@@ -186,8 +184,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        // What came before the end counts: some callers send and do not wait.
-        if awaitsProcessing { processRead() }
         wire.remove(self)
         if !isTurnedAway { wire.counts.leave(clientAddress) }
         let wasOpen: Bool
@@ -210,17 +206,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             before.writeBuffer(&bytes)
             bytes = before
         }
-        pending = bytes
-        guard !awaitsProcessing else { return }
-        awaitsProcessing = true
-        wire.processAfterReads(self)
-    }
-
-    /// Looks at what was read in this turn of the loop.
-    func processRead() {
-        awaitsProcessing = false
-        guard let bytes = pending else { return }
-        pending = nil
         process(bytes)
     }
 
@@ -477,7 +462,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             if !isAnswered { responder.abandon(on: self) }
             return cut()
         }
-        guard now > deadline, !awaitsProcessing else { return }
+        guard now > deadline else { return }
         if case .head = state { return cut() }
         if !isAnswered { responder.abandon(on: self) }
         cut()

@@ -19,7 +19,6 @@ package protocol TurnWork: AnyObject {
 package final class WireLoop {
     package let loop: any EventLoop
     package let limits: WireLimits
-    private var unprocessed: [DownstreamConnection] = []
     private var work: [any TurnWork] = []
     private var unflushed: [any WrittenConnection] = []
     private var awaitsTurnEnd = false
@@ -57,15 +56,8 @@ package final class WireLoop {
 
     // MARK: - Turns
 
-    // A turn of the loop goes by stages: all sockets are read, then all requests looked at, then what services have to work out is worked
-    // out, then all answers sent. A request's way is longer than the processor's first cache of instructions: taken one after the other, each
-    // request would fetch all of it anew, and the kernel's part with it.
-
-    /// Gathers the connections that were read in this turn.
-    func processAfterReads(_ connection: DownstreamConnection) {
-        unprocessed.append(connection)
-        endTurn()
-    }
+    // A turn of the loop goes by stages: all requests are read, then what services have to work out is worked out, then all answers sent. A
+    // request's way is longer than the processor's first cache of instructions: taken one after the other, each would fetch all of it anew.
 
     /// Gathers what is to be done once all requests of this turn were looked at; each stands here once at most.
     package func runAfterRequests(_ work: any TurnWork) {
@@ -90,17 +82,16 @@ package final class WireLoop {
     }
 
     private func runStages() {
-        let read = unprocessed
-        unprocessed.removeAll(keepingCapacity: true)
-        for connection in read { connection.processRead() }
-        let work = work
-        self.work.removeAll(keepingCapacity: true)
-        for work in work { work.run() }
+        if !work.isEmpty {
+            let work = work
+            self.work.removeAll(keepingCapacity: true)
+            for work in work { work.run() }
+        }
         let written = unflushed
         unflushed.removeAll(keepingCapacity: true)
         // What comes up from here on has a turn of its own.
         awaitsTurnEnd = false
-        if !unprocessed.isEmpty || !self.work.isEmpty { endTurn() }
+        if !work.isEmpty { endTurn() }
         for connection in written { connection.flushWritten() }
     }
 
