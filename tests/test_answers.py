@@ -346,3 +346,5 @@ def test_an_answer_is_kept_and_given_back(managed):
     for inbound in ("", '<set-variable name="first" value="text" />', keep):
         managed.set(sections(inbound="<base />" + inbound + give.format("")))
         assert managed.call().status == 500
+    refused = managed.policy(sections(outbound='<base /><return-response response-variable-name="" />'), f"/apis/{managed.name}")
+    assert refused.status == 400 and "response-variable-name" in refused.text

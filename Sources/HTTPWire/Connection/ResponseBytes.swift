@@ -31,15 +31,11 @@ package enum ResponseBytes {
 
     /// A number that is not negative, without a `String` between.
     package static func writeDecimal(_ value: Int, to buffer: inout ByteBuffer) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var place = 20
-            var left = value
-            repeat {
-                place -= 1
-                digits[place] = UInt8(truncatingIfNeeded: 0x30 + left % 10)
-                left /= 10
-            } while left > 0
-            _ = buffer.writeBytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[place..<20]))
+        // No number has more digits.
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { room in
+            var writer = RoomWriter(room)
+            writer.writeDecimal(value)
+            return writer.count
         }
     }
 

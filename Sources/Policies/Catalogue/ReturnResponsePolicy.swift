@@ -18,7 +18,8 @@ struct ReturnResponsePolicy: PolicyStep {
         }
         steps.add(
             ReturnResponsePolicy(
-                variable: try compiler.literal(element, "response-variable-name"),
+                variable: compiler.attribute(element, "response-variable-name") == nil
+                    ? nil : try compiler.needLiteral(element, "response-variable-name"),
                 status: status,
                 headers: headers,
                 body: body

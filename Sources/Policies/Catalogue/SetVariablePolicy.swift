@@ -41,7 +41,7 @@ struct KeepResponsePolicy: PolicyStep {
     let name: String
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
-        guard call.responses.count < KeepResponsePolicy.countMax else {
+        guard call.responses[name] != nil || call.responses.count < KeepResponsePolicy.countMax else {
             throw .evaluation("The call keeps more than \(KeepResponsePolicy.countMax) responses.")
         }
         call.responses[name] = call.response
