@@ -224,16 +224,16 @@ package final class GatewayResponder: WireResponder {
                         UsageSubject(api: api.facts.id, operation: "", product: "", subscription: "", user: "")
                     }
                 } ?? facts.unmatchedCell
-            if let api { exchange.record.keyParameter = api.keyQuery }
+            exchange.record.api = api
         case .preflight(let match):
             exchange.record.cell = cell(match, nil, nil)
         case .unauthorized(let match, let isKeyMissing):
             exchange.record.error = isKeyMissing ? GatewayResponder.keyMissingFault : GatewayResponder.keyInvalidFault
             exchange.record.cell = cell(match, nil, nil)
-            exchange.record.keyParameter = match.api.keyQuery
+            exchange.record.api = match.api
         case .call(let match, let plan):
             exchange.record.cell = plan.cell
-            exchange.record.keyParameter = match.api.keyQuery
+            exchange.record.api = match.api
         }
     }
 

@@ -20,8 +20,8 @@ struct CallRecord {
     /// Method and target in it.
     var lineEnd = 0
     var method = HTTPMetrics.Method.other
-    /// The query parameter that holds the subscription key.
-    var keyParameter: [UInt8] = []
+    /// Whose query parameter holds the subscription key; nil where no API was found.
+    var api: APIRoute?
     private(set) var start: UInt64 = 0
     private var serviceStart: UInt64 = 0
     private var serviceTime: UInt64?
@@ -44,7 +44,7 @@ struct CallRecord {
         cache = .none
         bandwidth = []
         error = nil
-        keyParameter = []
+        api = nil
         id = TraceID(high: connection.wire.nextID(), low: connection.wire.nextID())
         (method, parent) = head.withUnsafeReadableBytes { raw in
             (
@@ -107,7 +107,7 @@ struct CallRecord {
             event.id = id
             event.line = head.getBytes(at: head.readerIndex, length: lineEnd) ?? []
             event.address = connection.clientAddress
-            event.keyParameter = keyParameter
+            event.keyParameter = api?.keyQuery ?? []
             event.status = connection.answerStatus
             event.backendStatus = backendStatus
             event.isWhole = isWhole
@@ -120,6 +120,8 @@ struct CallRecord {
             return event
         }
         head = ByteBuffer()
+        // Now, and not when the next call comes and its memory has left the processor's cache.
+        api = nil
     }
 }
 

@@ -23,6 +23,17 @@ package final class APIRoute: Sendable {
         case unsupported(reason: String)
     }
 
+    // What every call asks for stands first, so that it waits for few lines of memory.
+
+    /// Lower case, as UTF-8.
+    let keyHeader: [UInt8]
+    let keyQuery: [UInt8]
+    /// Bytes of a request's body; nil for what the gateway takes.
+    let bodyBytesMax: Int?
+    package let backend: Backend
+    package let takesHTTP: Bool
+    let takesHTTPS: Bool
+    package let requiresKey: Bool
     /// Of the API whose revision this is, in lower case: what scopes and products name.
     package let id: String
     /// Of this revision, in lower case: whose policies and operations these are.
@@ -33,18 +44,13 @@ package final class APIRoute: Sendable {
     let version: (scheme: VersionScheme, name: String)?
     /// Segments in lower case, that of a version among them.
     package let path: [String]
-    package let backend: Backend
-    package let takesHTTP: Bool
-    let takesHTTPS: Bool
-    package let requiresKey: Bool
-    /// Bytes of a request's body; nil for what the gateway takes.
-    let bodyBytesMax: Int?
-    /// Lower case, as UTF-8.
-    let keyHeader: [UInt8]
     let keyHeaderName: String
-    let keyQuery: [UInt8]
     let operations: OperationTable
     let facts: PolicyFacts.API
+
+    /// One copy of the names that most APIs have: it stays in the processor's cache however many APIs are called.
+    private static let usualKeyHeader = Array("ocp-apim-subscription-key".utf8)
+    private static let usualKeyQuery = Array("subscription-key".utf8)
 
     /// - Parameters:
     ///   - resource: the name of the resource, as `echo` or `echo;rev=2`.
@@ -77,8 +83,9 @@ package final class APIRoute: Sendable {
         self.requiresKey = requiresKey
         self.bodyBytesMax = bodyBytesMax
         keyHeaderName = keyHeader
-        self.keyHeader = Array(keyHeader.lowercased().utf8)
-        self.keyQuery = Array(keyQuery.utf8)
+        let (header, query) = (Array(keyHeader.lowercased().utf8), Array(keyQuery.utf8))
+        self.keyHeader = header == APIRoute.usualKeyHeader ? APIRoute.usualKeyHeader : header
+        self.keyQuery = query == APIRoute.usualKeyQuery ? APIRoute.usualKeyQuery : query
         self.facts = facts
         self.operations = OperationTable(operations)
     }

@@ -66,8 +66,8 @@ package final class ServiceCalls: TurnWork {
         completion: @escaping (WholeAnswer) -> Void
     ) -> WorkerCall? {
         if registry.refresh(&endpoints, &generation) {
-            verified.removeAll()
-            targets.removeAll()
+            verified = VerifiedKeys()
+            targets = VerifiedKeys()
         }
         let action: Action
         do throws(ServiceError) {
