@@ -220,26 +220,23 @@ package final class GatewayResponder: WireResponder {
             exchange.record.error = GatewayResponder.notFoundFault
             exchange.record.cell =
                 api.map { api in
-                    facts.cell(operation: api, subscription: nil) {
+                    facts.cell(operation: api, subscription: nil, keyParameter: api.keyQuery) {
                         UsageSubject(api: api.facts.id, operation: "", product: "", subscription: "", user: "")
                     }
                 } ?? facts.unmatchedCell
-            exchange.record.api = api
         case .preflight(let match):
             exchange.record.cell = cell(match, nil, nil)
         case .unauthorized(let match, let isKeyMissing):
             exchange.record.error = isKeyMissing ? GatewayResponder.keyMissingFault : GatewayResponder.keyInvalidFault
             exchange.record.cell = cell(match, nil, nil)
-            exchange.record.api = match.api
-        case .call(let match, let plan):
+        case .call(_, let plan):
             exchange.record.cell = plan.cell
-            exchange.record.api = match.api
         }
     }
 
     private func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell
     {
-        facts.cell(operation: match.entry, subscription: subscription) {
+        facts.cell(operation: match.entry, subscription: subscription, keyParameter: match.api.keyQuery) {
             UsageSubject(
                 api: match.api.facts.id,
                 operation: match.entry.id,

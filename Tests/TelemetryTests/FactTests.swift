@@ -106,7 +106,7 @@ import Testing
         let inbox = FactInbox()
         let recorder = FactRecorder(inbox: inbox, logsRequests: false)
         let operation = Thing()
-        let cell = recorder.cell(operation: operation, subscription: nil) { .unmatched }
+        let cell = recorder.cell(operation: operation, subscription: nil, keyParameter: []) { .unmatched }
         for seconds: Int64 in [59, 59, 60, 61, 119, 120] { record(recorder, cell, at: seconds) }
         recorder.handOn()
         let usage = FactBatch.addedUp(inbox.takeAll().flatMap(\.usage))

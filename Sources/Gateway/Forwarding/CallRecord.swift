@@ -20,8 +20,6 @@ struct CallRecord {
     /// Method and target in it.
     var lineEnd = 0
     var method = HTTPMetrics.Method.other
-    /// Whose query parameter holds the subscription key; nil where no API was found.
-    var api: APIRoute?
     private(set) var start: UInt64 = 0
     private var serviceStart: UInt64 = 0
     private var serviceTime: UInt64?
@@ -44,7 +42,6 @@ struct CallRecord {
         cache = .none
         bandwidth = []
         error = nil
-        api = nil
         id = TraceID(high: connection.wire.nextID(), low: connection.wire.nextID())
         (method, parent) = head.withUnsafeReadableBytes { raw in
             (
@@ -107,7 +104,7 @@ struct CallRecord {
             event.id = id
             event.line = head.getBytes(at: head.readerIndex, length: lineEnd) ?? []
             event.address = connection.clientAddress
-            event.keyParameter = api?.keyQuery ?? []
+            event.keyParameter = cell.keyParameter
             event.status = connection.answerStatus
             event.backendStatus = backendStatus
             event.isWhole = isWhole
@@ -120,8 +117,6 @@ struct CallRecord {
             return event
         }
         head = ByteBuffer()
-        // Now, and not when the next call comes and its memory has left the processor's cache.
-        api = nil
     }
 }
 

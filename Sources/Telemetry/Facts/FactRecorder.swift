@@ -13,12 +13,17 @@ package final class FactRecorder {
     /// The calls of a subject on this loop since they were handed on.
     package final class Cell {
         package let subject: UsageSubject
+        /// The query parameter that holds the subscription key in these calls; empty for none.
+        package let keyParameter: [UInt8]
         fileprivate var totals = UsageTotals()
         fileprivate var isTouched = false
         /// The same subject by the places that calls come from.
         fileprivate var byPlace: [Int: Cell] = [:]
 
-        fileprivate init(_ subject: UsageSubject) { self.subject = subject }
+        fileprivate init(_ subject: UsageSubject, keyParameter: [UInt8] = []) {
+            self.subject = subject
+            self.keyParameter = keyParameter
+        }
     }
 
     /// What a cell is found by: objects of the snapshot.
@@ -59,7 +64,7 @@ package final class FactRecorder {
         // Beyond, calls are counted without their place.
         guard placeCells < FactRecorder.cellsMax else { return cell }
         placeCells += 1
-        let made = Cell(cell.subject.at(place))
+        let made = Cell(cell.subject.at(place), keyParameter: cell.keyParameter)
         cell.byPlace[number] = made
         return made
     }
@@ -69,15 +74,17 @@ package final class FactRecorder {
     /// - Parameters:
     ///   - operation: an object that lives until `forgetCells`.
     ///   - subscription: likewise; nil for none.
+    ///   - keyParameter: the query parameter that holds the subscription key.
     package func cell(
         operation: AnyObject,
         subscription: AnyObject?,
+        keyParameter: [UInt8],
         subject: () -> UsageSubject
     ) -> Cell {
         let key = Key(operation: ObjectIdentifier(operation), subscription: subscription.map { ObjectIdentifier($0) })
         if let known = cells[key] { return known }
         if cells.count >= FactRecorder.cellsMax { cells.removeAll(keepingCapacity: true) }
-        let cell = Cell(subject())
+        let cell = Cell(subject(), keyParameter: keyParameter)
         cells[key] = cell
         return cell
     }
