@@ -8,6 +8,8 @@ package actor FactWriter {
     private static let rowsMax = 200_000
     /// Single calls that are kept while the store cannot write.
     private static let requestsWaitingMax = 10_000
+    /// Seconds for which a late turn takes single calls.
+    private static let secondsOfDetailsMax: Int64 = 10
     /// Turns between two looks for what is too old.
     private static let turnsBetweenForgetting = 60
     /// Turns between two looks whether an hour is over.
@@ -34,6 +36,7 @@ package actor FactWriter {
     }
 
     private struct Entry {
+        let key: Key
         let run: Int64
         var totals: UsageTotals
         var isWritten = false
@@ -47,9 +50,13 @@ package actor FactWriter {
     private let logger: Logger
     /// Tells rows of this process from those of an earlier one, and of a minute that was closed too early.
     private var run: Int64
-    private var entries: [Key: Entry] = [:]
+    private var entries: [Entry] = []
+    /// Where entries stand: each thing that comes is looked up once, and its texts are hashed once.
+    private var places: [Key: Int] = [:]
     private var requests: [RequestRow] = []
     private var turns = 0
+    /// When the last turn began, in milliseconds since 1970.
+    private var lastTurn: Int64
     /// Whether there is more to add up to hours and days.
     private var isFolding = false
     /// Whether the last write failed.
@@ -72,13 +79,18 @@ package actor FactWriter {
         self.retention = retention
         self.logger = logger
         run = now
+        lastTurn = now
     }
 
     /// Writes what has come; what cannot be written is tried again the next time.
     ///
     /// - Parameter now: milliseconds since 1970.
     package func turn(now: Int64) async {
-        for batch in inbox.takeAll() {
+        var batches = inbox.takeAll()
+        let seconds = min(max(1, (now - lastTurn + 500) / 1000), FactWriter.secondsOfDetailsMax)
+        lastTurn = now
+        FactBatch.thinOut(&batches, to: FactRecorder.detailsMax * Int(seconds))
+        for batch in batches {
             metrics.take(batch)
             if let accessLog {
                 let lost = accessLog.write(batch.logged, missing: batch.unlogged)
@@ -106,12 +118,17 @@ package actor FactWriter {
     private func take(_ batch: FactBatch) {
         for item in batch.usage {
             let key = Key(minute: item.minute, subject: item.subject)
-            if entries[key] == nil, entries.count >= FactWriter.rowsMax {
-                metrics.factsWereLost(Int(item.totals.calls))
+            guard let place = places[key] else {
+                guard entries.count < FactWriter.rowsMax else {
+                    metrics.factsWereLost(Int(item.totals.calls))
+                    continue
+                }
+                places[key] = entries.count
+                entries.append(Entry(key: key, run: run, totals: item.totals))
                 continue
             }
-            entries[key, default: Entry(run: run, totals: UsageTotals())].totals.merge(item.totals)
-            entries[key]?.isWritten = false
+            entries[place].totals.merge(item.totals)
+            entries[place].isWritten = false
         }
         let room = max(0, FactWriter.requestsWaitingMax - requests.count)
         for event in batch.details.prefix(room) {
@@ -121,9 +138,10 @@ package actor FactWriter {
     }
 
     private func write() async {
-        let keys = entries.filter { !$0.value.isWritten }.map(\.key)
-        let rows = keys.compactMap { key in
-            entries[key].map { UsageRow(minute: key.minute, run: $0.run, subject: key.subject, totals: $0.totals) }
+        let unwritten = entries.indices.filter { !entries[$0].isWritten }
+        let rows = unwritten.map { place in
+            let entry = entries[place]
+            return UsageRow(minute: entry.key.minute, run: entry.run, subject: entry.key.subject, totals: entry.totals)
         }
         let waiting = requests
         requests = []
@@ -131,7 +149,7 @@ package actor FactWriter {
         do {
             try await store.write(rows, waiting)
             // Turns do not overlap: nothing came in between.
-            for key in keys { entries[key]?.isWritten = true }
+            for place in unwritten { entries[place].isWritten = true }
             isFailing = false
         } catch {
             if !isFailing { logger.error("facts could not be written", metadata: ["error.code": "\(error)"]) }
@@ -142,10 +160,11 @@ package actor FactWriter {
 
     /// Lets go of minutes that are over and written.
     private func close(before minute: Int64) {
-        let count = entries.count
-        entries = entries.filter { $0.key.minute >= minute || !$0.value.isWritten }
+        guard entries.contains(where: { $0.key.minute < minute && $0.isWritten }) else { return }
+        entries.removeAll { $0.key.minute < minute && $0.isWritten }
+        places = Dictionary(uniqueKeysWithValues: entries.indices.map { (entries[$0].key, $0) })
         // Counts that come late for a closed minute get a row of their own.
-        if entries.count < count { run += 1 }
+        run += 1
     }
 
     private func forget(_ now: Int64) async {

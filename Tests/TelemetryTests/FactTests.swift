@@ -39,6 +39,10 @@ import Testing
         #expect(LatencyHistogram(bytes: Array(whole.bytes.dropLast())) == nil)
         #expect(LatencyHistogram(bytes: [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]) == nil)
         #expect(LatencyHistogram(bytes: [])?.quantile(0.5) == 0)
+        // Counts that nobody counted: two of half of all numbers.
+        let half: [UInt8] = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]
+        #expect(LatencyHistogram(bytes: [1] + half) == nil)
+        #expect(LatencyHistogram(bytes: [1, 2, 1] + half) == nil)
     }
 
     @Test func `no duration ends the process`() {
@@ -138,6 +142,42 @@ import Testing
         #expect(batch.details.allSatisfy { $0.weight == 50 })
         #expect(batch.seen == FactRecorder.detailsMax * 50)
         #expect(batch.usage[0].totals.calls == Int64(FactRecorder.detailsMax * 50))
+    }
+
+    @Test func `single calls of all loops together are thinned out, and stand for the same number`() {
+        let inbox = FactInbox()
+        for loop in 1...4 {
+            let recorder = FactRecorder(inbox: inbox, logsRequests: false)
+            for _ in 0..<(FactRecorder.detailsMax * loop) { record(recorder, recorder.unmatchedCell, at: 1) }
+            recorder.handOn()
+        }
+        var batches = inbox.takeAll()
+        FactBatch.thinOut(&batches, to: FactRecorder.detailsMax)
+        #expect(batches.map(\.details.count) == Array(repeating: FactRecorder.detailsMax / 4, count: 4))
+        for (loop, batch) in zip(1...4, batches) {
+            #expect(batch.details.allSatisfy { $0.weight == loop * 4 })
+            #expect(batch.seen == FactRecorder.detailsMax * loop)
+        }
+        let before = batches.map(\.details.count)
+        FactBatch.thinOut(&batches, to: FactRecorder.detailsMax)
+        #expect(batches.map(\.details.count) == before)
+    }
+
+    @Test func `a quiet loop's single calls are not passed over beside a busy one's`() {
+        var kept = 0
+        for _ in 0..<400 {
+            let inbox = FactInbox()
+            for calls in [FactRecorder.detailsMax * 2 - 1, 1] {
+                let recorder = FactRecorder(inbox: inbox, logsRequests: false)
+                for _ in 0..<calls { record(recorder, recorder.unmatchedCell, at: 1) }
+                recorder.handOn()
+            }
+            var batches = inbox.takeAll()
+            FactBatch.thinOut(&batches, to: 100)
+            kept += batches[1].details.count
+        }
+        // A half of them: 200, and chance takes it beyond these once in ten million runs.
+        #expect((147...253).contains(kept))
     }
 
     @Test func `counts are kept where nobody takes them, in bounded memory`() {

@@ -47,7 +47,7 @@ extension GatewayExchange {
         call.request.query = target.query
         call.request.headers.set("Authorization", [])
         if target.isElsewhere {
-            for name in ["Cookie", "Host", policies.setup.api?.keyHeaderName ?? "Ocp-Apim-Subscription-Key"] {
+            for name in ["Cookie", "Host", policies.setup.api?.keyHeaderName ?? APIRoute.usualKeyHeaderName] {
                 call.request.headers.set(name, [])
             }
         }

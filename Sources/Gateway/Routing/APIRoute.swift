@@ -49,8 +49,11 @@ package final class APIRoute: Sendable {
     let facts: PolicyFacts.API
 
     /// One copy of the names that most APIs have: it stays in the processor's cache however many APIs are called.
-    private static let usualKeyHeader = Array("ocp-apim-subscription-key".utf8)
-    private static let usualKeyQuery = Array("subscription-key".utf8)
+    private static let usualKeyHeader = Array(usualKeyHeaderName.lowercased().utf8)
+    private static let usualKeyQuery = Array(usualKeyQueryName.utf8)
+    /// The field and the query parameter of an API that names no others (contracts/api-management.md section 2).
+    package static let usualKeyHeaderName = "Ocp-Apim-Subscription-Key"
+    package static let usualKeyQueryName = "subscription-key"
 
     /// - Parameters:
     ///   - resource: the name of the resource, as `echo` or `echo;rev=2`.

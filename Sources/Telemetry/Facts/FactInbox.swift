@@ -61,6 +61,24 @@ package final class FactInbox: Sendable {
 }
 
 extension FactBatch {
+    /// Leaves so many single calls in all batches together, or one more for each batch.
+    ///
+    /// Each call that was handed on has the same chance to stay, and those that stay stand for the others (`weight`).
+    package static func thinOut(_ batches: inout [FactBatch], to count: Int) {
+        let whole = batches.reduce(0) { $0 + $1.details.count }
+        guard whole > count, count > 0 else { return }
+        let part = Double(count) / Double(whole)
+        for place in batches.indices {
+            // A batch's share is rarely whole: chance decides about what is left, so that quiet loops are not always passed over.
+            let kept = Int(Double(batches[place].details.count) * part + Double.random(in: 0..<1))
+            batches[place].details = Array(batches[place].details.shuffled().prefix(kept))
+            for detail in batches[place].details.indices {
+                let weight = Double(batches[place].details[detail].weight) / part
+                batches[place].details[detail].weight = Int(weight.rounded())
+            }
+        }
+    }
+
     /// One entry for each minute and subject.
     package static func addedUp(_ usage: [Usage]) -> [Usage] {
         struct Key: Hashable {

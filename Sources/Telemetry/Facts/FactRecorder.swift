@@ -5,7 +5,9 @@
 package final class FactRecorder {
     /// Subjects that one loop keeps at a time: beyond, those that were quiet are forgotten, and added up anew when they come.
     private static let cellsMax = 1 << 16
-    /// Calls a second that one loop writes down singly: what SQLite takes beside everything else, with room.
+    /// Calls a second that are written down singly: what SQLite takes beside everything else, with room.
+    ///
+    /// A loop hands on as many, as it may be the only one with calls; the writer draws from those of all loops.
     package static let detailsMax = 200
     /// Lines of the access log that wait on one loop: a second of the most that a loop answers.
     private static let loggedMax = 1 << 16

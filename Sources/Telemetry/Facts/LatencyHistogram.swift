@@ -6,6 +6,9 @@ package struct LatencyHistogram: Sendable, Equatable {
     /// Durations beyond some 76 hours count as that.
     private static let microsecondsMax = UInt64(1) << 38
 
+    /// What is read counts no more than this, so that histograms added up do not overflow: at a million calls a second, 300 years.
+    private static let countMax = UInt64(1) << 53
+
     private struct Bin: Sendable, Equatable {
         let bucket: UInt16
         var count: UInt64
@@ -44,12 +47,12 @@ package struct LatencyHistogram: Sendable, Equatable {
     ///
     /// - Parameter part: from 0 to 1.
     package func quantile(_ part: Double) -> Double {
-        let total = bins.reduce(0) { $0 + $1.count }
+        let total = bins.reduce(0) { $0 &+ $1.count }
         guard total > 0 else { return 0 }
-        let wanted = max(1, UInt64((Double(total) * min(max(part, 0), 1)).rounded(.up)))
+        let wanted = max(1, UInt64(min((Double(total) * min(max(part, 0), 1)).rounded(.up), 0x1p63)))
         var seen: UInt64 = 0
         for bin in bins {
-            seen += bin.count
+            seen &+= bin.count
             if seen >= wanted { return LatencyHistogram.middle(bin.bucket) }
         }
         return bins.last.map { LatencyHistogram.middle($0.bucket) } ?? 0
@@ -95,6 +98,7 @@ package struct LatencyHistogram: Sendable, Equatable {
     /// - Returns: nil where the bytes are not what `bytes` gives.
     package init?(bytes: [UInt8]) {
         var place = 0
+        var whole: UInt64 = 0
         func read() -> UInt64? {
             var number: UInt64 = 0
             var shift: UInt64 = 0
@@ -111,6 +115,9 @@ package struct LatencyHistogram: Sendable, Equatable {
         while place < bytes.count {
             guard let step = read(), let count = read(), step < 2048, before + step < 2048 else { return nil }
             guard bins.isEmpty || step > 0 else { return nil }
+            let (sum, isBeyond) = whole.addingReportingOverflow(count)
+            guard !isBeyond, sum <= LatencyHistogram.countMax else { return nil }
+            whole = sum
             before += step
             bins.append(Bin(bucket: UInt16(before), count: count))
         }

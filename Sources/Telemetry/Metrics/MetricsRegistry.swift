@@ -48,10 +48,15 @@ package final class MetricsRegistry: Sendable {
         state.withLock { state in
             state.http.merge(batch.metrics)
             for item in batch.usage {
-                let isKnown = state.apis[item.subject.api] != nil
-                let name = isKnown || state.apis.count < MetricsRegistry.apisMax ? item.subject.api : "_other"
-                state.apis[name, default: (0, 0)].calls += item.totals.calls
-                state.apis[name, default: (0, 0)].bytes += item.totals.bandwidth
+                var place = state.apis.index(forKey: item.subject.api)
+                if place == nil {
+                    let name = state.apis.count < MetricsRegistry.apisMax ? item.subject.api : "_other"
+                    state.apis[name, default: (0, 0)] = state.apis[name] ?? (0, 0)
+                    place = state.apis.index(forKey: name)
+                }
+                guard let place else { continue }
+                state.apis.values[place].calls += item.totals.calls
+                state.apis.values[place].bytes += item.totals.bandwidth
             }
             for sample in batch.samples { Self.take(sample, &state) }
             state.lostSamples += batch.lostSamples

@@ -66,8 +66,10 @@ package final class ServiceCalls: TurnWork {
         completion: @escaping (WholeAnswer) -> Void
     ) -> WorkerCall? {
         if registry.refresh(&endpoints, &generation) {
+            let discarded = Discarded([verified, targets])
             verified = VerifiedKeys()
             targets = VerifiedKeys()
+            discarded.release()
         }
         let action: Action
         do throws(ServiceError) {

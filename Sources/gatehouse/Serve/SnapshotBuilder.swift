@@ -434,8 +434,8 @@ actor SnapshotBuilder {
             backend: Self.backend(entry.columns[1] ?? ""),
             protocols: protocols,
             requiresKey: state.first != "open",
-            keyHeader: entry.columns[4] ?? "Ocp-Apim-Subscription-Key",
-            keyQuery: entry.columns[5] ?? "subscription-key",
+            keyHeader: entry.columns[4] ?? APIRoute.usualKeyHeaderName,
+            keyQuery: entry.columns[5] ?? APIRoute.usualKeyQueryName,
             bodyBytesMax: protocols.first { $0.hasPrefix("body=") }.flatMap { Int($0.dropFirst(5)) },
             facts: PolicyFacts.API(
                 id: entry.id.name,
