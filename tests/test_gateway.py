@@ -45,6 +45,36 @@ def test_the_key_may_stand_in_the_query_and_the_header_comes_first(live):
     assert guide_call(live, "wrong", path + live.guide["starterKey"]).status == 401
 
 
+def test_what_a_loop_remembers_of_a_line_is_of_the_key_it_came_with(live):
+    """Each loop remembers request lines with their keys: every way to say a key, on both loops, again and again."""
+    line = "/azureml-demo" + rrs_path(live.guide)
+    with_key = f"{line}&subscription-key={live.guide['starterKey']}"
+    good, wrong = live.guide["subscriptionKey"], "0" * 32
+    own = live.management("PUT", "/apis/own-names", {"properties": {
+        "displayName": "Own names", "path": "own-names", "protocols": ["http"], "serviceUrl": "http://127.0.0.1:9",
+        "subscriptionKeyParameterNames": {"header": "X-Own", "query": "own"}}})
+    assert own.status == 201, own.text
+    try:
+        mock = "<policies><inbound><return-response /></inbound></policies>"
+        assert live.management("PUT", "/apis/own-names/policies/policy", {"properties": {"value": mock}}).status == 201
+        live.management("PUT", "/apis/own-names/operations/get", {"properties": {"displayName": "Get", "method": "GET", "urlTemplate": "/"}})
+        assert live.management("PUT", "/products/unlimited/apis/own-names").status in (200, 201)
+        authorized = {"Authorization": f"Bearer {live.guide['apiKey']}"}
+        usual = "Ocp-Apim-Subscription-Key"
+        cases = [("POST", line, {usual: good}, 200), ("POST", line, {usual: wrong}, 401), ("POST", line, {}, 401),
+                 ("POST", line, {usual: ""}, 401), ("POST", with_key, {}, 200), ("POST", with_key, {usual: wrong}, 401),
+                 ("POST", with_key, {usual: good}, 200), ("POST", with_key, {usual: ""}, 401),
+                 ("GET", "/own-names/", {usual: good}, 401), ("GET", "/own-names/", {"X-Own": good}, 200),
+                 ("GET", "/own-names/", {"X-Own": wrong, usual: good}, 401), ("GET", "/own-names/", {usual: wrong, "X-Own": good}, 200),
+                 ("GET", f"/own-names/?own={good}", {}, 200), ("GET", f"/own-names/?own={wrong}", {usual: good}, 401)]
+        for turn in range(4):
+            for method, path, headers, status in cases if turn % 2 == 0 else cases[::-1]:
+                answer = call(live.urls["gateway"], method, path, table([["a"]]) if method == "POST" else None, {**authorized, **headers})
+                assert answer.status == status, (turn, method, path, headers, answer.text)
+    finally:
+        live.management("DELETE", "/apis/own-names", headers={"If-Match": "*"})
+
+
 def test_case_order_and_extra_parameters_do_not_matter(live):
     path = "/AzureML-Demo" + rrs_path(live.guide, "Details=true&API-version=2.0").replace("/execute", "/EXECUTE/")
     assert guide_call(live, live.guide["subscriptionKey"], path).status == 200

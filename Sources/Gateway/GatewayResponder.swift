@@ -27,9 +27,13 @@ package final class GatewayResponder: WireResponder {
     }
     /// Bytes of a request's body where its API says nothing else.
     private let bodyBytesMax: Int
+    /// Held here: what is static is asked for by a function each time.
+    private let usualKeyHeader = APIRoute.usualKeyHeader
     /// Whether callers speak TLS with this door.
     private let isTLS: Bool
     private var generation = 0
+    /// Request lines with the keys that came with them, judged under this snapshot.
+    private var known = VerifiedKeys()
     private var verified = VerifiedKeys()
     /// Request lines that were routed under this snapshot.
     private var matched = VerifiedKeys()
@@ -121,7 +125,7 @@ package final class GatewayResponder: WireResponder {
         case notFound(APIRoute?)
         case preflight(RouteMatch)
         case unauthorized(RouteMatch, isKeyMissing: Bool)
-        case call(RouteMatch, CallPlan)
+        case call(KnownCall)
     }
 
     // MARK: - WireResponder
@@ -141,11 +145,11 @@ package final class GatewayResponder: WireResponder {
             guard let program = plan(match, snapshot.openAPIs[match.api.id]).program, program.answersPreflights else {
                 return refuseUnmatched(connection)
             }
-            let setup = setup(match, facts(match, nil, nil), connection)
+            let setup = setup(match.api, match.entry, match.offset, facts(match, nil, nil), connection)
             return exchange.answerPreflight(program, setup, connection)
         case .unauthorized(let match, let isKeyMissing):
             if let program = plan(match, nil).program, program.hasErrorPolicies {
-                let setup = setup(match, facts(match, nil, nil), connection)
+                let setup = setup(match.api, match.entry, match.offset, facts(match, nil, nil), connection)
                 return exchange.refuse(
                     answers.unauthorizedFailure(match.api, isKeyMissing: isKeyMissing),
                     program,
@@ -154,23 +158,25 @@ package final class GatewayResponder: WireResponder {
                 )
             }
             return answer(answers.unauthorized(match.api, isKeyMissing: isKeyMissing, connection), connection)
-        case .call(let match, let plan):
-            let most = match.api.bodyBytesMax ?? bodyBytesMax
+        case .call(let call):
             switch parser.framing {
-            case .length(let length) where length > most: return refuseTooLarge(connection)
-            case .chunked: exchange.bodyBytesMax = most
+            case .length(let length) where length > call.bodyBytesMax: return refuseTooLarge(connection)
+            case .chunked: exchange.bodyBytesMax = call.bodyBytesMax
             case .none, .length, .untilClose: break
             }
-            let trace = traceWish(match, plan.subscription, connection, parser)
-            if let program = plan.program ?? (trace == nil ? nil : forwardingProgram) {
-                return exchange.begin(program, setup(match, plan.facts, connection, trace), connection)
+            let api = call.api
+            let offset = Int(call.offset)
+            let trace = traceWish(call, connection, parser)
+            if let program = call.program ?? (trace == nil ? nil : forwardingProgram) {
+                let setup = setup(api, call.plan.entry, offset, call.plan.facts, connection, trace)
+                return exchange.begin(program, setup, connection)
             }
-            switch match.api.backend {
+            switch api.backend {
             case .local(let prefix):
-                exchange.beginLocal(connection, api: match.api, prefix: prefix, targetOffset: match.offset)
+                exchange.beginLocal(connection, api: api, prefix: prefix, targetOffset: offset)
                 return .collect(bytesMax: local.bodyBytesMax)
             case .http(let address, let prefix):
-                exchange.beginForward(address, connection, prefix: prefix, targetOffset: match.offset)
+                exchange.beginForward(address, connection, prefix: prefix, targetOffset: offset)
                 return .stream
             case .unsupported(let reason):
                 exchange.refuse(connection, reason: reason)
@@ -181,8 +187,11 @@ package final class GatewayResponder: WireResponder {
 
     /// Goes on with the newest snapshot; what was remembered under the one before is freed elsewhere.
     private func takeSnapshot() {
-        let discarded = Discarded([held.snapshot, verified, matched, policyPlans, callPlans, facts.forgetCells()])
+        let discarded = Discarded([
+            held.snapshot, known, verified, matched, policyPlans, callPlans, facts.forgetCells(),
+        ])
         held.snapshot = slot.snapshot
+        known = VerifiedKeys()
         verified = VerifiedKeys()
         matched = VerifiedKeys()
         policyPlans = [:]
@@ -229,8 +238,8 @@ package final class GatewayResponder: WireResponder {
         case .unauthorized(let match, let isKeyMissing):
             exchange.record.error = isKeyMissing ? GatewayResponder.keyMissingFault : GatewayResponder.keyInvalidFault
             exchange.record.cell = cell(match, nil, nil)
-        case .call(_, let plan):
-            exchange.record.cell = plan.cell
+        case .call(let call):
+            exchange.record.cell = call.cell
         }
     }
 
@@ -316,20 +325,22 @@ package final class GatewayResponder: WireResponder {
     }
 
     private func setup(
-        _ match: RouteMatch,
+        _ api: APIRoute,
+        _ entry: OperationTable.Entry,
+        _ offset: Int,
         _ facts: PolicyFacts,
         _ connection: DownstreamConnection,
         _ trace: TraceWish? = nil
     ) -> PolicySetup {
         PolicySetup(
-            api: match.api,
-            offset: match.offset,
+            api: api,
+            offset: offset,
             facts: facts,
             source: WireRequestSource(
                 connection,
-                entry: match.entry,
-                offset: match.offset,
-                key: facts.subscription == nil ? nil : match.api
+                entry: entry,
+                offset: offset,
+                key: facts.subscription == nil ? nil : api
             ),
             trace: trace
         )
@@ -340,8 +351,7 @@ package final class GatewayResponder: WireResponder {
 
     /// Whether the caller may see what its call does, and asked for it.
     private func traceWish(
-        _ match: RouteMatch,
-        _ subscription: SubscriptionEntry?,
+        _ call: KnownCall,
         _ connection: DownstreamConnection,
         _ parser: HeadParser
     ) -> TraceWish? {
@@ -352,13 +362,12 @@ package final class GatewayResponder: WireResponder {
                     now: MonotonicClock.wallMilliseconds() / 1000
                 ) {
                 case .valid(let api):
-                    return api == match.api.id ? .debug : .refused(field: "Apim-Debug-Authorization-WrongAPI")
+                    return api == call.api.id ? .debug : .refused(field: "Apim-Debug-Authorization-WrongAPI")
                 case .expired: return .refused(field: "Apim-Debug-Authorization-Expired")
                 case .invalid: return nil
                 }
             }
-            guard let subscription, subscription.mayTrace, let wish = parser.value("ocp-apim-trace", in: head),
-                Octets.equal(wish, "true")
+            guard call.mayTrace, let wish = parser.value("ocp-apim-trace", in: head), Octets.equal(wish, "true")
             else { return nil }
             return .legacy(location: traceLocation())
         }
@@ -385,8 +394,11 @@ package final class GatewayResponder: WireResponder {
         connection.head.withUnsafeReadableBytes { head in
             // Method and target stand side by side, so that one look-up finds the operation of a known request line.
             let line = UnsafeRawBufferPointer(rebasing: head[..<parser.target.upperBound])
+            // Nearly all keys come in the field of the usual name. Whether they do is known of a call before its API is.
+            let field = parser.value(lowercased: usualKeyHeader, in: head)
+            if let known = known.find(line, field) { return .call(unsafeDowncast(known, to: KnownCall.self)) }
             if let known = matched.find(line) {
-                return authorize(unsafeDowncast(known, to: RouteMatch.self), parser, head)
+                return remember(authorize(unsafeDowncast(known, to: RouteMatch.self), parser, head), line, field)
             }
             let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
             let method = UnsafeRawBufferPointer(rebasing: head[parser.method])
@@ -405,9 +417,22 @@ package final class GatewayResponder: WireResponder {
             let match = RouteMatch(api: api, entry: entry, offset: length)
             // Where a field picks the version, the line alone does not say which it is.
             // The same where a proxy's field says whether the API may be called this way.
-            if !place.entry.readsFields, isTLS ? api.takesHTTPS : api.takesHTTP { matched.insert(line, match) }
-            return authorize(match, parser, head)
+            guard !place.entry.readsFields, isTLS ? api.takesHTTPS : api.takesHTTP else {
+                return authorize(match, parser, head)
+            }
+            matched.insert(line, value: match)
+            return remember(authorize(match, parser, head), line, field)
         }
+    }
+
+    /// Remembers what a line means with a key, where nothing else of the request decided about it.
+    private func remember(
+        _ decision: Decision,
+        _ line: UnsafeRawBufferPointer,
+        _ field: UnsafeRawBufferPointer?
+    ) -> Decision {
+        if case .call(let call) = decision, call.api.hasUsualKeyHeader { known.insert(line, field, value: call) }
+        return decision
     }
 
     /// Whether the API may be called as it was: by http, or by https at a proxy that is believed.
@@ -447,19 +472,23 @@ package final class GatewayResponder: WireResponder {
     private func authorize(_ match: RouteMatch, _ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> Decision {
         let api = match.api
         guard let key = api.key(parser, head), !key.isEmpty else {
-            if let product = snapshot.openAPIs[api.id] { return .call(match, callPlan(match, nil, product)) }
-            return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : .call(match, callPlan(match, nil, nil))
+            if let product = snapshot.openAPIs[api.id] { return call(match, callPlan(match, nil, product)) }
+            return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : call(match, callPlan(match, nil, nil))
         }
         guard let subscription = subscription(key) else { return .unauthorized(match, isKeyMissing: false) }
-        if let known = callPlans.find(match.entry, subscription) { return .call(match, known) }
+        if let known = callPlans.find(match.entry, subscription) { return call(match, known) }
         guard snapshot.isGood(subscription), snapshot.covers(subscription, api: api.id) else {
             return .unauthorized(match, isKeyMissing: false)
         }
         // Policies of a product are those of calls that came in by it.
         if case .product(let product) = subscription.scope {
-            return .call(match, callPlan(match, subscription, product))
+            return call(match, callPlan(match, subscription, product))
         }
-        return .call(match, callPlan(match, subscription, nil))
+        return call(match, callPlan(match, subscription, nil))
+    }
+
+    private func call(_ match: RouteMatch, _ plan: CallPlan) -> Decision {
+        .call(KnownCall(match, plan, bodyBytesMax: bodyBytesMax))
     }
 
     private func callPlan(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> CallPlan {
@@ -479,7 +508,7 @@ package final class GatewayResponder: WireResponder {
     private func subscription(_ key: UnsafeRawBufferPointer) -> SubscriptionEntry? {
         if let known = verified.find(key) { return unsafeDowncast(known, to: SubscriptionEntry.self) }
         guard let digest = KeyDigest(hashKey(key)), let found = snapshot.keys[digest] else { return nil }
-        verified.insert(key, found)
+        verified.insert(key, value: found)
         return found
     }
 }

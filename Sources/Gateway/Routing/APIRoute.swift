@@ -25,12 +25,14 @@ package final class APIRoute: Sendable {
 
     // What every call asks for stands first, so that it waits for few lines of memory.
 
+    package let backend: Backend
+    let keyQuery: [UInt8]
     /// Lower case, as UTF-8.
     let keyHeader: [UInt8]
-    let keyQuery: [UInt8]
+    /// Whether keys come in the field that most APIs take them in.
+    let hasUsualKeyHeader: Bool
     /// Bytes of a request's body; nil for what the gateway takes.
     let bodyBytesMax: Int?
-    package let backend: Backend
     package let takesHTTP: Bool
     let takesHTTPS: Bool
     package let requiresKey: Bool
@@ -49,7 +51,7 @@ package final class APIRoute: Sendable {
     let facts: PolicyFacts.API
 
     /// One copy of the names that most APIs have: it stays in the processor's cache however many APIs are called.
-    private static let usualKeyHeader = Array(usualKeyHeaderName.lowercased().utf8)
+    static let usualKeyHeader = Array(usualKeyHeaderName.lowercased().utf8)
     private static let usualKeyQuery = Array(usualKeyQueryName.utf8)
     /// The field and the query parameter of an API that names no others (contracts/api-management.md section 2).
     package static let usualKeyHeaderName = "Ocp-Apim-Subscription-Key"
@@ -87,7 +89,8 @@ package final class APIRoute: Sendable {
         self.bodyBytesMax = bodyBytesMax
         keyHeaderName = keyHeader
         let (header, query) = (Array(keyHeader.lowercased().utf8), Array(keyQuery.utf8))
-        self.keyHeader = header == APIRoute.usualKeyHeader ? APIRoute.usualKeyHeader : header
+        hasUsualKeyHeader = header == APIRoute.usualKeyHeader
+        self.keyHeader = hasUsualKeyHeader ? APIRoute.usualKeyHeader : header
         self.keyQuery = query == APIRoute.usualKeyQuery ? APIRoute.usualKeyQuery : query
         self.facts = facts
         self.operations = OperationTable(operations)

@@ -39,6 +39,34 @@ final class CallPlan {
     }
 }
 
+/// What a request line means with the key that came with it, under a snapshot.
+///
+/// What most calls ask for stands here by itself, so that a known call waits for few lines of memory.
+final class KnownCall {
+    let api: APIRoute
+    /// nil where calls are only forwarded.
+    let program: PolicyProgram?
+    let cell: FactRecorder.Cell
+    let plan: CallPlan
+    /// Bytes of a request's body.
+    let bodyBytesMax: Int
+    /// How much of the path is the API's.
+    let offset: Int32
+    /// Whether the key may ask for traces.
+    let mayTrace: Bool
+
+    /// - Parameter bodyBytesMax: where the API says nothing else.
+    init(_ match: RouteMatch, _ plan: CallPlan, bodyBytesMax: Int) {
+        api = match.api
+        program = plan.program
+        cell = plan.cell
+        self.plan = plan
+        self.bodyBytesMax = match.api.bodyBytesMax ?? bodyBytesMax
+        offset = Int32(match.offset)
+        mayTrace = plan.subscription?.mayTrace ?? false
+    }
+}
+
 /// The plans that a loop remembers, found by the two objects that they are for.
 ///
 /// A table of fixed size in which each plan has two places, and a newer one takes that of an older one: some 100 bytes each, and

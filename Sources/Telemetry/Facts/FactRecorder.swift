@@ -14,11 +14,12 @@ package final class FactRecorder {
 
     /// The calls of a subject on this loop since they were handed on.
     package final class Cell {
+        // What every call adds to stands first, so that it waits for few lines of memory.
+        fileprivate var isTouched = false
+        fileprivate var totals = UsageTotals()
         package let subject: UsageSubject
         /// The query parameter that holds the subscription key in these calls; empty for none.
         package let keyParameter: [UInt8]
-        fileprivate var totals = UsageTotals()
-        fileprivate var isTouched = false
         /// The same subject by the places that calls come from.
         fileprivate var byPlace: [Int: Cell] = [:]
 

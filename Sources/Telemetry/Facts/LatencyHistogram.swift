@@ -6,15 +6,28 @@ package struct LatencyHistogram: Sendable, Equatable {
     /// Durations beyond some 76 hours count as that.
     private static let microsecondsMax = UInt64(1) << 38
 
-    /// What is read counts no more than this, so that histograms added up do not overflow: at a million calls a second, 300 years.
-    private static let countMax = UInt64(1) << 53
+    /// No bucket counts more than this: at a million calls a second, 285 years.
+    private static let countMax = UInt64(1) << 53 - 1
 
+    /// A bucket and its count in one word: the bucket above, so that words are in the order of buckets.
     private struct Bin: Sendable, Equatable {
-        let bucket: UInt16
-        var count: UInt64
+        private static let countBits: UInt64 = 53
+        private var word: UInt64
+
+        init(bucket: UInt16, count: UInt64) {
+            word = UInt64(bucket) << Bin.countBits | min(count, LatencyHistogram.countMax)
+        }
+
+        var bucket: UInt16 { UInt16(truncatingIfNeeded: word >> Bin.countBits) }
+        var count: UInt64 { word & LatencyHistogram.countMax }
+
+        mutating func add(_ more: UInt64) {
+            // Both are below 2 to the 53rd: the sum is no more than a word holds.
+            self = Bin(bucket: bucket, count: count &+ more)
+        }
     }
 
-    /// By rising buckets; in one piece, so that a call of a subject that was not called lately waits for one more line of memory, not for two.
+    /// By rising buckets; in one piece and narrow, so that a call of a subject that was not called lately waits for few lines of memory.
     private var bins: [Bin] = []
 
     package init() {}
@@ -37,7 +50,7 @@ package struct LatencyHistogram: Sendable, Equatable {
             if bins[middle].bucket < bucket { low = middle + 1 } else { high = middle }
         }
         if low < bins.count, bins[low].bucket == bucket {
-            bins[low].count &+= count
+            bins[low].add(count)
         } else {
             bins.insert(Bin(bucket: bucket, count: count), at: low)
         }

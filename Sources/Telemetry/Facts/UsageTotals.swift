@@ -55,21 +55,23 @@ package enum CacheOutcome: UInt8, Sendable {
 
 /// Calls added up (contracts/api-management.md 6); times in microseconds, sizes in bytes.
 package struct UsageTotals: Sendable, Equatable {
+    // What nearly every call adds to stands together.
+
+    package var latency = LatencyHistogram()
+    package var time = Span()
     /// Statuses up to 301, 304 and 307.
     package var success: Int64 = 0
+    /// Of requests and answers, heads among them.
+    package var bandwidth: Int64 = 0
+    /// Of calls that went to a backend.
+    package var serviceTime = Span()
     /// 401, 403 and 429.
     package var blocked: Int64 = 0
     /// 400, and 500 to 600.
     package var failed: Int64 = 0
     package var other: Int64 = 0
-    /// Of requests and answers, heads among them.
-    package var bandwidth: Int64 = 0
     package var cacheHits: Int64 = 0
     package var cacheMisses: Int64 = 0
-    package var time = Span()
-    /// Of calls that went to a backend.
-    package var serviceTime = Span()
-    package var latency = LatencyHistogram()
 
     /// A sum with its ends.
     package struct Span: Sendable, Equatable {

@@ -239,7 +239,7 @@ package final class ServiceCalls: TurnWork {
             try authorize(endpoint, connection)
             let call = RRSCall(definition: endpoint.definition, form: try parts.executeForm(), limits: limits)
             let scoring = ScoringTarget(endpoint: endpoint, call: call)
-            target.withUnsafeReadableBytes { targets.insert($0, scoring) }
+            target.withUnsafeReadableBytes { targets.insert($0, value: scoring) }
             return .score(scoring)
         case ("POST", "score"):
             try authorize(endpoint, connection)
@@ -278,7 +278,7 @@ package final class ServiceCalls: TurnWork {
             let hash = hashKey(key)
             var isKnown = false
             for known in endpoint.keyHashes where ConstantTime.equal(known, hash) { isKnown = true }
-            if isKnown { verified.insert(key, endpoint) }
+            if isKnown { verified.insert(key, value: endpoint) }
             return isKnown
         }
         guard isAuthorized else { throw .unauthorized }
