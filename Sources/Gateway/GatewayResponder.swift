@@ -164,16 +164,15 @@ package final class GatewayResponder: WireResponder {
             case .chunked: exchange.bodyBytesMax = call.bodyBytesMax
             case .none, .length, .untilClose: break
             }
-            let api = call.api
             let offset = Int(call.offset)
             let trace = traceWish(call, connection, parser)
             if let program = call.program ?? (trace == nil ? nil : forwardingProgram) {
-                let setup = setup(api, call.plan.entry, offset, call.plan.facts, connection, trace)
+                let setup = setup(call.api, call.plan.entry, offset, call.plan.facts, connection, trace)
                 return exchange.begin(program, setup, connection)
             }
-            switch api.backend {
+            switch call.backend {
             case .local(let prefix):
-                exchange.beginLocal(connection, api: api, prefix: prefix, targetOffset: offset)
+                exchange.beginLocal(connection, api: call.api, prefix: prefix, targetOffset: offset)
                 return .collect(bytesMax: local.bodyBytesMax)
             case .http(let address, let prefix):
                 exchange.beginForward(address, connection, prefix: prefix, targetOffset: offset)

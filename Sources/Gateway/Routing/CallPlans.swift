@@ -43,21 +43,24 @@ final class CallPlan {
 ///
 /// What most calls ask for stands here by itself, so that a known call waits for few lines of memory.
 final class KnownCall {
-    let api: APIRoute
+    let cell: FactRecorder.Cell
     /// nil where calls are only forwarded.
     let program: PolicyProgram?
-    let cell: FactRecorder.Cell
-    let plan: CallPlan
     /// Bytes of a request's body.
     let bodyBytesMax: Int
     /// How much of the path is the API's.
     let offset: Int32
     /// Whether the key may ask for traces.
     let mayTrace: Bool
+    /// Of the API.
+    let backend: APIRoute.Backend
+    let plan: CallPlan
+    let api: APIRoute
 
     /// - Parameter bodyBytesMax: where the API says nothing else.
     init(_ match: RouteMatch, _ plan: CallPlan, bodyBytesMax: Int) {
         api = match.api
+        backend = match.api.backend
         program = plan.program
         cell = plan.cell
         self.plan = plan

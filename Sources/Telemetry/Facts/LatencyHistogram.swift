@@ -9,6 +9,9 @@ package struct LatencyHistogram: Sendable, Equatable {
     /// No bucket counts more than this: at a million calls a second, 285 years.
     private static let countMax = UInt64(1) << 53 - 1
 
+    /// Room that the first duration asks for: a subject's calls of a second fall into about as many buckets.
+    private static let binsUsual = 12
+
     /// A bucket and its count in one word: the bucket above, so that words are in the order of buckets.
     private struct Bin: Sendable, Equatable {
         private static let countBits: UInt64 = 53
@@ -39,7 +42,27 @@ package struct LatencyHistogram: Sendable, Equatable {
     }
 
     package mutating func merge(_ other: LatencyHistogram) {
-        for bin in other.bins { add(bin.bucket, bin.count) }
+        guard !bins.isEmpty else {
+            bins = other.bins
+            return
+        }
+        var merged: [Bin] = []
+        merged.reserveCapacity(bins.count + other.bins.count)
+        var place = 0
+        for bin in other.bins {
+            while place < bins.count, bins[place].bucket < bin.bucket {
+                merged.append(bins[place])
+                place += 1
+            }
+            var sum = bin
+            if place < bins.count, bins[place].bucket == bin.bucket {
+                sum.add(bins[place].count)
+                place += 1
+            }
+            merged.append(sum)
+        }
+        merged.append(contentsOf: bins[place...])
+        bins = merged
     }
 
     private mutating func add(_ bucket: UInt16, _ count: UInt64) {
@@ -52,6 +75,7 @@ package struct LatencyHistogram: Sendable, Equatable {
         if low < bins.count, bins[low].bucket == bucket {
             bins[low].add(count)
         } else {
+            if bins.isEmpty { bins.reserveCapacity(LatencyHistogram.binsUsual) }
             bins.insert(Bin(bucket: bucket, count: count), at: low)
         }
     }
@@ -91,6 +115,8 @@ package struct LatencyHistogram: Sendable, Equatable {
     /// Pairs of numbers, seven bits a byte: how far the bucket is from the one before, and its count.
     package var bytes: [UInt8] {
         var result: [UInt8] = []
+        // Most buckets are near the one before, and count little.
+        result.reserveCapacity(bins.count * 4)
         var before: UInt16 = 0
         func write(_ number: UInt64) {
             var left = number
