@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// What one loop remembers of bytes that come again and again: keys that were verified, targets that were routed.
 ///
 /// A table of fixed size: each entry has four places, and a newer one takes that of an older one where all are taken; its owner
@@ -13,8 +17,7 @@ package final class VerifiedKeys {
     private static let ways = 4
     /// Longer bytes are not remembered: the table must not hold what a hostile caller makes large.
     private static let keyBytesMax = 512
-    /// What the processor fetches at a time.
-    private static let lineBytes = 64
+    private static let slotBytes = MemoryLayout<Slot>.stride * slotCount
     /// Where all places are taken, one newcomer of so many takes one: callers that never come again cost the others little.
     private static let newcomersForPlace: UInt = 8
 
@@ -50,7 +53,7 @@ package final class VerifiedKeys {
     deinit {
         guard let slots else { return }
         for place in 0..<VerifiedKeys.slotCount { slots[place].release() }
-        UnsafeMutableRawPointer(slots).deallocate()
+        munmap(slots, VerifiedKeys.slotBytes)
     }
 
     /// What is remembered of these bytes.
@@ -87,7 +90,7 @@ package final class VerifiedKeys {
     package func insert(_ key: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer? = nil, value: AnyObject) {
         let count = key.count + (second?.count ?? 0)
         guard count <= VerifiedKeys.keyBytesMax else { return }
-        let slots = slots ?? makeSlots()
+        guard let slots = slots ?? makeSlots() else { return }
         let hash = VerifiedKeys.hash(key, second)
         let first = slots + VerifiedKeys.firstSlot(hash)
         var place = (0..<VerifiedKeys.ways).first { first[$0].entry == nil }
@@ -115,12 +118,14 @@ package final class VerifiedKeys {
         first[place] = Slot(hash: hash, entry: entry)
     }
 
-    private func makeSlots() -> UnsafeMutablePointer<Slot> {
-        let room = UnsafeMutableRawPointer.allocate(
-            byteCount: MemoryLayout<Slot>.stride * VerifiedKeys.slotCount,
-            alignment: VerifiedKeys.lineBytes
-        )
-        let made = room.initializeMemory(as: Slot.self, repeating: Slot(), count: VerifiedKeys.slotCount)
+    /// - Returns: nil where the system has no memory: then nothing is remembered.
+    private func makeSlots() -> UnsafeMutablePointer<Slot>? {
+        // By whole pages from the system, to which they go back: tables come and go with every change of the configuration, and
+        // the heap did not find the place of one that was freed for the next (it grew by 20 MiB a minute under changes).
+        let room = mmap(nil, VerifiedKeys.slotBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let room, room != MAP_FAILED else { return nil }
+        // Its zeros are empty places, and a page of it is there only once a place in it is taken.
+        let made = room.bindMemory(to: Slot.self, capacity: VerifiedKeys.slotCount)
         slots = made
         return made
     }
