@@ -279,6 +279,17 @@ def test_a_trace_of_the_seeds_time(live, managed):
             assert entry["elapsed"].startswith("00:00:0") and len(entry["elapsed"]) == 16
             assert entry["timestamp"].endswith("Z")
     assert call(live.urls["portal"], "GET", "/traces/none").status == 404
+    # Secrets stay out of it: the caller's key, named values that are secret, what is a secret by its name.
+    live.management("PUT", "/namedValues/traced", {"properties": {"displayName": "traced", "value": "hush-hush", "secret": True}})
+    managed.set(sections(inbound='<base /><set-variable name="v" value="@("x" + "{{traced}}")" /><trace source="me"><message>{{traced}}!</message></trace>'
+                         '<authentication-basic username="u" password="{{traced}}" /><set-header name="X-S"><value>a {{traced}} b</value></set-header>'))
+    answer = managed.call(path="/items/7?lang=en&token=s3cr3t", **{"Ocp-Apim-Trace": "true"})
+    text = call(answer.headers["Ocp-Apim-Trace-Location"], "GET", "").text
+    for secret in ("hush", "dTpodXNo", "s3cr3t", managed.keys["products"]):
+        assert secret not in text, text
+    assert "a [redacted] b" in text and "x[redacted]" in text and "lang=en&token=[redacted]" in text
+    managed.set(sections())
+    live.management("DELETE", "/namedValues/traced", headers={"If-Match": "*"})
     # A call without policies of its own, and one that fails.
     managed.set(sections(inbound='<base /><check-header name="x-no" failed-check-httpcode="403"'
                          ' failed-check-error-message="no" ignore-case="true" />'))

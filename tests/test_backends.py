@@ -265,11 +265,13 @@ class Faulty:
             stream.sendall({
                 "reset": b"", "reset-body": good + b"12345", "silent": b"", "slow": good + b"12345", "garbage": b"\x00\xff\x13 nonsense\r\n\r\n",
                 "short": good + b"12345", "long": good + b"1234567890EXTRA", "chunk": chunked + b"5\r\n12345\r\nZZ\r\n",
-                "chunk-end": chunked + b"5\r\n12345\r\n", "both": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "chunk-end": chunked + b"5\r\n12345\r\n",
+                "chunk-good": chunked.replace(b"\r\n\r\n", b"\r\nTrailer: X-Sum\r\n\r\n") + b"5\r\n12345\r\n3\r\n678\r\n0\r\nX-Sum: 1\r\n\r\n",
+                "until-close": b"HTTP/1.1 200 OK\r\n\r\n12345", "until-reset": b"HTTP/1.1 200 OK\r\n\r\n12345", "both": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
                 "twice": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
                 "huge": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", "switch": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
                 "interim": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + good + b"1234567890"}[fault])
-            if fault in ("reset", "reset-body"):
+            if fault in ("reset", "reset-body", "until-reset"):
                 # A reset that overtakes the bytes before it would take them along.
                 time.sleep(0.3)
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -277,6 +279,16 @@ class Faulty:
                 time.sleep(4)
             elif fault in ("garbage", "long", "chunk", "both", "twice", "huge", "switch", "interim"):
                 time.sleep(0.3)
+
+
+def ask_like_1996(managed, fault, method="GET"):
+    host, port = managed.live.urls["gateway"].split("//")[1].split(":")
+    with socket.create_connection((host, int(port)), 10) as stream:
+        stream.sendall(f"{method} /faulty/items/{fault}?lang=en HTTP/1.0\r\nOcp-Apim-Subscription-Key: {managed.keys['products']}\r\n\r\n".encode())
+        received = b""
+        while piece := stream.recv(65536):
+            received += piece
+        return received
 
 
 @pytest.mark.parametrize("with_policies", [False, True])
@@ -294,7 +306,7 @@ def test_upstreams_that_fail(with_policies):
                 document = answer.json()
                 assert answer.status == 500 and document["message"] == "Internal server error", (fault, answer.text)
                 assert len(document["activityId"]) == 36 and answer.headers["Content-Type"] == "application/json"
-            for fault in ("reset-body", "short", "slow", "chunk", "chunk-end"):
+            for fault in ("reset-body", "short", "slow", "chunk", "chunk-end", "until-reset"):
                 # Cut, never ended cleanly; a fault that comes in one piece with the head is found before the head goes out.
                 with contextlib.suppress(OSError, http.client.HTTPException):
                     assert managed.call(path=f"/items/{fault}?lang=en").status == 500, fault
@@ -302,6 +314,15 @@ def test_upstreams_that_fail(with_policies):
             long = managed.call(path="/items/long?lang=en")
             assert (long.status, long.body) == (200, b"1234567890"), "what comes after the length is nobody's"
             assert managed.call(path="/items/interim?lang=en").body == b"1234567890"
+            assert managed.call(path="/items/until-close?lang=en").body == b"12345"
+            # Clients of HTTP/1.0 know no chunks: theirs ends with the connection, and one that is cut by a reset.
+            old = ask_like_1996(managed, "chunk-good")
+            assert old.startswith(b"HTTP/1.1 200 OK\r\n") and old.endswith(b"\r\n\r\n12345678"), old
+            assert b"chunked" not in old.lower() and b"trailer" not in old.lower() and b"Connection: close" in old
+            assert ask_like_1996(managed, "chunk-good", "HEAD").startswith(b"HTTP/1.1 404 ")
+            for fault in ("chunk-end", "until-reset"):
+                with pytest.raises(ConnectionResetError):
+                    ask_like_1996(managed, fault)
             managed.put("/apis/faulty", {"displayName": "faulty", "path": "faulty", "protocols": ["http"],
                                          "serviceUrl": f"http://127.0.0.1:{closed_port()}"})
             assert managed.call().status == 500

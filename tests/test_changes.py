@@ -242,3 +242,17 @@ def test_patches_at_once_lose_nothing(own):
                                              **{"If-Match": "*"})[0], range(3)))
         assert statuses == [200] * 3
         assert clients[0]("GET", "/gateways/patched")[1]["properties"]["locationData"] == {"name": "n", **{field: str(round) for field in fields}}
+
+
+def test_keys_made_anew_at_once(own):
+    """Nobody named a version: none of those at once is refused for another's change, and none ends another's token."""
+    clients = [Client(own) for _ in range(8)]
+    clients[0]("PUT", "/users/hasty", {"properties": {"firstName": "H", "lastName": "Y", "email": "hasty@example.test"}})
+    clients[0]("PUT", "/subscriptions/hasty", {"properties": {"displayName": "Hasty", "scope": "/apis", "state": "active"}})
+    expiry = {"properties": {"keyType": "secondary", "expiry": "2099-01-01T00:00:00Z"}}
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(lambda client: client("POST", "/users/hasty/token", expiry), clients))
+        statuses = list(pool.map(lambda place: [clients[place](
+            "POST", f"/subscriptions/hasty/regenerate{('Primary', 'Secondary')[place % 2]}Key")[0] for _ in range(10)], range(8)))
+    assert statuses == [[204] * 10] * 8
+    assert [status for status, *_ in tokens] == [200] * 8 and len({answer["value"] for _, answer, *_ in tokens}) == 1

@@ -142,7 +142,7 @@ def test_the_access_log_has_a_line_for_every_call(upstream, tmp_path):
         while time.monotonic() < deadline and (not log.exists() or log.read_text().count("\n") < 600):
             time.sleep(0.1)
         log.rename(moved)
-        get(running, "/logged/items/last?lang=es&subscription-key=wrong")
+        get(running, "/logged/items/last?lang=es&Subscription%2Dkey=wrong")
         running.stop()
         lines = [json.loads(line) for line in moved.read_text().splitlines()]
         assert [line["url"] for line in lines] == [f"/logged/items/{number}?lang=es" for number in range(600)]

@@ -45,6 +45,25 @@ def test_the_key_may_stand_in_the_query_and_the_header_comes_first(live):
     assert guide_call(live, "wrong", path + live.guide["starterKey"]).status == 401
 
 
+def test_a_key_in_the_query_is_read_as_forms_are(live):
+    """A key of one's own may hold what a query has to escape; the names of parameters have no case."""
+    own = "a+b/c= d%"
+    put = lambda key: live.management("PUT", "/subscriptions/escaped", {"properties": {  # noqa: E731
+        "displayName": "Escaped", "scope": "/products/unlimited", "state": "active", "primaryKey": key}})
+    assert put(own).status == 201
+    path = "/azureml-demo" + rrs_path(live.guide)
+    good = urllib.parse.urlencode({"subscription-key": own})
+    assert guide_call(live, own).status == 200
+    for query, status in ((good, 200), (good.replace("subscription-key", "Subscription-KEY"), 200), (good.replace("+d", "%20d"), 200),
+                          (good.replace("subscription-key", "subscription%2Dkey"), 200), (good.replace("%2B", "+"), 401), (good + "x", 401)):
+        assert guide_call(live, None, f"{path}&{query}").status == status, query
+    # One without blanks and percent signs may stand as it is.
+    assert put("a+b/c=").status == 200
+    assert guide_call(live, None, path + "&subscription-key=a+b/c=").status == 200
+    assert guide_call(live, urllib.parse.quote_plus("a+b/c=")).status == 401, "a field is not escaped"
+    live.management("DELETE", "/subscriptions/escaped", headers={"If-Match": "*"})
+
+
 def test_what_a_loop_remembers_of_a_line_is_of_the_key_it_came_with(live):
     """Each loop remembers request lines with their keys: every way to say a key, on both loops, again and again."""
     line = "/azureml-demo" + rrs_path(live.guide)

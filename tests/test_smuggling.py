@@ -82,6 +82,9 @@ LINES = [
     b"POST http://other/counted/x HTTP/1.1", b"POST http://a@b/counted/x HTTP/1.1", b"POST https://a/counted/x HTTP/1.1", b"POST http:///counted/x HTTP/1.1",
     b"POST http://a HTTP/1.1", b"CONNECT a:80 HTTP/1.1", b"POST //a\x7f/counted HTTP/1.1", b"P(ST /counted/x HTTP/1.1", b"\x16\x03\x01\x02\x00\x01",
     b"POST /counted/x HTTP/1.1\nX: y", b"POST /counted/x HTTP/1.1\rX: y",
+    # What an upstream might resolve to another path than the one that was judged.
+    *(b"POST /counted/" + path + b" HTTP/1.1" for path in (
+        b"..", b"../x", b"a/../x", b"./x", b"%2e%2E/x", b".%2e/x", b"..;a=b/x", b"..%2fx", b"a%2F..%2Fx", b"..%5cx", b"x/..?y=1", b"..;")),
 ]
 BODY = b"0\r\n\r\n"
 LENGTH, CHUNKED = b"Content-Length: 5", b"Transfer-Encoding: chunked"
@@ -135,10 +138,11 @@ def test_what_is_clear_passes(counted):
     before = len(counted.seen)
     for request in (head(LENGTH) + b"12345", head(CHUNKED) + b"5;a=b;c;d=\"e \\\"f;\"\r\nhello\r\n0\r\nTrailer: x\r\n\r\n", head(b"content-LENGTH:5\t ") + b"12345",
                     head(line=b"POST http://A/counted/x?y=1 HTTP/1.1"), head(b"X: \xe4\x80", b"Y:"), b"GET /counted/x HTTP/1.0\r\n\r\n",
-                    head(host=b"Host: [::1]:80"), head(b"Expect: 100-Continue", LENGTH) + b"12345"):
+                    head(host=b"Host: [::1]:80"),
+                    head(line=b"POST /counted/.well-known/a..b/...?x=../y HTTP/1.1"), head(b"Expect: 100-Continue", LENGTH) + b"12345"):
         received, _ = ask(counted, request)
         assert b"HTTP/1.1 200 OK" in received, (request, received)
-    assert sum(b" HTTP/1." in line for line in counted.seen[before:]) == 8
+    assert sum(b" HTTP/1." in line for line in counted.seen[before:]) == 9
     # Several at once are answered in their order.
     received, _ = ask(counted, (head(LENGTH) + b"12345") * 3 + head(line=b"GET /nowhere HTTP/1.1") + head(LENGTH) + b"12345")
     assert [received[place:place + 12] for place in range(len(received)) if received.startswith(b"HTTP/1.1", place)] == [

@@ -1,3 +1,4 @@
+import Foundation
 import Telemetry
 
 /// The request line of a call as it may be written down.
@@ -15,12 +16,11 @@ enum RequestText {
         for item in target[(mark + 1)...].split(separator: 0x26, omittingEmptySubsequences: false) {
             let equals = item.firstIndex(of: 0x3D) ?? item.endIndex
             let name = String(decoding: item[..<equals], as: UTF8.self)
+            let word = (name.removingPercentEncoding ?? name).lowercased()
             let value = String(decoding: item[min(equals + 1, item.endIndex)...], as: UTF8.self)
-            let isKey = name.lowercased().utf8.elementsEqual(
-                String(decoding: event.keyParameter, as: UTF8.self).lowercased().utf8
-            )
+            let isKey = word.utf8.elementsEqual(event.keyParameter)
             // What an OAuth server hands a browser on its way back is a secret too.
-            let kept = isKey || name.lowercased() == "code" ? Redactor.mark : Redactor.redact(key: name, value: value)
+            let kept = isKey || word == "code" ? Redactor.mark : Redactor.redact(key: word, value: value)
             items.append(equals == item.endIndex ? name : "\(name)=\(kept)")
         }
         return (method, text(target[...mark]) + text(Array(items.joined(separator: "&").utf8)[...]))

@@ -121,6 +121,8 @@ package final class GatewayResponder: WireResponder {
     }
 
     private enum Decision {
+        /// The path has segments that a reader behind us might resolve (`..`), and so lead elsewhere than it was judged for.
+        case ambiguous
         /// - Parameter api: whose operation was not found; nil where there is no API either.
         case notFound(APIRoute?)
         case preflight(RouteMatch)
@@ -140,6 +142,10 @@ package final class GatewayResponder: WireResponder {
         let decision = decide(connection, parser)
         note(decision, exchange)
         switch decision {
+        case .ambiguous:
+            connection.send(answers.refusal(400, connection))
+            connection.finish(close: true)
+            return .answered
         case .notFound: return refuseUnmatched(connection)
         case .preflight(let match):
             guard let program = plan(match, snapshot.openAPIs[match.api.id]).program, program.answersPreflights else {
@@ -224,6 +230,9 @@ package final class GatewayResponder: WireResponder {
     /// Whose call it is and what it was refused for.
     private func note(_ decision: Decision, _ exchange: GatewayExchange) {
         switch decision {
+        case .ambiguous:
+            exchange.record.error = GatewayResponder.ambiguousFault
+            exchange.record.cell = facts.unmatchedCell
         case .notFound(let api):
             exchange.record.error = GatewayResponder.notFoundFault
             exchange.record.cell =
@@ -255,6 +264,12 @@ package final class GatewayResponder: WireResponder {
         }
     }
 
+    private static let ambiguousFault = RequestFault(
+        source: "configuration",
+        reason: "AmbiguousPath",
+        section: "",
+        policy: ""
+    )
     private static let notFoundFault = RequestFault(
         source: "configuration",
         reason: "OperationNotFound",
@@ -400,6 +415,7 @@ package final class GatewayResponder: WireResponder {
                 return remember(authorize(unsafeDowncast(known, to: RouteMatch.self), parser, head), line, field)
             }
             let path = UnsafeRawBufferPointer(rebasing: head[parser.target.lowerBound..<parser.pathEnd])
+            guard !PercentText.hasDotSegments(path) else { return .ambiguous }
             let method = UnsafeRawBufferPointer(rebasing: head[parser.method])
             guard let place = snapshot.routes.find(path),
                 let api = place.entry.find(
@@ -470,7 +486,7 @@ package final class GatewayResponder: WireResponder {
     /// The decision table of contracts/api-management.md 1.7.
     private func authorize(_ match: RouteMatch, _ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> Decision {
         let api = match.api
-        guard let key = api.key(parser, head), !key.isEmpty else {
+        guard let key = api.key(parser, head), !key.text.isEmpty else {
             if let product = snapshot.openAPIs[api.id] { return call(match, callPlan(match, nil, product)) }
             return api.requiresKey ? .unauthorized(match, isKeyMissing: true) : call(match, callPlan(match, nil, nil))
         }
@@ -502,6 +518,12 @@ package final class GatewayResponder: WireResponder {
         )
         callPlans.insert(plan)
         return plan
+    }
+
+    /// A key of the query is read as forms are written; one that was put there as it is serves as well.
+    private func subscription(_ key: APIRoute.PresentedKey) -> SubscriptionEntry? {
+        if key.isEscaped, let found = Array(key.decoded.utf8).withUnsafeBytes({ subscription($0) }) { return found }
+        return subscription(key.text)
     }
 
     private func subscription(_ key: UnsafeRawBufferPointer) -> SubscriptionEntry? {

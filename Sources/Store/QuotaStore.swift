@@ -29,6 +29,6 @@ package protocol QuotaStore: Sendable {
     /// What is reserved for a subject by all counters.
     func reservations(subject: String) async throws -> [QuotaReservation]
 
-    /// What is reserved for a period; 0 where nothing is.
-    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64
+    /// What is reserved for a period with that end; 0 where nothing is.
+    func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64
 }

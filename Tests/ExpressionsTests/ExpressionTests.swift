@@ -52,6 +52,7 @@ private struct SampleContext: ExpressionContext {
         ),
         (#"(string)context.Variables["word"] + "!""#, .string("hello!")),
         (#"(int)context.Variables["number"] < 8"#, .bool(true)),
+        ("0x1F == 31 && 0XffL == 255 && 0b1_01 == 5", .bool(true)),
         (#"context.Variables.GetValueOrDefault<int>("absent")"#, .int(0)),
         (#"context.Variables.GetValueOrDefault("absent", true)"#, .bool(true)),
         (#"context.Variables.ContainsKey("nothing")"#, .bool(true)),
@@ -113,6 +114,8 @@ private struct SampleContext: ExpressionContext {
         ("1 2", 2, "A literal is not expected here."),
         ("`", 0, "The character cannot be read here."),
         ("99999999999999999999", 0, "The number is too large."),
+        ("0x8000000000000000", 0, "The number is too large."), ("0x", 0, "The number cannot be read."),
+        ("0b12", 0, "The number cannot be read."),
     ])
     func `what cannot be read is refused with its place`(_ text: String, _ offset: Int, _ message: String) {
         #expect(throws: ExpressionError(message, at: offset)) { try ExpressionProgram(text) }

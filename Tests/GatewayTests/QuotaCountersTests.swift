@@ -10,6 +10,10 @@ private final class SampleLedger: QuotaLedger {
     private let failures = Atomic<Int>(0)
     let writes = Atomic<Int>(0)
 
+    private func place(_ subject: String, _ period: Int64, _ end: Int64?) -> String {
+        "\(subject) \(period) \(end ?? -1)"
+    }
+
     func fail(times: Int) { failures.store(times, ordering: .relaxed) }
 
     private func mayFail() throws {
@@ -21,19 +25,19 @@ private final class SampleLedger: QuotaLedger {
     func reserve(_ standing: QuotaStanding) async throws {
         try mayFail()
         writes.add(1, ordering: .relaxed)
-        let place = "\(standing.subject) \(standing.period)"
+        let place = place(standing.subject, standing.period, standing.end)
         kept.withLock { $0[place] = max($0[place] ?? 0, standing.count) }
     }
 
     func replace(_ standing: QuotaStanding) async throws {
-        kept.withLock { $0["\(standing.subject) \(standing.period)"] = standing.count }
+        kept.withLock { $0[place(standing.subject, standing.period, standing.end)] = standing.count }
     }
 
     func standings(subject: String) async throws -> [QuotaStanding] { [] }
 
-    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
+    func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64 {
         try mayFail()
-        return kept.withLock { $0["\(subject) \(period)"] ?? 0 }
+        return kept.withLock { $0[place(subject, period, end)] ?? 0 }
     }
 }
 
@@ -57,6 +61,24 @@ private final class SampleLedger: QuotaLedger {
     private func passes(_ counters: QuotaCounters, _ window: QuotaWindow) async -> Bool {
         if case .allowed = await take(counters, window) { return true }
         return false
+    }
+
+    @Test func `a period of another length is another one, also where it began at the same time`() async throws {
+        let counters = QuotaCounters(ledger: SampleLedger()) { 500 }
+        for _ in 0..<2 { #expect(await passes(counters, window(2, period: 0))) }
+        guard case .refused(nil) = await take(counters, window(2, period: 0)) else {
+            Issue.record("a quota without periods has no time to wait for")
+            return
+        }
+        for _ in 0..<3 { #expect(await passes(counters, window(3, period: 1000))) }
+        guard case .refused(500) = await take(counters, window(3, period: 1000)) else {
+            Issue.record("the new period's end is what callers wait for")
+            return
+        }
+        // Of the same length it goes on.
+        #expect(await passes(counters, window(4, period: 1000)))
+        let isFull = await passes(counters, window(4, period: 1000))
+        #expect(!isFull)
     }
 
     @Test func `a counter goes on from the number that it is given`() async throws {
@@ -219,7 +241,7 @@ private final class SlowLedger: QuotaLedger {
     func replace(_ standing: QuotaStanding) async throws {}
     func standings(subject: String) async throws -> [QuotaStanding] { [] }
 
-    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
+    func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64 {
         asked.add(1, ordering: .relaxed)
         while !isOpen.load(ordering: .relaxed) { await Task.yield() }
         return 0

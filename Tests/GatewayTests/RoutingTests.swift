@@ -103,6 +103,9 @@ import Testing
         ("GET", "/items/special", "", "2"), ("GET", "/items/7", "", "1"), ("GET", "/files/a/b/c", "", "3"),
         ("GET", "/kind", "type=b", "5"), ("GET", "/kind", "type=a", "4"), ("GET", "/kind", "", "6"),
         ("GET", "/none", "", nil),
+        ("GET", "/compare/Main...next", "", "7"), ("GET", "/compare/main", "", "8"),
+        ("GET", "/compare/main...", "", "8"),
+        ("GET", "/orders(A=1,b=2)", "", "9"), ("GET", "/orders(a=,b=2)", "", nil),
     ])
     func `operations match by template`(_ method: String, _ path: String, _ query: String, _ expected: String?) throws {
         let table = try api(
@@ -112,6 +115,7 @@ import Testing
                 ("POST", "/w/{w}/s/{s}/execute?api-version={v}&details={d}"), ("GET", "/items/{id}"),
                 ("GET", "/items/special"),
                 ("GET", "/files/*"), ("GET", "/kind?type=a"), ("GET", "/kind?type=b"), ("GET", "/kind"),
+                ("GET", "/compare/{base}...{head}"), ("GET", "/compare/{name}"), ("GET", "/orders(a={a},b={b})"),
             ]
         ).operations
         let found = Array(method.utf8).withUnsafeBytes { method in
@@ -130,6 +134,38 @@ import Testing
         }
         #expect(found.map(\.name) == ["one", "two", "rest", "three"])
         #expect(found.map(\.value) == ["x/y", "2", "b/c d", "a b!"])
+    }
+
+    @Test(arguments: [
+        ("/{one}-{two}", "/1-2-3", ["1", "2-3"]), ("/{one}...{two}", "/a%2Fb...c", ["a/b", "c"]),
+        ("/x{one}y{two}z", "/X1Y2Z", ["1", "2"]), ("/{one}--{two}", "/---1", ["-", "1"]),
+    ])
+    func `parameters of one segment end at the text between them`(
+        _ template: String,
+        _ path: String,
+        _ expected: [String]
+    ) throws {
+        let table = try api("x", "x", [("GET", template)]).operations
+        let found = Array(path.utf8).withUnsafeBytes { path in
+            Array("".utf8).withUnsafeBytes { query in table.entries[0].parameters(path: path, query: query) }
+        }
+        #expect(found.map(\.name) == ["one", "two"] && found.map(\.value) == expected)
+    }
+
+    @Test(arguments: ["/{a}{b}", "/{a}-{*b}", "/x{*b}", "/{a}-{", "/a}{b}", "/{}", "/{a}-{}", "/{a}-{A}", "/{*}"])
+    func `segments that could not be told apart are refused`(_ template: String) {
+        #expect(throws: URLTemplate.ParseError.self) { try URLTemplate(template) }
+    }
+
+    @Test(arguments: [
+        ("/..", true), ("/a/../b", true), ("/a/./b", true), ("/a/.", true), ("/%2e%2E/a", true), ("/a%2F..%2fb", true),
+        ("/a/..;x/b", true),
+        ("/..%5Ca", true), ("/.%2e", true), ("/...", false), ("/.well-known/a", false), ("/a..b/c.", false),
+        ("/", false), ("", false),
+        ("/a;..", false), ("/a/..%", false), ("/%2", false),
+    ])
+    func `segments of dots are seen however they are written`(_ path: String, _ expected: Bool) {
+        #expect(Array(path.utf8).withUnsafeBytes { PercentText.hasDotSegments($0) } == expected)
     }
 
     @Test func `scopes cover what they say`() {

@@ -7,8 +7,8 @@ enum QuotaStoreConformance {
         func reserve(_ subject: String, _ period: Int64, _ calls: Int64) async throws {
             try await store.reserve(QuotaReservation(counter: "c", subject: subject, period: period, calls: calls))
         }
-        func reserved(_ subject: String, _ period: Int64) async throws -> Int64 {
-            try await store.reserved(counter: "c", subject: subject, period: period)
+        func reserved(_ subject: String, _ period: Int64, _ end: Int64? = nil) async throws -> Int64 {
+            try await store.reserved(counter: "c", subject: subject, period: period, end: end)
         }
         #expect(try await reserved("a", 0) == 0)
         try await reserve("a", 0, 10)
@@ -25,9 +25,15 @@ enum QuotaStoreConformance {
         #expect(try await reserved("a", 0) == 0)
         // Who manages quotas may set less, and sees what there is.
         try await store.replace(QuotaReservation(counter: "c", subject: "b", period: 0, end: 300, calls: 1))
-        #expect(try await reserved("b", 0) == 1)
+        #expect(try await reserved("b", 0, 300) == 1)
+        // A period of another length is another one.
+        #expect(try await reserved("b", 0) == 0)
+        #expect(try await reserved("b", 0, 3600) == 0)
+        try await store.reserve(QuotaReservation(counter: "c", subject: "d", period: 0, end: 300, calls: 9))
+        try await store.reserve(QuotaReservation(counter: "c", subject: "d", period: 0, end: 600, calls: 2))
+        #expect(try await reserved("d", 0, 600) == 2)
         let found = try await store.reservations(subject: "b")
         #expect(found == [QuotaReservation(counter: "c", subject: "b", period: 0, end: 300, calls: 1)])
-        #expect(try await store.reserved(counter: "other", subject: "a", period: -62_135_596_800) == 0)
+        #expect(try await store.reserved(counter: "other", subject: "a", period: -62_135_596_800, end: nil) == 0)
     }
 }

@@ -88,6 +88,9 @@ struct ExpressionLexer {
 
     private mutating func number() throws(ExpressionError) -> ExpressionToken.Kind {
         let start = place
+        if peek() == 0x30, let mark = peek(1).map({ $0 | 0x20 }), mark == 0x78 || mark == 0x62 {
+            return .int(try wholeNumber(radix: mark == 0x78 ? 16 : 2))
+        }
         var isDouble = false
         while let byte = peek() {
             if byte == 0x2E, let after = peek(1), (0x30...0x39).contains(after), !isDouble {
@@ -113,6 +116,21 @@ struct ExpressionLexer {
             throw ExpressionError("The number is too large.", at: base + start)
         }
         return .int(value)
+    }
+
+    /// `0x1F` and `0b101`.
+    private mutating func wholeNumber(radix: Int) throws(ExpressionError) -> Int64 {
+        let start = place
+        place += 2
+        let word = word().lowercased().filter { $0 != "_" }
+        let digits = word.hasSuffix("l") ? word.dropLast() : word[...]
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && Int(String($0), radix: radix) != nil }) else {
+            throw ExpressionError("The number cannot be read.", at: base + start)
+        }
+        guard let value = Int64(digits, radix: radix) else {
+            throw ExpressionError("The number is too large.", at: base + start)
+        }
+        return value
     }
 
     // MARK: - Strings

@@ -97,14 +97,14 @@ final class GatewayExchange: UpstreamReceiver {
                 rebasing: head[min(pathEnd + 1, range.upperBound)..<range.upperBound]
             )
             var hasKey = false
-            QueryText.forEachItem(query) { name, _ in hasKey = hasKey || name.elementsEqual(api.keyQuery) }
+            QueryText.forEachItem(query) { name, _ in hasKey = hasKey || PathText.equal(name, api.keyQuery) }
             guard hasKey || !prefix.isEmpty else { return }
             target.reserveCapacity(prefix.utf8.count + range.upperBound - start)
             target.writeString(prefix)
             target.writeBytes(UnsafeRawBufferPointer(rebasing: head[start..<pathEnd]))
             var separator = UInt8(0x3F)
             QueryText.forEachItem(query) { name, item in
-                guard !name.elementsEqual(api.keyQuery) else { return }
+                guard !PathText.equal(name, api.keyQuery) else { return }
                 target.writeInteger(separator)
                 target.writeBytes(item)
                 separator = 0x26
@@ -269,6 +269,7 @@ final class GatewayExchange: UpstreamReceiver {
         replay = nil
         record.backendStatus = upstream.parser.status
         closesAfterAnswer = upstream.parser.framing == .untilClose
+        if closesAfterAnswer { connection.endsWithConnection = true }
         if let backend = policies?.backend { note(head, upstream, backend) }
         if policies != nil { return upstreamAnswer(head, upstream) }
         var bytes = ByteBuffer()

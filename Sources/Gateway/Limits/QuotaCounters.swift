@@ -31,8 +31,8 @@ package protocol QuotaLedger: Sendable {
     func reserve(_ standing: QuotaStanding) async throws
     /// Sets what is reserved for a period, be it less than before.
     func replace(_ standing: QuotaStanding) async throws
-    /// What is reserved for a period.
-    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64
+    /// What is reserved for a period with that end: one of another length that began at the same time is another one.
+    func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64
     /// What is reserved for a subject by all counters.
     func standings(subject: String) async throws -> [QuotaStanding]
 }
@@ -77,6 +77,9 @@ package final class QuotaCounters: Sendable {
         var doublings = 0
         var waiting: [@Sendable () -> Void] = []
         var hasFailed = false
+
+        /// A period of another length that began at the same time, after a change of the policy, is another one.
+        func counts(_ span: (start: Int64, end: Int64?)) -> Bool { period == span.start && end == span.end }
 
         /// Fits the next piece to what is used: doubled where one lasted no second, halved where it lasted longer than two.
         mutating func noteReservation(_ now: Int64) {
@@ -169,7 +172,7 @@ package final class QuotaCounters: Sendable {
                 defer { shard.counters[name] = counter }
                 return body(&counter)
             }
-            if shard.counters.values[place].period != period.start {
+            if !shard.counters.values[place].counts(period) {
                 // Who still waits for the period before is told with those of the new one.
                 let waiting = shard.counters.values[place].waiting
                 shard.counters.values[place] = Counter(period: period.start, end: period.end)
@@ -243,7 +246,12 @@ package final class QuotaCounters: Sendable {
             let reserved: Int64?
             do {
                 if calls == 0 {
-                    reserved = try await ledger.reserved(counter: name.counter, subject: name.subject, period: period)
+                    reserved = try await ledger.reserved(
+                        counter: name.counter,
+                        subject: name.subject,
+                        period: period,
+                        end: end
+                    )
                 } else {
                     try await ledger.reserve(
                         QuotaStanding(
@@ -258,7 +266,7 @@ package final class QuotaCounters: Sendable {
                 }
             } catch { reserved = nil }
             let waiting = cell.state.withLock { shard -> [@Sendable () -> Void] in
-                guard var counter = shard.counters[name], counter.period == period else { return [] }
+                guard var counter = shard.counters[name], counter.counts(span) else { return [] }
                 defer { shard.counters[name] = counter }
                 counter.isAsking = false
                 if let reserved {
@@ -305,7 +313,7 @@ package final class QuotaCounters: Sendable {
             cell.state.withLock { shard in
                 for (name, counter) in shard.counters
                 where name.counter == standing.counter && name.subject == standing.subject
-                    && counter.period == standing.period && counter.reserved != nil
+                    && counter.counts((standing.period, standing.end)) && counter.reserved != nil
                 {
                     shard.counters[name]?.used = standing.count
                     shard.counters[name]?.reserved = standing.count

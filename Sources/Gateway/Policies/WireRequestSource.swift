@@ -49,7 +49,7 @@ final class WireRequestSource: RequestSource {
         var parser = HeadParser(limits: connection.wire.limits)
         return original.withUnsafeReadableBytes { head in
             guard (try? parser.parseRequest(head)) == .complete else { return nil }
-            return keyAPI.key(parser, head).map { String(decoding: $0, as: UTF8.self) }
+            return keyAPI.key(parser, head)?.decoded
         }
     }
 

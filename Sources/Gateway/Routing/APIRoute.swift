@@ -26,6 +26,7 @@ package final class APIRoute: Sendable {
     // What every call asks for stands first, so that it waits for few lines of memory.
 
     package let backend: Backend
+    /// Lower case, as UTF-8.
     let keyQuery: [UInt8]
     /// Lower case, as UTF-8.
     let keyHeader: [UInt8]
@@ -52,7 +53,7 @@ package final class APIRoute: Sendable {
 
     /// One copy of the names that most APIs have: it stays in the processor's cache however many APIs are called.
     static let usualKeyHeader = Array(usualKeyHeaderName.lowercased().utf8)
-    private static let usualKeyQuery = Array(usualKeyQueryName.utf8)
+    private static let usualKeyQuery = Array(usualKeyQueryName.lowercased().utf8)
     /// The field and the query parameter of an API that names no others (contracts/api-management.md section 2).
     package static let usualKeyHeaderName = "Ocp-Apim-Subscription-Key"
     package static let usualKeyQueryName = "subscription-key"
@@ -88,7 +89,7 @@ package final class APIRoute: Sendable {
         self.requiresKey = requiresKey
         self.bodyBytesMax = bodyBytesMax
         keyHeaderName = keyHeader
-        let (header, query) = (Array(keyHeader.lowercased().utf8), Array(keyQuery.utf8))
+        let (header, query) = (Array(keyHeader.lowercased().utf8), Array(keyQuery.lowercased().utf8))
         hasUsualKeyHeader = header == APIRoute.usualKeyHeader
         self.keyHeader = hasUsualKeyHeader ? APIRoute.usualKeyHeader : header
         self.keyQuery = query == APIRoute.usualKeyQuery ? APIRoute.usualKeyQuery : query
@@ -99,13 +100,26 @@ package final class APIRoute: Sendable {
     var pathText: String { "/" + path.joined(separator: "/") }
 
     /// The key that a call presents: the field first, the query only where there is no field.
-    func key(_ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        if let key = parser.value(lowercased: keyHeader, in: head) { return key }
+    func key(_ parser: HeadParser, _ head: UnsafeRawBufferPointer) -> PresentedKey? {
+        if let key = parser.value(lowercased: keyHeader, in: head) { return PresentedKey(text: key, isEscaped: false) }
         let start = min(parser.pathEnd + 1, parser.target.upperBound)
-        var key: UnsafeRawBufferPointer?
+        var key: PresentedKey?
         QueryText.forEach(UnsafeRawBufferPointer(rebasing: head[start..<parser.target.upperBound])) { name, value in
-            if key == nil, name.elementsEqual(keyQuery) { key = value }
+            guard key == nil, PathText.equal(name, keyQuery) else { return }
+            key = PresentedKey(text: value, isEscaped: value.contains { $0 == 0x25 || $0 == 0x2B })
         }
         return key
+    }
+
+    /// A key as it stands in a request.
+    struct PresentedKey {
+        let text: UnsafeRawBufferPointer
+        /// Whether it comes from the query and may stand for another text.
+        let isEscaped: Bool
+
+        var decoded: String {
+            let text = String(decoding: text, as: UTF8.self)
+            return isEscaped ? PercentText.decoded(text, plusIsBlank: true) : text
+        }
     }
 }

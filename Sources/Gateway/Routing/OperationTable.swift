@@ -20,12 +20,7 @@ struct OperationTable: Sendable {
             segments = operation.template.segments.map { segment in
                 switch segment {
                 case .literal(let text): .literal(Array(text.lowercased().utf8))
-                case .parameter(let name, let prefix, let suffix):
-                    .parameter(
-                        name: name,
-                        prefix: Array(prefix.lowercased().utf8),
-                        suffix: Array(suffix.lowercased().utf8)
-                    )
+                case .pattern(let names, let literals): .pattern(SegmentPattern(names: names, literals: literals))
                 case .wildcard(let name): .wildcard(name: name)
                 }
             }
@@ -47,7 +42,7 @@ struct OperationTable: Sendable {
     enum Part: Sendable {
         /// Lower case.
         case literal([UInt8])
-        case parameter(name: String, prefix: [UInt8], suffix: [UInt8])
+        case pattern(SegmentPattern)
         case wildcard(name: String?)
     }
 
@@ -74,7 +69,7 @@ struct OperationTable: Sendable {
         let segments = template.segments.map { segment in
             switch segment {
             case .literal: 0
-            case .parameter(_, let prefix, let suffix): prefix.isEmpty && suffix.isEmpty ? 2 : 1
+            case .pattern(_, let literals): literals.allSatisfy(\.isEmpty) ? 2 : 1
             case .wildcard: 3
             }
         }
@@ -110,10 +105,8 @@ struct OperationTable: Sendable {
             switch part {
             case .literal(let text):
                 guard PathText.equal(segment, text) else { return false }
-            case .parameter(_, let prefix, let suffix):
-                guard prefix.isEmpty && suffix.isEmpty || PathText.hasAffixes(segment, prefix, suffix) else {
-                    return false
-                }
+            case .pattern(let pattern):
+                guard pattern.takesAnything || pattern.values(segment) != nil else { return false }
             case .wildcard: break
             }
         }
@@ -145,8 +138,10 @@ extension OperationTable.Entry {
                 break
             }
             while place < path.count, path[place] != 0x2F { place += 1 }
-            if case .parameter(let name, let prefix, let suffix) = part, start + prefix.count + suffix.count <= place {
-                found.append((name, text(path[(start + prefix.count)..<(place - suffix.count)])))
+            if case .pattern(let pattern) = part,
+                let values = pattern.values(UnsafeRawBufferPointer(rebasing: path[start..<place]))
+            {
+                found += zip(pattern.names, values).map { ($0, $1) }
             }
         }
         for part in self.query {

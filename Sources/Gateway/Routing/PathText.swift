@@ -14,12 +14,6 @@ enum PathText {
         return matched == pattern.count
     }
 
-    static func hasAffixes(_ text: UnsafeRawBufferPointer, _ prefix: [UInt8], _ suffix: [UInt8]) -> Bool {
-        guard text.count > prefix.count + suffix.count else { return false }
-        return equal(UnsafeRawBufferPointer(rebasing: text[..<prefix.count]), prefix)
-            && equal(UnsafeRawBufferPointer(rebasing: text[(text.count - suffix.count)...]), suffix)
-    }
-
     /// The decoded text in lower case (ASCII).
     static func lowercased(_ text: UnsafeRawBufferPointer) -> String {
         // Up to 15 bytes need no allocation; segments and versions are that short.

@@ -44,10 +44,15 @@ extension GatewayExchange {
                     "method": .string(source.method),
                     "url": .string(
                         "\(source.scheme)://\(source.host):\(source.port)\(source.path)"
-                            + (source.query.isEmpty ? "" : "?\(source.query)")
+                            + (source.query.isEmpty ? "" : "?\(shown(source.query, setup.api))")
                     ),
                     "headers": .array(
-                        source.allFields.map { ["name": .string($0.name), "value": .string($0.value)] }
+                        source.allFields.map { field in
+                            let isKey = setup.api?.keyHeaderName.lowercased() == field.name.lowercased()
+                            return [
+                                "name": .string(field.name), "value": .string(isKey ? Redactor.mark : field.value),
+                            ]
+                        }
                     ),
                 ]
             ]
@@ -73,6 +78,17 @@ extension GatewayExchange {
         )
     }
 
+    /// A query without the values of its secrets.
+    private func shown(_ query: String, _ api: APIRoute?) -> String {
+        query.split(separator: "&", omittingEmptySubsequences: false).map { item in
+            let halves = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard halves.count > 1 else { return String(item) }
+            let name = PercentText.decoded(halves[0]).lowercased()
+            let isKey = api.map { name.utf8.elementsEqual($0.keyQuery) } ?? false
+            return halves[0] + "=" + (isKey ? Redactor.mark : Redactor.redact(key: name, value: halves[1]))
+        }.joined(separator: "&")
+    }
+
     func endTrace(_ trace: CallTrace, _ id: String, _ policies: PolicyRun) {
         guard case .refused? = policies.setup.trace else {
             let section = policies.call.currentSection
@@ -86,7 +102,7 @@ extension GatewayExchange {
             )
             let document: JSONValue = [
                 "serviceName": .string(surroundings.serviceName), "traceId": .string(id),
-                "traceEntries": trace.document,
+                "traceEntries": TraceSecrets(policies.call.program.secrets).hidden(trace.document),
             ]
             return surroundings.traces.insert(id, document, now: MonotonicClock.wallMilliseconds() / 1000)
         }

@@ -1,4 +1,9 @@
 package import NIOCore
+import NIOSSL
+
+#if canImport(Glibc)
+import Glibc
+#endif
 
 /// One client connection of a data-path door: cuts requests from the bytes and hands them to the responder in turn.
 ///
@@ -53,6 +58,10 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     private var isTurnedAway = false
     /// Whether a request is open whose end the responder has not been told.
     private var isOpen = false
+    /// What the current answer passes through on its way to a client of HTTP/1.0.
+    private var plain: PlainAnswer?
+    /// Whether only the connection's end tells that of the current answer.
+    package var endsWithConnection = false
     /// The status of the current answer; 0 before there is one.
     package private(set) var answerStatus = 0
     /// Bytes of the current request and of its answer so far, heads and framing among them.
@@ -86,6 +95,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
         if answerStatus < 200, answerStatus != 101 { noteStatus(bytes) }
+        let bytes = plain?.take(bytes) ?? bytes
         bytesSent += bytes.readableBytes
         context.write(wrapOutboundOut(bytes), promise: nil)
         guard !awaitsFlush else { return }
@@ -135,7 +145,20 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package func cut() {
         state = .closed
         tellEnd(isWhole: false)
-        context?.close(promise: nil)
+        guard endsWithConnection || plain?.endsWithConnection ?? false else {
+            context?.close(promise: nil)
+            return
+        }
+        reset()
+    }
+
+    /// Ends the connection so that nobody takes its end for that of the answer.
+    private func reset() {
+        guard let context else { return }
+        _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        // Below TLS, which would say good-bye.
+        let tls = isTLS ? try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) : nil
+        (tls ?? context).close(promise: nil)
     }
 
     /// Puts a head in the place of the one that came, for whatever the request goes on to.
@@ -275,7 +298,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
             guard outcome == .complete else {
                 // Counted from the head's first byte, so that one byte at a time does not buy more time.
-                if !isInsideHead { deadline = wire.now + wire.limits.headTimeout }
+                // The loop's time may be a second old, and nobody is given up too early.
+                if !isInsideHead { deadline = .now() + wire.limits.headTimeout }
                 isInsideHead = true
                 return false
             }
@@ -290,6 +314,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         isAnswered = false
         isOpen = true
         answerStatus = 0
+        endsWithConnection = false
+        plain = parser.isHTTP10 ? PlainAnswer(isHEAD: isHEAD, limits: wire.limits) : nil
         bytesReceived = parser.length
         bodySeconds = 0
         bytesSent = 0
@@ -305,7 +331,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             if hasBody, case .streaming = state { state = .discarding }
             return true
         }
-        if hasBody, parser.expectsContinue, bytes.readableBytes == 0 { sendContinue() }
+        if hasBody, parser.expectsContinue, !parser.isHTTP10, bytes.readableBytes == 0 { sendContinue() }
         switch plan {
         case .collect(let bytesMax):
             if bodyLeft > bytesMax {
@@ -323,6 +349,10 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         case .answered: break
         }
         return true
+    }
+
+    private var isHEAD: Bool {
+        parser.method.count == 4 && head.withUnsafeReadableBytes { $0[parser.method].elementsEqual("HEAD".utf8) }
     }
 
     private func sendContinue() {

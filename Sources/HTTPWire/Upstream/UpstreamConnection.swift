@@ -151,7 +151,8 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         isBroken = true
         let receiver = self.receiver
         self.receiver = nil
-        if inBody, isTunnel || parser.framing == .untilClose {
+        // A body that ends with its connection is whole only where that ended in good order.
+        if inBody, isTunnel || parser.framing == .untilClose && failure == nil {
             receiver?.upstreamEnd(self)
         } else {
             receiver?.upstreamFailed(self)

@@ -291,7 +291,11 @@ package struct ARMRoutes: Sendable {
     ) async throws -> Response {
         let page = try await service.list(type, parent: parent, try listRequest(request), matches: matches)
         var values: [JSONValue] = []
-        for resource in page.resources { values.append(try await json(resource, type)) }
+        for resource in page.resources {
+            // What a place is of may have gone since the page was read, and the place with it.
+            do { values.append(try await json(resource, type)) } catch let error as APIError where error.status == 404 {
+            }
+        }
         return .json(document(request, values, count: page.count, next: page.next))
     }
 

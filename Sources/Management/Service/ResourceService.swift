@@ -15,8 +15,8 @@ package struct ResourceService: Sendable {
     /// Elements of a page when the caller does not say, and at most.
     package static let pageDefault = 100
     package static let pageMax = 1000
-    /// Merges of one patch of any version, where others change the resource at the same time: each time one of them gets through.
-    private static let patchAttemptsMax = 100
+    /// Tries of one change of any version, where others change the resource at the same time: each time one of them gets through.
+    private static let attemptsMax = 100
 
     package private(set) var store: any ResourceStore
     private let box: SecretBox
@@ -161,7 +161,7 @@ package struct ResourceService: Sendable {
                 return try await write(type, id, merged, before: before, condition: .etag(before.etag)).resource
             } catch let error as APIError where error == .preconditionFailed && ifMatch == "*" {
                 attempts += 1
-                guard attempts < ResourceService.patchAttemptsMax else { throw error }
+                guard attempts < ResourceService.attemptsMax else { throw error }
             }
         }
     }
@@ -214,18 +214,36 @@ package struct ResourceService: Sendable {
     /// A key of this installation for one purpose of the control plane.
     func key(for purpose: String) -> [UInt8] { box.key(for: purpose) }
 
-    /// Sets a secret and nothing else.
-    package func setSecret(_ type: ResourceType, _ id: ResourceID, _ slot: String, _ text: String) async throws {
-        let before = try await get(id)
+    /// Sets a secret and nothing else, whoever changes the resource at the same time.
+    ///
+    /// - Parameter isOnlyMissing: whether one that is there stays.
+    package func setSecret(
+        _ type: ResourceType,
+        _ id: ResourceID,
+        _ slot: String,
+        _ text: String,
+        isOnlyMissing: Bool = false
+    ) async throws {
         let isKey = type.secrets.first { $0.property == slot }?.isKey ?? false
         let secret = try box.secret(text, key: id.key, slot: slot, isKey: isKey)
-        let write = ResourceWrite(
-            id,
-            .put(properties: before.properties, index: type.index(before.properties), secrets: [secret]),
-            condition: .etag(before.etag)
-        )
-        let result = try await apply([write])
-        if let sequence = result.last?.sequence { await afterCommit(sequence, [id]) }
+        var attempts = 0
+        while true {
+            let before = try await get(id)
+            if isOnlyMissing, try await store.secrets(id)[slot] != nil { return }
+            let write = ResourceWrite(
+                id,
+                .put(properties: before.properties, index: type.index(before.properties), secrets: [secret]),
+                condition: .etag(before.etag)
+            )
+            do {
+                let result = try await apply([write])
+                if let sequence = result.last?.sequence { await afterCommit(sequence, [id]) }
+                return
+            } catch let error as APIError where error == .preconditionFailed {
+                attempts += 1
+                guard attempts < ResourceService.attemptsMax else { throw error }
+            }
+        }
     }
 
     /// Changes what may change of the instance itself: who publishes, and its tags.

@@ -189,7 +189,7 @@ package enum PolicyRules {
         value: (name: String, text: String)? = nil
     ) async throws(APIError) -> PolicySurroundings {
         do {
-            var values = try await namedValues(store, secret)
+            var (values, secretNames) = try await namedValues(store, secret)
             if let value { values[value.name] = value.text }
             var fragments: [String: PolicySurroundings.Fragment] = [:]
             for found in try await store.list(
@@ -199,27 +199,34 @@ package enum PolicyRules {
             }
             if let fragment { fragments[fragment.id.lowercased()] = fragment.fragment }
             let backends = Set(try await store.index(type: "backends").map { $0.id.name.lowercased() })
-            return PolicySurroundings(namedValues: values, fragments: fragments, backends: backends)
+            return PolicySurroundings(
+                namedValues: values,
+                secretNames: secretNames,
+                fragments: fragments,
+                backends: backends
+            )
         } catch {
             throw (error as? APIError)
                 ?? APIError.inside
         }
     }
 
-    /// All named values by display name, in plain text.
+    /// All named values by display name, in plain text, and the names of those that are secret.
     package static func namedValues(
         _ store: any ResourceStore,
         _ secret: @Sendable (ResourceID, String) async throws -> String?
-    ) async throws -> [String: String] {
+    ) async throws -> (values: [String: String], secretNames: Set<String>) {
         var values: [String: String] = [:]
+        var secretNames: Set<String> = []
         let query = ResourceQuery(parent: .service, type: "namedValues", limit: referencesMax)
         for value in try await store.list(query) {
             guard let name = value.properties["displayName"]?.string else { continue }
+            let isSecret = value.properties["secret"]?.bool == true
             values[name] =
-                value.properties["secret"]?.bool == true
-                ? try await secret(value.id, "value") : value.properties["value"]?.string ?? ""
+                isSecret ? try await secret(value.id, "value") : value.properties["value"]?.string ?? ""
+            if isSecret { secretNames.insert(name) }
         }
-        return values
+        return (values, secretNames)
     }
 
     // MARK: - References

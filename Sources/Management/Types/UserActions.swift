@@ -25,8 +25,9 @@ enum UserActions {
     ]
 
     private static func token(_ call: ActionCall, _ slot: String, _ expiry: Date) async throws -> String {
+        // Of two that ask first, one makes it: the other's key would end its token.
         if try await call.service.secret(call.resource.id, slot) == nil {
-            try await call.service.setSecret(call.type, call.resource.id, slot, Identifier.hex32())
+            try await call.service.setSecret(call.type, call.resource.id, slot, Identifier.hex32(), isOnlyMissing: true)
         }
         guard let key = try await call.service.secret(call.resource.id, slot) else {
             throw APIError.conflict("The user has no key for tokens.")

@@ -22,7 +22,12 @@ struct RewriteURIPolicy: PolicyStep {
             throw .evaluation("The rewritten address holds a character that an address cannot hold.")
         }
         let halves = text.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        call.request.path = halves[0].hasPrefix("/") ? String(halves[0]) : "/" + halves[0]
+        var path = halves[0].hasPrefix("/") ? String(halves[0]) : "/" + halves[0]
+        // A parameter of the caller's must not lead out of the address that the policy names.
+        guard !path.withUTF8({ PercentText.hasDotSegments(UnsafeRawBufferPointer($0)) }) else {
+            throw .evaluation("The rewritten address holds a segment of dots.")
+        }
+        call.request.path = path
         var query = halves.count > 1 ? [String(halves[1])] : []
         if copiesUnmatched {
             // What the operation's own template did not name is appended as it came.

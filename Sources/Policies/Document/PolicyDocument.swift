@@ -9,6 +9,8 @@ package final class PolicyDocument: Sendable {
     package let scope: PolicyScope
     /// A section that is not written is its parent's, as if it held `<base/>` alone; one that is empty is empty.
     private let sections: [PolicySection: [Part]]
+    /// The values of secret named values that it holds, be it in fragments.
+    let secrets: Set<String>
 
     /// Reads and compiles a document.
     ///
@@ -51,10 +53,12 @@ package final class PolicyDocument: Sendable {
             sections[section] = try compiler.section(element)
         }
         self.sections = sections
+        secrets = surroundings.secrets(in: text)
     }
 
     private init(scope: PolicyScope, sections: [PolicySection: [Part]]) {
         self.scope = scope
+        secrets = []
         self.sections = sections
     }
 
@@ -161,6 +165,8 @@ package struct PolicySurroundings: Sendable {
 
     /// By display name.
     private let namedValues: [String: String]
+    /// Display names.
+    private let secretNames: Set<String>
     /// By id in lower case.
     private let fragments: [String: Fragment]
     /// Ids in lower case.
@@ -168,10 +174,12 @@ package struct PolicySurroundings: Sendable {
 
     package init(
         namedValues: [String: String] = [:],
+        secretNames: Set<String> = [],
         fragments: [String: Fragment] = [:],
         backends: Set<String> = []
     ) {
         self.namedValues = namedValues
+        self.secretNames = secretNames
         self.fragments = fragments
         self.backends = backends
     }
@@ -180,4 +188,21 @@ package struct PolicySurroundings: Sendable {
 
     func namedValue(_ name: String) -> String? { namedValues[name] }
     func fragment(_ id: String) -> Fragment? { fragments[id.lowercased()] }
+
+    /// The values of secret named values in a text and in the fragments that it names.
+    func secrets(in text: String) -> Set<String> {
+        guard !secretNames.isEmpty else { return [] }
+        var found: Set<String> = []
+        var seen: Set<String> = []
+        var texts = [text]
+        while let text = texts.popLast() {
+            for name in PolicyDocument.namedValues(in: text) where secretNames.contains(name) {
+                if let value = namedValues[name] { found.insert(value) }
+            }
+            for id in PolicyDocument.fragments(in: text).map({ $0.lowercased() }) where seen.insert(id).inserted {
+                if let fragment = fragments[id] { texts.append(fragment.text) }
+            }
+        }
+        return found
+    }
 }

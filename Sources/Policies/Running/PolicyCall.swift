@@ -37,7 +37,7 @@ package final class PolicyCall {
     /// Attempts of each `retry`, by its place.
     var attempts: [Int: Int] = [:]
 
-    private let program: PolicyProgram
+    package let program: PolicyProgram
     private var section = PolicySection.inbound
     /// The section's steps.
     private var instructions: [PolicyInstruction]

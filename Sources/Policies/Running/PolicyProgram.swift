@@ -46,6 +46,8 @@ package final class PolicyProgram: Sendable {
     private let onError: [PolicyInstruction]
     /// Whether a request's body is waited for as a whole, so that it can be sent more than once.
     package let buffersRequests: Bool
+    /// The values of secret named values that its documents hold: what nobody is shown.
+    package let secrets: Set<String>
 
     /// Puts documents together from the widest scope to the narrowest; a scope without a document passes its parent on.
     package init(_ documents: [PolicyDocument]) {
@@ -54,6 +56,7 @@ package final class PolicyProgram: Sendable {
             for document in documents { result = document.instructions(section, base: result) }
             return result
         }
+        secrets = documents.reduce(into: []) { $0.formUnion($1.secrets) }
         inbound = steps(.inbound)
         backend = steps(.backend)
         outbound = steps(.outbound)

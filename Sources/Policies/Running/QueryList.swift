@@ -67,6 +67,30 @@ package enum PercentText {
         return String(decoding: result, as: UTF8.self)
     }
 
+    /// Whether a path holds `.` or `..` as a segment, or what servers read as one: escaped, between slashes that are escaped or lean the
+    /// other way, or with a parameter behind it.
+    package static func hasDotSegments(_ path: UnsafeRawBufferPointer) -> Bool {
+        // Of the segment so far; nil once it holds anything else.
+        var dots: Int? = 0
+        var place = 0
+        while place < path.count {
+            var byte = path[place]
+            if byte == 0x25, place + 2 < path.count, let high = hex(path[place + 1]), let low = hex(path[place + 2]) {
+                byte = high << 4 | low
+                place += 2
+            }
+            place += 1
+            switch byte {
+            case 0x2E: dots = dots.map { $0 + 1 }
+            case 0x2F, 0x5C, 0x3B:
+                if dots == 1 || dots == 2 { return true }
+                dots = byte == 0x3B ? nil : 0
+            default: dots = nil
+            }
+        }
+        return dots == 1 || dots == 2
+    }
+
     private static func hex(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x30...0x39: byte - 0x30

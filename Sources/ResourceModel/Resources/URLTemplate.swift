@@ -3,8 +3,8 @@ package struct URLTemplate: Sendable, Equatable {
     package enum Segment: Sendable, Equatable {
         /// Compared without case.
         case literal(String)
-        /// `{name}`, alone or between literal text of the same segment.
-        case parameter(name: String, prefix: String, suffix: String)
+        /// `{name}`, or several, with literal text before, between and behind them: one text more than names.
+        case pattern(names: [String], literals: [String])
         /// `*` or `{*name}`: all that is left, slashes included.
         case wildcard(name: String?)
     }
@@ -52,11 +52,11 @@ package struct URLTemplate: Sendable, Equatable {
 
     /// The names of all parameters, of the path first.
     package var parameterNames: [String] {
-        let path = segments.compactMap { segment -> String? in
+        let path = segments.flatMap { segment -> [String] in
             switch segment {
-            case .literal: nil
-            case .parameter(let name, _, _): name
-            case .wildcard(let name): name
+            case .literal: []
+            case .pattern(let names, _): names
+            case .wildcard(let name): name.map { [$0] } ?? []
             }
         }
         let query = query.compactMap { item -> String? in
@@ -68,27 +68,33 @@ package struct URLTemplate: Sendable, Equatable {
 
     private static func segment(_ word: String) throws(ParseError) -> Segment {
         if word == "*" { return .wildcard(name: nil) }
-        guard let open = word.firstIndex(of: "{") else {
-            guard !word.contains("}") else { throw ParseError(message: "A \"}\" has no \"{\" before it.") }
-            return .literal(word)
-        }
-        guard let close = word[open...].firstIndex(of: "}") else {
-            throw ParseError(message: "A \"{\" is not closed.")
-        }
-        let name = String(word[word.index(after: open)..<close])
-        let prefix = String(word[..<open])
-        let suffix = String(word[word.index(after: close)...])
-        guard !suffix.contains("{"), !suffix.contains("}") else {
-            throw ParseError(message: "A segment may hold one parameter.")
-        }
-        if name.hasPrefix("*") {
-            guard prefix.isEmpty, suffix.isEmpty, name.count > 1 else {
-                throw ParseError(message: "A wildcard must be a segment of its own with a name.")
+        var names: [String] = []
+        var literals: [String] = []
+        var rest = word[...]
+        while let open = rest.firstIndex(of: "{") {
+            guard let close = rest[open...].firstIndex(of: "}") else {
+                throw ParseError(message: "A \"{\" is not closed.")
             }
-            return .wildcard(name: String(name.dropFirst()))
+            let name = String(rest[rest.index(after: open)..<close])
+            guard !name.isEmpty else { throw ParseError(message: "A parameter needs a name.") }
+            guard names.isEmpty || open > rest.startIndex else {
+                throw ParseError(message: "Two parameters of a segment need a text between them.")
+            }
+            names.append(name)
+            literals.append(String(rest[..<open]))
+            rest = rest[rest.index(after: close)...]
         }
-        guard !name.isEmpty else { throw ParseError(message: "A parameter needs a name.") }
-        return .parameter(name: name, prefix: prefix, suffix: suffix)
+        literals.append(String(rest))
+        guard literals.allSatisfy({ !$0.contains("}") }) else {
+            throw ParseError(message: "A \"}\" has no \"{\" before it.")
+        }
+        guard names.contains(where: { $0.hasPrefix("*") }) else {
+            return names.isEmpty ? .literal(word) : .pattern(names: names, literals: literals)
+        }
+        guard names.count == 1, literals == ["", ""], names[0].count > 1 else {
+            throw ParseError(message: "A wildcard must be a segment of its own with a name.")
+        }
+        return .wildcard(name: String(names[0].dropFirst()))
     }
 
     private static func queryItem(_ text: String) throws(ParseError) -> QueryItem {

@@ -27,8 +27,11 @@ package struct SQLiteQuotaStore: QuotaStore {
     package init(_ queue: SQLiteWorkQueue) { file = queue.file }
 
     package func reserve(_ reservation: QuotaReservation) async throws {
-        // One row a counter: its period only goes on, unless somebody sets the clock back.
-        try await write(reservation, where: "WHERE excluded.period <> period OR excluded.calls > calls")
+        // One row a counter: its period only goes on, unless somebody sets the clock back or makes it longer or shorter.
+        try await write(
+            reservation,
+            where: "WHERE excluded.period <> period OR excluded.ending IS NOT ending OR excluded.calls > calls"
+        )
     }
 
     package func replace(_ reservation: QuotaReservation) async throws { try await write(reservation, where: "") }
@@ -58,12 +61,12 @@ package struct SQLiteQuotaStore: QuotaStore {
         }
     }
 
-    package func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
+    package func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64 {
         try await file.read { db in
             try Int64.fetchOne(
                 db,
-                sql: "SELECT calls FROM quotas WHERE counter = ? AND subject = ? AND period = ?",
-                arguments: [counter, subject, period]
+                sql: "SELECT calls FROM quotas WHERE counter = ? AND subject = ? AND period = ? AND ending IS ?",
+                arguments: [counter, subject, period, end]
             ) ?? 0
         }
     }

@@ -302,7 +302,7 @@ actor SnapshotBuilder {
         let state = known.flatMap { $0.rule == rule ? $0 : nil } ?? BackendState(rule: rule)
         var values: [String: String] = [:]
         let text = try await secret(id, BackendRules.credentialsSlot) ?? "{}"
-        if text.contains("{{") { values = try await PolicyRules.namedValues(store, secret) }
+        if text.contains("{{") { values = try await PolicyRules.namedValues(store, secret).values }
         backends[name] = ManagedBackend(
             id: name,
             kind: properties["type"]?.string == "Pool"

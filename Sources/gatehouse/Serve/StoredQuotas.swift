@@ -12,8 +12,8 @@ struct StoredQuotas: QuotaLedger {
 
     func replace(_ standing: QuotaStanding) async throws { try await store.replace(Self.reservation(standing)) }
 
-    func reserved(counter: String, subject: String, period: Int64) async throws -> Int64 {
-        try await store.reserved(counter: counter, subject: subject, period: period)
+    func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64 {
+        try await store.reserved(counter: counter, subject: subject, period: period, end: end)
     }
 
     func standings(subject: String) async throws -> [QuotaStanding] {
