@@ -249,7 +249,8 @@ def test_keys_made_anew_at_once(own):
     clients = [Client(own) for _ in range(8)]
     clients[0]("PUT", "/users/hasty", {"properties": {"firstName": "H", "lastName": "Y", "email": "hasty@example.test"}})
     clients[0]("PUT", "/subscriptions/hasty", {"properties": {"displayName": "Hasty", "scope": "/apis", "state": "active"}})
-    expiry = {"properties": {"keyType": "secondary", "expiry": "2099-01-01T00:00:00Z"}}
+    tomorrow = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    expiry = {"properties": {"keyType": "secondary", "expiry": tomorrow.strftime("%Y-%m-%dT%H:%M:%SZ")}}
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         tokens = list(pool.map(lambda client: client("POST", "/users/hasty/token", expiry), clients))
         statuses = list(pool.map(lambda place: [clients[place](

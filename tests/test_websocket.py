@@ -13,6 +13,7 @@ import urllib.parse
 import pytest
 
 from gatehouse import call, server
+from test_management import client  # noqa: F401
 from test_policies import Managed, sections
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -122,6 +123,32 @@ def test_a_websocket_goes_through(live, sockets, with_policies):
         time.sleep(0.05)
     assert upstream.open == 0
     live.management("DELETE", "/apis/sockets/policies/policy", headers={"If-Match": "*"})
+
+
+def test_an_api_of_websockets_has_its_handshake(live, sockets, client):  # noqa: F811
+    """As clients make one: type and schemes of WebSockets, and no operation of their own."""
+    upstream, _ = sockets
+    sdk, at = client
+    made = sdk.api.begin_create_or_update(*at, "live-feed", {
+        "display_name": "Feed", "path": "feed", "api_type": "websocket", "type_properties_type": "websocket", "protocols": ["ws", "wss"],
+        "service_url": upstream.url.replace("http:", "ws:") + "/base", "subscription_required": False}).result()
+    assert made.protocols == ["ws", "wss"]
+    assert [operation.name for operation in sdk.api_operation.list_by_api(*at, "live-feed")] == ["onHandshake"]
+    for path in ("/feed", "/feed/prices/eur?depth=2"):
+        stream, _ = dial(live, path)
+        with stream:
+            assert read_head(stream).startswith("HTTP/1.1 101 ") and take(stream, 5) == b"hello"
+            assert upstream.heads[-1].startswith(f"GET /base{path.removeprefix('/feed')} HTTP/1.1")
+    # It may have policies, and is made only once.
+    done = live.management("PUT", "/apis/live-feed/operations/onHandshake/policies/policy", {"properties": {
+        "value": sections(inbound='<base /><return-response><set-status code="403" /></return-response>'), "format": "rawxml"}})
+    assert done.status == 201, done.text
+    stream, _ = dial(live, "/feed")
+    with stream:
+        assert read_head(stream).startswith("HTTP/1.1 403 ")
+    assert live.management("PATCH", "/apis/live-feed", {"properties": {"displayName": "Feeds"}}, {"If-Match": "*"}).status == 200
+    assert live.management("GET", "/apis/live-feed/operations").json()["count"] == 1
+    sdk.api.begin_delete(*at, "live-feed", "*").result()
 
 
 def test_what_is_not_agreed_on_stays_http(live, sockets):

@@ -84,8 +84,9 @@ package final class APIRoute: Sendable {
         let segments = path.split(separator: "/").map { $0.lowercased() }
         self.path = version?.scheme == .segment ? segments + [version?.name.lowercased() ?? ""] : segments
         self.backend = backend
-        takesHTTP = protocols.contains("http")
-        takesHTTPS = protocols.contains("https")
+        // A WebSocket begins as a call of http.
+        takesHTTP = protocols.contains("http") || protocols.contains("ws")
+        takesHTTPS = protocols.contains("https") || protocols.contains("wss")
         self.requiresKey = requiresKey
         self.bodyBytesMax = bodyBytesMax
         keyHeaderName = keyHeader

@@ -3,11 +3,15 @@ import HTTPWire
 extension APIRoute.Backend {
     /// The backend that an absolute URL names: a service URL, or the `base-url` of a policy.
     ///
-    /// - Returns: nil where the text is not an absolute URL of http or https.
+    /// - Returns: nil where the text is not an absolute URL of http or https, or of a WebSocket's scheme, which begins as one of these.
     package init?(url: String) {
         guard let schemeEnd = url.firstRange(of: "://") else { return nil }
-        let scheme = url[..<schemeEnd.lowerBound].lowercased()
-        guard scheme == "http" || scheme == "https" else { return nil }
+        let isTLS: Bool
+        switch url[..<schemeEnd.lowerBound].lowercased() {
+        case "http", "ws": isTLS = false
+        case "https", "wss": isTLS = true
+        default: return nil
+        }
         let rest = url[schemeEnd.upperBound...]
         let pathStart = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
         let path = rest[pathStart...]
@@ -16,7 +20,7 @@ extension APIRoute.Backend {
             return nil
         }
         var host = rest[..<pathStart]
-        var port = scheme == "http" ? 80 : 443
+        var port = isTLS ? 443 : 80
         if let bracket = host.lastIndex(of: "]") {
             guard host.hasPrefix("[") else { return nil }
             let after = host[host.index(after: bracket)...]
@@ -35,7 +39,7 @@ extension APIRoute.Backend {
             host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"@/\\\"<>^`{|}".utf8.contains($0) })
         else { return nil }
         self = .http(
-            UpstreamAddress(host: String(host), port: port, isTLS: scheme == "https"),
+            UpstreamAddress(host: String(host), port: port, isTLS: isTLS),
             pathPrefix: path.hasSuffix("/") ? String(path.dropLast()) : String(path)
         )
     }

@@ -60,6 +60,7 @@ extension ResourceType {
         rules: { draft, context throws(APIError) in
             try APIRules.checkRevision(&draft)
             try await APIRules.takeSource(&draft, context)
+            APIRules.addHandshake(&draft)
             try APIRules.checkVersion(&draft)
             try APIRules.checkPath(&draft)
             try APIRules.checkServiceURL(&draft, context)
@@ -137,6 +138,20 @@ package enum APIRules {
         } catch {
             throw APIError.inside
         }
+    }
+
+    /// A WebSocket API has the one operation that its connections begin with, as soon as it is there.
+    static func addHandshake(_ draft: inout ResourceDraft) {
+        guard draft.properties["type"] == "websocket", draft.before == nil, draft.alongside.isEmpty else { return }
+        draft.alongside.append(
+            ResourceType.operation.write(
+                ResourceID(draft.id.segments + ["operations", "onHandshake"]),
+                [
+                    "displayName": "onHandshake", "method": "GET", "urlTemplate": "/*", "templateParameters": [],
+                    "responses": [],
+                ]
+            )
+        )
     }
 
     /// A version belongs to a version set, and a set's API has a version.
