@@ -160,6 +160,15 @@ def test_a_request_is_changed_on_its_way(managed):
     assert managed.call("POST", body=b"again").status == 200
 
 
+def test_a_caller_does_not_lead_a_rewritten_address_elsewhere(managed):
+    managed.set(sections(inbound='<base /><rewrite-uri template="/files/{lang}/page" copy-unmatched-params="false" />'))
+    path = lambda lang: managed.call(path=f"/items/7?lang={lang}")  # noqa: E731
+    assert path("en").json()["path"] == "/base/files/en/page" and path("a..b").json()["path"] == "/base/files/a..b/page"
+    for lang in ("..", "%2e%2e", ".", "..%2Fx", "x%2f..", "..%5Cx", "..%3Bx"):
+        answer = path(lang)
+        assert answer.status == 500 and "activityId" in answer.json(), (lang, answer.text)
+
+
 def test_an_answer_is_changed_on_its_way(managed):
     managed.set(sections(outbound='<base /><set-body>{"a": 1}</set-body><set-header name="Content-Type"><value>application/json</value></set-header>'))
     for path in ("/items/7?lang=en", "/items/chunked?lang=en", "/items/close?lang=en"):
