@@ -156,6 +156,32 @@ class KeptConnection:
         return head, took
 
 
+class Turns:
+    """The turns of a server's loop, from the outside: what passes between two waits for events, by strace.
+
+    Each call of the system is held up by it, so that turns are longer than without; the processor's time of a turn is not, and
+    tells those that were only waited for the core apart.
+    """
+    LINE = re.compile(r"(\d+\.\d+) epoll_p?wait2?\(.*<(\d+\.\d+)>$")
+
+    def __init__(self, server, folder):
+        self.path = pathlib.Path(folder) / "turns"
+        self.path.unlink(missing_ok=True)
+        tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+        loop = next(task for task in sorted(tasks.iterdir(), key=lambda task: int(task.name))
+                    if (task / "comm").read_text().startswith("NIO-ELT-0-#0"))
+        self.process = subprocess.Popen(["strace", "-p", loop.name, "-e", "trace=epoll_wait,epoll_pwait,epoll_pwait2", "-ttt", "-T",
+                                         "-o", str(self.path)], stderr=subprocess.PIPE, text=True)
+        self.process.stderr.readline()
+
+    def end(self):
+        """Seconds of each turn."""
+        self.process.terminate()
+        self.process.wait()
+        found = [(float(match[1]), float(match[2])) for line in self.path.read_text().splitlines() if (match := self.LINE.match(line))]
+        return [after[0] - sum(before) for before, after in zip(found, found[1:])]
+
+
 def changes(installation, count):
     """Changes under a stream of calls: how soon the gateway acts by them, and how long calls take meanwhile.
 

@@ -18,7 +18,7 @@ package struct WireLimits: Sendable {
     package var bodyRateMin = 240
     /// Time before the rate is looked at: a body may begin slowly.
     package var bodyRateGrace = TimeAmount.seconds(10)
-    /// Time that a client may take no byte of an answer that waits for it.
+    /// Time that a client may take no byte of an answer that waits for it; the system keeps it (TCP_USER_TIMEOUT).
     package var writeTimeout = TimeAmount.seconds(60)
     /// Open connections of one door: descriptors are bounded by the system, and each costs memory.
     package var connectionsMax = 10_000

@@ -28,6 +28,9 @@ package protocol ResourceStore: Sendable {
     /// The flat columns of every resource of a full type (`apis/operations`), without documents.
     func index(type: String) async throws -> [IndexEntry]
 
+    /// The flat columns of the children of one type word below a parent, by key, without documents.
+    func index(type: String, parent: ResourceID) async throws -> [IndexEntry]
+
     /// The flat columns of one resource.
     func indexEntry(_ id: ResourceID) async throws -> IndexEntry?
 

@@ -82,6 +82,37 @@ import Testing
         #expect(find(tree, "/c/x", field: "2") == nil)
     }
 
+    @Test func `a tree that was changed bit by bit finds what one made at once finds`() throws {
+        let places = ["", "a", "a/b", "a/b/c", "b", "b/c"]
+        let ids = ["one", "one;rev=2", "two", "two;rev=2", "three", "four", "five"]
+        let asked = places.flatMap { ["/\($0)", "/\($0)/x", "/\($0);rev=2/x", "/\($0)/c/d"] }
+        var there: [String: APIRoute] = [:]
+        var tree = RouteTree([])
+        for _ in 0..<2000 {
+            let id = try #require(ids.randomElement())
+            let isCurrent = !id.contains(";")
+            let new =
+                Int.random(in: 0..<4) == 0
+                ? nil
+                : try api(
+                    id,
+                    try #require(places.randomElement()),
+                    revision: isCurrent ? "1" : "2",
+                    isCurrent: isCurrent,
+                    version: Int.random(in: 0..<4) == 0 ? (.query(Array("v".utf8)), "1") : nil
+                )
+            tree.replace(there[id], with: new)
+            there[id] = new
+            let fresh = RouteTree(there.values)
+            for path in asked {
+                for query in ["", "v=1"] {
+                    let (found, expected) = (find(tree, path, query: query), find(fresh, path, query: query))
+                    #expect(found?.0 == expected?.0 && found?.1 == expected?.1, "\(path)?\(query) of \(there.keys)")
+                }
+            }
+        }
+    }
+
     @Test func `the longest path wins, without case`() throws {
         let tree = RouteTree([try api("a", "echo"), try api("b", "echo/deep")])
         #expect(find(tree, "/Echo/x")?.0 == "a")

@@ -2,18 +2,38 @@
 package struct RouteTree: Sendable {
     /// Nodes whose path begins alike share it; children are found by hash.
     private final class Node: Sendable {
+        /// Those that stand here, by their ids.
+        let apis: [APIRoute]
+        /// nil where none stands.
         let entry: RouteEntry?
         let children: [String: Node]
 
-        init(entry: RouteEntry?, children: [String: Node]) {
-            self.entry = entry
+        init(_ apis: [APIRoute], _ children: [String: Node]) {
+            self.apis = apis
             self.children = children
+            entry = apis.isEmpty ? nil : apis.reduce(into: RouteEntry()) { $0.add($1) }
         }
-    }
 
-    private struct Draft {
-        var entry: RouteEntry?
-        var children: [String: Int] = [:]
+        /// - Parameter depth: how many segments of their paths led here.
+        convenience init(sorted apis: [APIRoute], depth: Int) {
+            let below = Dictionary(grouping: apis.filter { $0.path.count > depth }) { $0.path[depth] }
+            self.init(
+                apis.filter { $0.path.count == depth },
+                below.mapValues { Node(sorted: $0, depth: depth + 1) }
+            )
+        }
+
+        /// The node with a change to those that stand at a path below; nil where nothing is left of it.
+        static func changed(_ node: Node?, _ path: ArraySlice<String>, _ change: (inout [APIRoute]) -> Void) -> Node? {
+            var apis = node?.apis ?? []
+            var children = node?.children ?? [:]
+            if let segment = path.first {
+                children[segment] = changed(children[segment], path.dropFirst(), change)
+            } else {
+                change(&apis)
+            }
+            return apis.isEmpty && children.isEmpty ? nil : Node(apis, children)
+        }
     }
 
     /// Where a path led.
@@ -27,34 +47,31 @@ package struct RouteTree: Sendable {
 
     private static let revisionMark = Array(";rev=".utf8)
 
-    private let root: Node
+    private var root: Node
 
     /// APIs that share a path and a version: the first by id counts; the control plane does not let two current ones be.
     package init(_ apis: some Sequence<APIRoute>) {
-        var drafts = [Draft()]
-        for api in apis {
-            var node = 0
-            for segment in api.path {
-                if let next = drafts[node].children[segment] {
-                    node = next
-                } else {
-                    drafts.append(Draft())
-                    drafts[node].children[segment] = drafts.count - 1
-                    node = drafts.count - 1
-                }
+        root = Node(sorted: apis.sorted { $0.resource < $1.resource }, depth: 0)
+    }
+
+    /// Puts an API in the place of what it was; all but the nodes on the ways to the two is shared with the tree before.
+    ///
+    /// - Parameters:
+    ///   - old: as it stands in the tree; nil for an API that does not.
+    ///   - new: nil for one that is to stand there no more.
+    package mutating func replace(_ old: APIRoute?, with new: APIRoute?) {
+        if let old {
+            change(old.path) { apis in apis.removeAll { $0.resource == old.resource } }
+        }
+        if let new {
+            change(new.path) { apis in
+                apis.insert(new, at: apis.firstIndex { $0.resource > new.resource } ?? apis.endIndex)
             }
-            drafts[node].entry = drafts[node].entry ?? RouteEntry()
-            drafts[node].entry?.add(api)
         }
-        // Children stand after their parents, so the last is built first.
-        var built = [Node?](repeating: nil, count: drafts.count)
-        for place in drafts.indices.reversed() {
-            built[place] = Node(
-                entry: drafts[place].entry,
-                children: drafts[place].children.compactMapValues { built[$0] }
-            )
-        }
-        root = built[0] ?? Node(entry: nil, children: [:])
+    }
+
+    private mutating func change(_ path: [String], _ change: (inout [APIRoute]) -> Void) {
+        root = Node.changed(root, path[...], change) ?? Node([], [:])
     }
 
     /// - Parameter path: from its first slash on, without the query.

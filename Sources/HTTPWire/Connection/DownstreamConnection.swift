@@ -52,8 +52,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     private var deadline = NIODeadline.distantFuture
     /// Seconds that the current body has been waited for.
     private var bodySeconds = 0
-    /// Seconds that the client has taken nothing.
-    private var stalledSeconds = 0
     /// Whether the connection was not let in, and so is not counted.
     private var isTurnedAway = false
     /// Whether a request is open whose end the responder has not been told.
@@ -239,7 +237,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         if isWritable {
-            stalledSeconds = 0
             responder.resume(on: self)
             releaseRead()
         }
@@ -320,11 +317,12 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         bodySeconds = 0
         bytesSent = 0
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
-        deadline = wire.now + wire.limits.bodyTimeout
         isChunkedBody = parser.framing == .chunked
         if isChunkedBody { chunks = ChunkedBody() }
         if case .length(let length) = parser.framing { bodyLeft = length } else { bodyLeft = 0 }
         let hasBody = parser.framing != .none
+        // Of the answer's time the responder judges.
+        deadline = hasBody ? wire.now + wire.limits.bodyTimeout : .distantFuture
         state = hasBody ? .streaming : .responding
         let plan = responder.receiveHead(on: self)
         guard !isAnswered, context != nil else {
@@ -473,14 +471,29 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         releaseRead()
     }
 
-    /// Closes for writing first, so that what was sent arrives even where the client still sends.
+    /// Time in which a client that still sends may read the answer, before its connection is closed for reading as well.
+    private static let lingerTime = TimeAmount.milliseconds(500)
+
+    /// Closes for writing once everything was sent, and only then for reading, so that what was sent arrives even where the client still sends.
+    ///
+    /// A client that takes nothing for too long is given up by the system (`WireLimits.writeTimeout`).
     private func closeSoon() {
         state = .closed
+        deadline = .distantFuture
         guard let context else { return }
         context.channel.flush()
         let channel = context.channel
-        channel.close(mode: .output, promise: nil)
-        channel.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
+        let sent = channel.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.whenComplete { _ in
+            channel.eventLoop.scheduleTask(in: Self.lingerTime) { channel.close(promise: nil) }
+        }
+        channel.close(mode: .output, promise: sent)
+    }
+
+    /// Bytes that the client has not taken yet.
+    private var unsentBytes: Int {
+        guard let options = context?.channel.syncOptions else { return 0 }
+        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     // MARK: - Time
@@ -488,12 +501,17 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// Called every second.
     func closeIfLate(_ now: NIODeadline) {
         if case .responding = state, !isAnswered { responder.checkTime(now, on: self) }
-        if isTooSlow() || isStalled() {
+        if isTooSlow() {
             if !isAnswered { responder.abandon(on: self) }
             return cut()
         }
         guard now > deadline else { return }
-        if case .head = state { return cut() }
+        if case .head = state {
+            guard unsentBytes > 0 else { return cut() }
+            // The last answer is still on its way: neither is the client idle, nor is it read meanwhile.
+            deadline = now + (isInsideHead ? wire.limits.headTimeout : wire.limits.idleTimeout)
+            return
+        }
         if !isAnswered { responder.abandon(on: self) }
         cut()
     }
@@ -511,20 +529,12 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         return bytesReceived - parser.length < bodySeconds * limits.bodyRateMin
     }
 
-    private func isStalled() -> Bool {
-        guard context != nil, !isWritable else {
-            stalledSeconds = 0
-            return false
-        }
-        stalledSeconds += 1
-        return stalledSeconds > wire.limits.writeTimeout.nanoseconds / 1_000_000_000
-    }
-
+    /// Closes where no request is open; the last answer may still be on its way.
     func closeIfIdle() {
         closesAfterAnswer = true
         guard case .head = state, pending == nil else { return }
-        // The last answer may have been written in this very turn.
+        // What was written in this very turn.
         context?.flush()
-        cut()
+        if unsentBytes > 0 { closeSoon() } else { cut() }
     }
 }

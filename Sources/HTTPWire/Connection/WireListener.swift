@@ -1,6 +1,10 @@
 package import NIOCore
 package import NIOPosix
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// A data-path door: listens, and gives each connection to its loop's responder.
 package final class WireListener: Sendable {
     private let channel: any Channel
@@ -46,6 +50,11 @@ package final class WireListener: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: false)
+            // Only the system knows how much of what it holds a client takes (RFC 5482).
+            .childChannelOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT)),
+                value: Int(CInt(clamping: limits.writeTimeout.nanoseconds / 1_000_000))
+            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let door = doorOfLoop[ObjectIdentifier(channel.eventLoop)]?.value else { return }

@@ -29,6 +29,9 @@ final class RecordingStore: ResourceStore {
     }
     func lastSequence() async throws -> Int64 { try await copy.lastSequence() }
     func index(type: String) async throws -> [IndexEntry] { try await copy.index(type: type) }
+    func index(type: String, parent: ResourceID) async throws -> [IndexEntry] {
+        try await copy.index(type: type, parent: parent)
+    }
     func indexEntry(_ id: ResourceID) async throws -> IndexEntry? { try await copy.indexEntry(id) }
     func secrets(_ id: ResourceID) async throws -> [String: [UInt8]] { try await copy.secrets(id) }
     func keyHashes(type: String) async throws -> [KeyHashEntry] { try await copy.keyHashes(type: type) }

@@ -216,12 +216,20 @@ package final class SQLiteResourceStore: ResourceStore {
     }
 
     package func index(type: String) async throws -> [IndexEntry] {
+        try await index("type = ?", [type.lowercased()])
+    }
+
+    package func index(type: String, parent: ResourceID) async throws -> [IndexEntry] {
+        try await index("parent = ? AND word = ?", [parent.key, type.lowercased()])
+    }
+
+    private func index(_ condition: String, _ arguments: StatementArguments) async throws -> [IndexEntry] {
         try await file.read { db in
             var entries: [IndexEntry] = []
             let rows = try Row.fetchCursor(
                 db,
-                sql: "SELECT id, sequence, ix0, ix1, ix2, ix3, ix4, ix5 FROM resources WHERE type = ? ORDER BY key",
-                arguments: [type.lowercased()]
+                sql: "SELECT id, sequence, ix0, ix1, ix2, ix3, ix4, ix5 FROM resources WHERE \(condition) ORDER BY key",
+                arguments: arguments
             )
             while let row = try rows.next() { entries.append(SQLiteResourceStore.indexEntry(row)) }
             return entries

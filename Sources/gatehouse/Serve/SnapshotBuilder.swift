@@ -11,8 +11,9 @@ import Store
 actor SnapshotBuilder {
     /// Changes taken in one turn.
     private static let changesMax = 10_000
-    /// Schemas of one API that answers are made by.
+    /// Schemas and operations of one API that answers are made by.
     private static let schemasMax = 1000
+    private static let operationsMax = 10_000
     /// Owners of subscriptions whose names policies may ask for.
     private static let usersMax = 100_000
 
@@ -50,6 +51,8 @@ actor SnapshotBuilder {
     /// Revisions that are not to be called.
     private var offline: Set<String> = []
     private var update: Task<Void, Never>?
+    /// What changed and could not be built yet.
+    private var owed: [String: ResourceID] = [:]
     /// Whether the last change could not be built.
     private(set) var isFailing = false
 
@@ -93,9 +96,9 @@ actor SnapshotBuilder {
             take(user: user.id, user)
         }
         for entry in try await store.index(type: "backends") { try await take(backend: entry.id) }
+        routes = RouteTree(apis.filter { !offline.contains($0.key) }.values)
         policies = try await policies.reloaded()
         try await takeSamples()
-        routes = makeRoutes()
         for entry in try await store.index(type: "products/apis") {
             productAPIs[entry.id.segments[1].lowercased(), default: []].insert(entry.id.name.lowercased())
         }
@@ -129,11 +132,11 @@ actor SnapshotBuilder {
 
     private func follow() async {
         defer { update = nil }
+        // Each thing once, however often it changed; what calls do not ask for is none of the snapshot's.
+        var touched = owed
         do {
             let changes = try await store.changes(since: sequence, limit: Self.changesMax)
             guard let last = changes.last else { return }
-            // Each thing once, however often it changed; what calls do not ask for is none of the snapshot's.
-            var touched: [String: ResourceID] = [:]
             for change in changes {
                 let id = Self.partID(change.id)
                 if Self.isWatched(id) { touched[id.key] = id }
@@ -147,17 +150,14 @@ actor SnapshotBuilder {
             for id in touched.values where id.type.lowercased() == "apiversionsets" { try await takeVersionSet(id) }
             for id in touched.values { try await rebuild(id) }
             policies = try await policies.updated(Array(touched.values))
-            let hasSampled = try await takeSamples()
-            if hasSampled
-                || touched.values.contains(where: { ["apis", "apiversionsets"].contains($0.type.lowercased()) })
-            {
-                routes = makeRoutes()
-            }
+            try await takeSamples()
             sequence = last.sequence
             isFailing = false
+            owed = [:]
             publish()
         } catch {
             isFailing = true
+            owed = touched
             // The last good snapshot stays in force; the next change tries again.
             logger.error("snapshot could not be built", metadata: ["error.code": "\(type(of: error))"])
             sequence = max(sequence, (try? await store.lastSequence()) ?? sequence)
@@ -201,32 +201,41 @@ actor SnapshotBuilder {
     private func rebuild(api id: ResourceID) async throws {
         let name = id.name.lowercased()
         guard let entry = try await store.indexEntry(id) else {
-            apis[name] = nil
+            take(api: name, nil, isOnline: false)
             policies.forget(api: name, keeping: nil)
             return
         }
-        var operations: [IndexEntry] = []
-        var samples: [String: [PolicyFacts.Sample]] = [:]
-        let usesSamples = policies.usesSamples(api: name)
-        if usesSamples { sampled.insert(name) } else { sampled.remove(name) }
-        var schemas: [String: JSONValue] = [:]
-        if usesSamples {
-            for schema in try await store.list(ResourceQuery(parent: id, type: "schemas", limit: Self.schemasMax)) {
-                schemas[schema.id.name.lowercased()] = schema.properties["document"]
-            }
-        }
-        for resource in try await store.list(ResourceQuery(parent: id, type: "operations", limit: 10_000)) {
-            guard let operation = try await store.indexEntry(resource.id) else { continue }
-            operations.append(operation)
-            if usesSamples { samples[operation.id.key] = OperationSamples.read(resource.properties, schemas: schemas) }
-        }
-        apis[name] = route(entry, operations, samples)
-        if Self.isOnline(entry) { offline.remove(name) } else { offline.insert(name) }
+        let operations = try await store.index(type: "operations", parent: id)
+        let samples = try await samples(api: id)
+        take(api: name, route(entry, operations, samples), isOnline: Self.isOnline(entry))
         policies.forget(api: name, keeping: Set(operations.map { $0.id.name.lowercased() }))
     }
 
-    private func makeRoutes() -> RouteTree {
-        RouteTree(apis.filter { !offline.contains($0.key) }.sorted { $0.key < $1.key }.map(\.value))
+    /// - Parameter route: nil for an API that is gone.
+    private func take(api name: String, _ route: APIRoute?, isOnline: Bool) {
+        routes.replace(offline.contains(name) ? nil : apis[name], with: isOnline ? route : nil)
+        apis[name] = route
+        if route == nil || isOnline { offline.remove(name) } else { offline.insert(name) }
+    }
+
+    /// What the operations of an API are answered with by policies that do; empty where none does.
+    private func samples(api id: ResourceID) async throws -> [String: [PolicyFacts.Sample]] {
+        let name = id.name.lowercased()
+        guard policies.usesSamples(api: name) else {
+            sampled.remove(name)
+            return [:]
+        }
+        sampled.insert(name)
+        var schemas: [String: JSONValue] = [:]
+        for schema in try await store.list(ResourceQuery(parent: id, type: "schemas", limit: Self.schemasMax)) {
+            schemas[schema.id.name.lowercased()] = schema.properties["document"]
+        }
+        var samples: [String: [PolicyFacts.Sample]] = [:]
+        for operation in try await store.list(ResourceQuery(parent: id, type: "operations", limit: Self.operationsMax))
+        {
+            samples[operation.id.key] = OperationSamples.read(operation.properties, schemas: schemas)
+        }
+        return samples
     }
 
     private static func isOnline(_ entry: IndexEntry) -> Bool {
@@ -234,12 +243,10 @@ actor SnapshotBuilder {
     }
 
     /// Builds the APIs anew whose samples a policy has begun to answer with.
-    @discardableResult
-    private func takeSamples() async throws -> Bool {
-        guard policies.usesAnySamples else { return false }
+    private func takeSamples() async throws {
+        guard policies.usesAnySamples else { return }
         let wanted = apis.keys.filter { !sampled.contains($0) && policies.usesSamples(api: $0) }
         for name in wanted { try await rebuild(api: ResourceID(["apis", name])) }
-        return !wanted.isEmpty
     }
 
     /// A version set that changed: the APIs in it are built anew.
