@@ -6,6 +6,8 @@ round, and their median is quoted.
 """
 import argparse
 import concurrent.futures
+import contextlib
+import os
 import pathlib
 import random
 import re
@@ -13,6 +15,7 @@ import secrets
 import shutil
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -157,29 +160,39 @@ class KeptConnection:
 
 
 class Turns:
-    """The turns of a server's loop, from the outside: what passes between two waits for events, by strace.
+    """The turns of a server's loop, taken down by `turns.c` within its process: what passes between two waits for events."""
+    ROOM = 64 << 20
+    RECORD = struct.Struct("=III")
 
-    Each call of the system is held up by it, so that turns are longer than without; the processor's time of a turn is not, and
-    tells those that were only waited for the core apart.
-    """
-    LINE = re.compile(r"(\d+\.\d+) epoll_p?wait2?\(.*<(\d+\.\d+)>$")
+    def __init__(self, folder):
+        self.library, self.file = folder / "turns.so", folder / "turns"
+        subprocess.run(["clang", "-O2", "-shared", "-fPIC", "-o", str(self.library), str(HERE / "turns.c")], check=True)
+        with open(self.file, "wb") as file:
+            file.truncate(self.ROOM)
 
-    def __init__(self, server, folder):
-        self.path = pathlib.Path(folder) / "turns"
-        self.path.unlink(missing_ok=True)
+    @contextlib.contextmanager
+    def loaded(self):
+        """Servers that are started meanwhile take their turns down."""
+        os.environ |= {"LD_PRELOAD": str(self.library), "TURNS_FILE": str(self.file)}
+        try:
+            yield
+        finally:
+            for name in ("LD_PRELOAD", "TURNS_FILE"):
+                del os.environ[name]
+
+    def count(self):
+        with open(self.file, "rb") as file:
+            return int.from_bytes(file.read(8), sys.byteorder)
+
+    def since(self, count, server):
+        """Microseconds by the clock and of the processor of each turn that the data path's loop has made since the count stood at this."""
         tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
-        loop = next(task for task in sorted(tasks.iterdir(), key=lambda task: int(task.name))
-                    if (task / "comm").read_text().startswith("NIO-ELT-0-#0"))
-        self.process = subprocess.Popen(["strace", "-p", loop.name, "-e", "trace=epoll_wait,epoll_pwait,epoll_pwait2", "-ttt", "-T",
-                                         "-o", str(self.path)], stderr=subprocess.PIPE, text=True)
-        self.process.stderr.readline()
-
-    def end(self):
-        """Seconds of each turn."""
-        self.process.terminate()
-        self.process.wait()
-        found = [(float(match[1]), float(match[2])) for line in self.path.read_text().splitlines() if (match := self.LINE.match(line))]
-        return [after[0] - sum(before) for before, after in zip(found, found[1:])]
+        # Of the loops the data path's are the first.
+        loop = min(int(task.name) for task in tasks.iterdir() if (task / "comm").read_text().startswith("NIO-ELT-"))
+        with open(self.file, "rb") as file:
+            file.seek(8 + count * self.RECORD.size)
+            found = file.read((self.count() - count) * self.RECORD.size)
+        return [(wall / 1000, cpu / 1000) for thread, wall, cpu in self.RECORD.iter_unpack(found) if thread == loop]
 
 
 def changes(installation, count):
@@ -187,7 +200,9 @@ def changes(installation, count):
 
     The stream is one connection's, so that a call waits for nothing but the loop.
     """
-    server = Server(installation.server.folder, "--loops", "1").start(60)
+    turns = Turns(installation.server.folder)
+    with turns.loaded():
+        server = Server(installation.server.folder, "--loops", "1", pin=GATEWAY_CORE).start(60)
     path, key = installation.plain[0]
     api = path.split("/")[1]
     number = api.removeprefix("bulk-")
@@ -219,42 +234,51 @@ def changes(installation, count):
     # Python lets a thread wait 5 ms for another one, and that is not to be measured.
     sys.setswitchinterval(1e-4)
     connection = KeptConnection(server.urls["gateway"])
-    print("\n| change | ms from its request to calls by it, median | most | ms from its answer, most | calls meanwhile, p50 µs | p99 | most |"
-          "\n|---|---|---|---|---|---|---|")
+
+    def stream(kind, turns):
+        """Seconds from a change's request to calls by it, those from its answer, and those of each call."""
+        whole, late, calls = [], [], []
+        if kinds[kind] is None:
+            return whole, late, [connection.call(path, key)[1] for _ in range(200 * len(turns))]
+        make, where, isInForce = kinds[kind]
+        for turn in turns:
+            times = {}
+
+            def work():
+                times["sent"] = time.perf_counter()
+                make(turn)
+                times["answered"] = time.perf_counter()
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            end = time.perf_counter() + 10
+            while True:
+                head, took = connection.call(where(turn), key)
+                calls.append(took)
+                if isInForce(head, turn):
+                    break
+                if time.perf_counter() > end:
+                    raise SystemExit(f"{kind} was not in force after 10 s")
+            inForce = time.perf_counter()
+            thread.join()
+            whole.append(inForce - times["sent"])
+            late.append(max(0, inForce - times["answered"]))
+            calls += [connection.call(where(turn), key)[1] for _ in range(200)]
+        return whole, late, calls
+
+    print("\n| change | ms from its request to calls by it, median | most | ms from its answer, most | calls meanwhile, p50 µs | p99 | most "
+          "| turns of the loop, µs of the processor, p50 | p99.9 | most | by the clock, p99.9 | most |\n" + "|---" * 12 + "|")
     try:
-        for kind, change in kinds.items():
-            whole, late, calls = [], [], []
-            if change is None:
-                calls = [connection.call(path, key)[1] for _ in range(20_000)]
-            else:
-                make, where, isInForce = change
-                for turn in range(1, count + 1):
-                    times = {}
-
-                    def work():
-                        times["sent"] = time.perf_counter()
-                        make(turn)
-                        times["answered"] = time.perf_counter()
-
-                    thread = threading.Thread(target=work)
-                    thread.start()
-                    end = time.perf_counter() + 10
-                    while True:
-                        head, took = connection.call(where(turn), key)
-                        calls.append(took)
-                        if isInForce(head, turn):
-                            break
-                        if time.perf_counter() > end:
-                            raise SystemExit(f"{kind} was not in force after 10 s")
-                    inForce = time.perf_counter()
-                    thread.join()
-                    whole.append(inForce - times["sent"])
-                    late.append(max(0, inForce - times["answered"]))
-                    calls += [connection.call(where(turn), key)[1] for _ in range(200)]
+        for kind in kinds:
+            before = turns.count()
+            whole, late, calls = stream(kind, range(1, count + 1))
+            walls, cpus = map(sorted, zip(*turns.since(before, server)))
             calls.sort()
-            told = [f"{statistics.median(whole) * 1000:.1f}", f"{max(whole) * 1000:.1f}", f"{max(late) * 1000:.1f}"] if whole else ["", "", ""]
-            print(f"| {kind} | {' | '.join(told)} | {calls[len(calls) // 2] * 1e6:.0f} | {calls[int(len(calls) * 0.99)] * 1e6:.0f} "
-                  f"| {calls[-1] * 1e6:.0f} |", flush=True)
+            at = lambda values, part: values[int(len(values) * part)]
+            told = [f"{statistics.median(whole) * 1000:.1f}", f"{max(whole) * 1000:.1f}", f"{max(late) * 1000:.1f}"] if whole else [""] * 3
+            told += [f"{value:.0f}" for value in (at(calls, 0.5) * 1e6, at(calls, 0.99) * 1e6, calls[-1] * 1e6, at(cpus, 0.5), at(cpus, 0.999),
+                                                  cpus[-1], at(walls, 0.999), walls[-1])]
+            print(f"| {kind} | {' | '.join(told)} |", flush=True)
     finally:
         server.stop()
 

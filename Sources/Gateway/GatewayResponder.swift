@@ -41,6 +41,7 @@ package final class GatewayResponder: WireResponder {
     private var unmatchedProgram: PolicyProgram?
     /// What runs for operations, under this snapshot; made when first asked for.
     private var policyPlans: [PlanKey: PolicyPlan] = [:]
+    private var programs = PolicyPrograms()
     private var callPlans = CallPlans()
 
     package init(
@@ -92,8 +93,15 @@ package final class GatewayResponder: WireResponder {
             cache: cache,
             traces: traces
         )
-        let bound = NIOLoopBound(facts, eventLoop: wire.loop)
-        wire.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.handOn() }
+        GatewayResponder.handOn(NIOLoopBound(facts, eventLoop: wire.loop), after: .seconds(1))
+    }
+
+    /// Hands facts on every second, in turns that hold nobody up.
+    private static func handOn(_ facts: NIOLoopBound<FactRecorder>, after delay: TimeAmount) {
+        facts.eventLoop.scheduleTask(in: delay) {
+            let isDone = facts.value.handOnSome()
+            handOn(facts, after: isDone ? .seconds(1) : .milliseconds(FactRecorder.pauseMilliseconds))
+        }
     }
 
     /// The snapshot that a loop works by, shared with what its exchanges ask.
@@ -193,7 +201,7 @@ package final class GatewayResponder: WireResponder {
     /// Goes on with the newest snapshot; what was remembered under the one before is freed elsewhere.
     private func takeSnapshot() {
         let discarded = Discarded([
-            held.snapshot, known, verified, matched, policyPlans, callPlans, facts.forgetCells(),
+            held.snapshot, known, verified, matched, policyPlans, programs.age(), callPlans, facts.forgetCells(),
         ])
         held.snapshot = slot.snapshot
         known = VerifiedKeys()
@@ -202,7 +210,7 @@ package final class GatewayResponder: WireResponder {
         policyPlans = [:]
         callPlans = CallPlans()
         discarded.release()
-        unmatchedProgram = snapshot.policies.program(api: nil, operation: nil, product: nil)
+        unmatchedProgram = program(api: nil, operation: nil, product: nil)
     }
 
     package func receiveBody(_ body: ByteBuffer, isLast: Bool, on connection: DownstreamConnection) {
@@ -317,11 +325,15 @@ package final class GatewayResponder: WireResponder {
         let key = PlanKey(entry: ObjectIdentifier(match.entry), product: product ?? "")
         if let known = policyPlans[key] { return known }
         let plan = PolicyPlan(
-            program: snapshot.policies.program(api: match.api.resource, operation: match.entry.id, product: product),
+            program: program(api: match.api.resource, operation: match.entry.id, product: product),
             product: product.flatMap { snapshot.products[$0] }
         )
         policyPlans[key] = plan
         return plan
+    }
+
+    private func program(api: String?, operation: String?, product: String?) -> PolicyProgram? {
+        programs.program(snapshot.policies.documents(api: api, operation: operation, product: product))
     }
 
     private func facts(

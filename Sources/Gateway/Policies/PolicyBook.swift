@@ -1,6 +1,6 @@
 package import Policies
 
-/// The policy documents of an instance and the programs that they make together; immutable, part of a snapshot.
+/// The policy documents of an instance; immutable, part of a snapshot.
 package final class PolicyBook: Sendable {
     private let global: PolicyDocument
     /// By id in lower case; operations by `api/operation`.
@@ -20,21 +20,18 @@ package final class PolicyBook: Sendable {
         self.operations = operations
     }
 
-    /// What runs for a call; nil where it is only forwarded.
+    /// The documents of a call, from the widest scope to the narrowest.
     ///
     /// - Parameters:
     ///   - api: nil for a call that no API was found for, with the operation likewise.
     ///   - product: nil unless the call came in by a product (contracts/api-management.md 1.7).
-    func program(api: String?, operation: String?, product: String?) -> PolicyProgram? {
+    func documents(api: String?, operation: String?, product: String?) -> [PolicyDocument] {
         var documents = [global]
         if let product, let document = products[product] { documents.append(document) }
         if let api, let document = apis[api] { documents.append(document) }
         if let api, let operation, let document = operations["\(api)/\(operation.lowercased())"] {
             documents.append(document)
         }
-        // An instance without policies pays nothing for them.
-        if documents.count == 1, global === PolicyDocument.forwarding { return nil }
-        let program = PolicyProgram(documents)
-        return program.onlyForwards ? nil : program
+        return documents
     }
 }

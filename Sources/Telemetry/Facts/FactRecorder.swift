@@ -9,13 +9,21 @@ package final class FactRecorder {
     ///
     /// A loop hands on as many, as it may be the only one with calls; the writer draws from those of all loops.
     package static let detailsMax = 200
-    /// Lines of the access log that wait on one loop: a second of the most that a loop answers.
-    private static let loggedMax = 1 << 16
+    /// Values of `emit-metric` that wait on one loop: a second of the most that a loop answers.
+    private static let samplesMax = 1 << 16
+    /// Subjects that are handed on in one turn of the loop: each costs some 2 µs, and callers wait meanwhile.
+    private static let subjectsPerTurn = 128
+    /// Subjects, and lines of the access log, that go on together: more in one piece would be copied for milliseconds as it grows.
+    private static let partsPerBatch = 4096
+    /// Between two turns that hand on: what came in meanwhile is seen to first.
+    package static let pauseMilliseconds: Int64 = 1
 
     /// The calls of a subject on this loop since they were handed on.
     package final class Cell {
         // What every call adds to stands first, so that it waits for few lines of memory.
         fileprivate var isTouched = false
+        /// That the totals are of, since 1970.
+        fileprivate var minute: Int64 = 0
         fileprivate var totals = UsageTotals()
         package let subject: UsageSubject
         /// The query parameter that holds the subscription key in these calls; empty for none.
@@ -39,7 +47,8 @@ package final class FactRecorder {
     private let logsRequests: Bool
     private var cells: [Key: Cell] = [:]
     private var touched: [Cell] = []
-    private var minute: Int64 = 0
+    /// Those of the second before that are not handed on yet.
+    private var leaving: [Cell] = []
     private var batch = FactBatch()
     private var seen = 0
     /// Draws the calls that are kept; the system's own numbers cost a call of the kernel each.
@@ -121,7 +130,11 @@ package final class FactRecorder {
         cache: CacheOutcome,
         event: () -> RequestEvent
     ) {
-        if seconds / 60 != minute { endMinute(seconds / 60) }
+        let minute = seconds / 60
+        if cell.minute != minute {
+            if cell.isTouched { seal(cell) }
+            cell.minute = minute
+        }
         cell.totals.add(
             status: status,
             bytes: requestBytes &+ responseBytes,
@@ -137,13 +150,10 @@ package final class FactRecorder {
         seen &+= 1
         var made: RequestEvent?
         if logsRequests {
-            if batch.logged.count < FactRecorder.loggedMax {
-                let event = event()
-                batch.logged.append(event)
-                made = event
-            } else {
-                batch.unlogged += 1
-            }
+            let event = event()
+            batch.logged.append(event)
+            made = event
+            if batch.logged.count >= FactRecorder.partsPerBatch { push(\.logged) }
         }
         if batch.details.count < FactRecorder.detailsMax {
             batch.details.append(made ?? event())
@@ -159,35 +169,52 @@ package final class FactRecorder {
 
     /// Adds to a metric of policies.
     package func emit(_ sample: MetricSample) {
-        if batch.samples.count < FactRecorder.loggedMax { batch.samples.append(sample) } else { batch.lostSamples += 1 }
+        if batch.samples.count < FactRecorder.samplesMax { batch.samples.append(sample) } else { batch.lostSamples += 1 }
     }
 
-    /// Hands on what came together; called every second.
+    /// Hands on all that came together.
     package func handOn() {
-        sealMinute()
+        while !handOnSome() {}
+    }
+
+    /// Hands on what came together, as much as a turn of the loop should take; called every second.
+    ///
+    /// - Returns: whether that was all; otherwise to be called again after a pause.
+    package func handOnSome() -> Bool {
+        if leaving.isEmpty { swap(&leaving, &touched) }
+        for cell in leaving.suffix(FactRecorder.subjectsPerTurn) {
+            cell.isTouched = false
+            seal(cell)
+        }
+        leaving.removeLast(min(leaving.count, FactRecorder.subjectsPerTurn))
+        guard leaving.isEmpty else {
+            if batch.usage.count >= FactRecorder.partsPerBatch { push(\.usage) }
+            return false
+        }
         batch.seen = seen
         let kept = batch.details.count
         if seen > kept, kept > 0 {
             let weight = max(1, Int((Double(seen) / Double(kept)).rounded()))
             for place in batch.details.indices { batch.details[place].weight = weight }
         }
-        guard batch.seen > 0 || !batch.samples.isEmpty || batch.lostSamples > 0 else { return }
+        guard batch.seen > 0 || !batch.usage.isEmpty || !batch.samples.isEmpty || batch.lostSamples > 0 else {
+            return true
+        }
         inbox.push(batch)
         batch = FactBatch()
         seen = 0
+        return true
     }
 
-    private func endMinute(_ next: Int64) {
-        sealMinute()
-        minute = next
+    /// Hands on one part of the batch by itself.
+    private func push<Part>(_ part: WritableKeyPath<FactBatch, [Part]>) {
+        var batch = FactBatch()
+        swap(&batch[keyPath: part], &self.batch[keyPath: part])
+        inbox.push(batch)
     }
 
-    private func sealMinute() {
-        for cell in touched {
-            batch.usage.append(FactBatch.Usage(minute: minute, subject: cell.subject, totals: cell.totals))
-            cell.totals = UsageTotals()
-            cell.isTouched = false
-        }
-        touched.removeAll(keepingCapacity: true)
+    private func seal(_ cell: Cell) {
+        batch.usage.append(FactBatch.Usage(minute: cell.minute, subject: cell.subject, totals: cell.totals))
+        cell.totals = UsageTotals()
     }
 }
