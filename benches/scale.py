@@ -32,6 +32,9 @@ from gateway import GATEWAY_CORE, Load, free_port, instructions, start_upstream 
 OPERATIONS = 10
 # Calls of a round come from so many APIs and keys.
 CHOSEN = 1000
+# Changes under load follow one another after so many seconds, for so many.
+PAUSE = 0.2
+LOADED_SECONDS = 10
 POLICY = ('<policies><inbound><rate-limit calls="100000000" renewal-period="300" remaining-calls-header-name="X-Remaining" '
           'total-calls-header-name="X-Total" /><quota calls="1000000000" renewal-period="604800" /><base /></inbound></policies>')
 
@@ -195,10 +198,10 @@ class Turns:
         return [(wall / 1000, cpu / 1000) for thread, wall, cpu in self.RECORD.iter_unpack(found) if thread == loop]
 
 
-def changes(installation, count):
-    """Changes under a stream of calls: how soon the gateway acts by them, and how long calls take meanwhile.
+def changes(installation, load, count):
+    """Changes under calls: how soon the gateway acts by them, how long calls take meanwhile, and how long the loop's turns are.
 
-    The stream is one connection's, so that a call waits for nothing but the loop.
+    First the calls are one connection's, so that each waits for nothing but the loop; then those of many callers at once.
     """
     turns = Turns(installation.server.folder)
     with turns.loaded():
@@ -222,8 +225,8 @@ def changes(installation, count):
     def state(turn):
         put(f"/subscriptions/plain-{number}", {"state": "suspended" if turn % 2 else "active"}, "PATCH")
 
-    policy(-1)
-    moved(-1)
+    policy(0)
+    moved(0)
     put("/apis/moving/operations/get", {"displayName": "Get", "method": "GET", "urlTemplate": "/"})
     kinds = {
         "nothing": None,
@@ -268,17 +271,44 @@ def changes(installation, count):
 
     print("\n| change | ms from its request to calls by it, median | most | ms from its answer, most | calls meanwhile, p50 µs | p99 | most "
           "| turns of the loop, µs of the processor, p50 | p99.9 | most | by the clock, p99.9 | most |\n" + "|---" * 12 + "|")
+    at = lambda values, part: values[int(len(values) * part)]
+
+    def loaded(kind):
+        """Calls of a thousand callers a second, and the processor's µs of the loop's turns, while changes follow one another."""
+        isOver = threading.Event()
+
+        def work():
+            turn = count
+            while kinds[kind] is not None and not isOver.wait(PAUSE):
+                turn += 1
+                kinds[kind][0](turn)
+
+        thread = threading.Thread(target=work)
+        before = turns.count()
+        thread.start()
+        try:
+            found = load.calls(server.urls["gateway"], installation.counted, LOADED_SECONDS)
+        finally:
+            isOver.set()
+            thread.join()
+        return found["requests"] / found["us"] * 1e6, sorted(cpu for _, cpu in turns.since(before, server))
+
     try:
         for kind in kinds:
             before = turns.count()
             whole, late, calls = stream(kind, range(1, count + 1))
             walls, cpus = map(sorted, zip(*turns.since(before, server)))
             calls.sort()
-            at = lambda values, part: values[int(len(values) * part)]
             told = [f"{statistics.median(whole) * 1000:.1f}", f"{max(whole) * 1000:.1f}", f"{max(late) * 1000:.1f}"] if whole else [""] * 3
             told += [f"{value:.0f}" for value in (at(calls, 0.5) * 1e6, at(calls, 0.99) * 1e6, calls[-1] * 1e6, at(cpus, 0.5), at(cpus, 0.999),
                                                   cpus[-1], at(walls, 0.999), walls[-1])]
             print(f"| {kind} | {' | '.join(told)} |", flush=True)
+        print(f"\n| change every {PAUSE * 1000:.0f} ms, {len(installation.counted):,} callers on 32 connections | req/s "
+              "| turns of the loop, µs of the processor, p50 | p99.9 | most | over 2 ms |\n|---|---|---|---|---|---|")
+        for kind in kinds:
+            rate, cpus = loaded(kind)
+            print(f"| {kind} | {rate:.0f} | {at(cpus, 0.5):.0f} | {at(cpus, 0.999):.0f} | {cpus[-1]:.0f} "
+                  f"| {sum(cpu > 2000 for cpu in cpus)} of {len(cpus):,} |", flush=True)
     finally:
         server.stop()
 
@@ -318,10 +348,11 @@ def main():
             address = f"http://127.0.0.1:{port}"
             installations = [Installation(folder / "small", address, 1, 3, 1),
                              Installation(folder / "large", address, options.apis, options.keys, chosen)]
+            load = MixedLoad(folder, options.connections, options.seconds)
             if options.only in (None, "loads"):
-                loads(installations, MixedLoad(folder, options.connections, options.seconds), options)
+                loads(installations, load, options)
             if options.only in (None, "changes"):
-                changes(installations[1], options.changes)
+                changes(installations[1], load, options.changes)
             if options.only in (None, "callgrind"):
                 print("\n| calls | instructions of the loop per request (callgrind) | of the first | without what each subject costs once a second | of the first |"
                       "\n|---|---|---|---|---|")

@@ -1,6 +1,7 @@
 """Starts, restarts, settings and ends."""
 import json
 import os
+import pathlib
 import re
 import stat
 import subprocess
@@ -85,6 +86,23 @@ def test_sigterm_ends_open_requests_first(tmp_path):
     assert running.stop() == 0
     caller.join()
     assert got and got[0].status == 200 and len(got[0].json()["Results"]["output1"]["value"]["Values"]) == 20000
+
+
+def test_there_are_as_many_loops_as_processors_that_may_be_used(tmp_path):
+    def loops(folder, *flags, **options):
+        folder.mkdir()
+        running = Server(folder, *flags, **options).start()
+        names = [(task / "comm").read_text() for task in pathlib.Path(f"/proc/{running.process.pid}/task").iterdir()]
+        groups = [int(name.split("-")[2]) for name in names if name.startswith("NIO-ELT-")]
+        # More loops than processors give way to one another, and serve as well.
+        assert call(running.urls["gateway"], "GET", "/nothing").status == 404
+        assert running.stop() == 0
+        return groups.count(min(groups))
+
+    pinned = min(os.sched_getaffinity(0))
+    assert loops(tmp_path / "all") <= len(os.sched_getaffinity(0))
+    assert loops(tmp_path / "pinned", pin=pinned) == 1
+    assert loops(tmp_path / "two", "--loops", "2", pin=pinned) == 2
 
 
 def test_settings_come_from_flags_environment_and_file(tmp_path):

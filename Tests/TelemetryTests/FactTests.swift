@@ -120,6 +120,33 @@ import Testing
         #expect(inbox.takeAll().isEmpty)
     }
 
+    @Test func `many subjects are handed on in several turns, and calls between them count once`() {
+        let inbox = FactInbox()
+        let recorder = FactRecorder(inbox: inbox, logsRequests: true)
+        let operations = (0..<10_000).map { _ in Thing() }
+        let cells = operations.enumerated().map { place, operation in
+            recorder.cell(operation: operation, subscription: nil, keyParameter: []) {
+                UsageSubject(api: "\(place)", operation: "", product: "", subscription: "", user: "")
+            }
+        }
+        for cell in cells { record(recorder, cell, at: 59) }
+        var turns = 1
+        while !recorder.handOnSome() {
+            // One that has left already or has not, in the next minute.
+            record(recorder, cells[turns * 7], at: 60)
+            turns += 1
+        }
+        #expect(turns > 50)
+        recorder.handOn()
+        let batches = inbox.takeAll()
+        #expect(batches.allSatisfy { $0.usage.count <= 5000 && $0.logged.count <= 5000 })
+        #expect(batches.reduce(0) { $0 + $1.logged.count } == 10_000 + turns - 1)
+        let usage = FactBatch.addedUp(batches.flatMap(\.usage))
+        #expect(usage.filter { $0.minute == 0 }.map(\.totals.calls) == Array(repeating: 1, count: 10_000))
+        let next = usage.filter { $0.minute == 1 }
+        #expect(next.count == turns - 1 && next.allSatisfy { $0.totals.calls == 1 })
+    }
+
     @Test func `statuses are told apart as the reports do`() {
         let inbox = FactInbox()
         let recorder = FactRecorder(inbox: inbox, logsRequests: false)

@@ -21,6 +21,7 @@ package final class WireListener: Sendable {
 
     /// - Parameters:
     ///   - tls: nil for a door that speaks in the clear.
+    ///   - givesWay: whether there are more loops than processors for them (`WireLoop`).
     ///   - makeResponder: called once on each loop.
     package static func listen(
         group: MultiThreadedEventLoopGroup,
@@ -28,6 +29,7 @@ package final class WireListener: Sendable {
         port: Int,
         limits: WireLimits = WireLimits(),
         tls: DownstreamTLS? = nil,
+        givesWay: Bool = false,
         makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
     ) async throws -> WireListener {
         let counts = ConnectionCounts()
@@ -35,7 +37,7 @@ package final class WireListener: Sendable {
         var doors: [ObjectIdentifier: NIOLoopBound<LoopDoor>] = [:]
         for loop in group.makeIterator() {
             let (wire, door) = try await loop.submit {
-                let wire = WireLoop(loop: loop, limits: limits, counts: counts)
+                let wire = WireLoop(loop: loop, limits: limits, counts: counts, givesWay: givesWay)
                 let door = LoopDoor(wire: wire, responder: makeResponder(wire))
                 let bound = NIOLoopBound(wire, eventLoop: loop)
                 loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }

@@ -33,7 +33,20 @@ package final class WireLoop {
     /// Of all loops of the door.
     let counts: ConnectionCounts
 
-    package init(loop: any EventLoop, limits: WireLimits, counts: ConnectionCounts = ConnectionCounts()) {
+    /// Whether the loop lets others have its core after each turn.
+    ///
+    /// Where there are more loops than cores, one that goes on as long as it finds something finds little each time, while what the others
+    /// could do at once piles up: each turn's costs are shared by fewer calls, and the others' callers wait.
+    private let givesWay: Bool
+
+    /// - Parameter givesWay: whether there are more loops than cores.
+    package init(
+        loop: any EventLoop,
+        limits: WireLimits,
+        counts: ConnectionCounts = ConnectionCounts(),
+        givesWay: Bool = false
+    ) {
+        self.givesWay = givesWay
         self.loop = loop
         self.limits = limits
         self.counts = counts
@@ -93,6 +106,7 @@ package final class WireLoop {
         awaitsTurnEnd = false
         if !work.isEmpty { endTurn() }
         for connection in written { connection.flushWritten() }
+        if givesWay { sched_yield() }
     }
 
     /// Lets running requests end and closes the rest.

@@ -169,7 +169,11 @@ package final class FactRecorder {
 
     /// Adds to a metric of policies.
     package func emit(_ sample: MetricSample) {
-        if batch.samples.count < FactRecorder.samplesMax { batch.samples.append(sample) } else { batch.lostSamples += 1 }
+        if batch.samples.count < FactRecorder.samplesMax {
+            batch.samples.append(sample)
+        } else {
+            batch.lostSamples += 1
+        }
     }
 
     /// Hands on all that came together.

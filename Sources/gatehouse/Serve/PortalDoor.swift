@@ -51,7 +51,7 @@ struct PortalDoor {
             content: opened.content,
             datasets: datasets,
             workspace: workspace,
-            parallelism: ProcessInfo.processInfo.activeProcessorCount
+            parallelism: ProcessorCount.available
         )
         // A new name for each process: what an earlier one held is taken up again.
         let worker = RunWorker(queue: opened.queue, executor: executor, owner: Identifier.hex32(), logger: logger)

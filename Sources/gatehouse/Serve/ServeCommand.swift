@@ -54,7 +54,7 @@ struct ServeFlags: ParsableArguments {
     @Option(help: "Roles to run, with commas: gateway, portal, services, blobs, worker (default: all).")
     var roles: String?
 
-    @Option(help: "Event loops of the data path (default: one per core).")
+    @Option(help: "Event loops of the data path (default: one for each processor that it may use).")
     var loops: Int?
 
     @Option(

@@ -117,7 +117,7 @@ struct ServeSettings: Sendable {
                 )
             }
         }
-        loops = try number(flags.loops, "loops", 1...256) ?? ProcessInfo.processInfo.activeProcessorCount
+        loops = try number(flags.loops, "loops", 1...256) ?? ProcessorCount.available
         readyFile = text(flags.readyFile, "ready-file")
         logLevel = text(flags.logLevel, "log-level") ?? logLevel
         rrsBodyBytesMax = try number(nil, "rrs-body-bytes-max", 1...(1 << 30))
@@ -172,7 +172,7 @@ struct ServeSettings: Sendable {
         retention.usageDays = try Int64(number(nil, "usage-days", 1...36_500) ?? Int(retention.usageDays))
         retention.requestDays = try Int64(number(nil, "request-days", 1...36_500) ?? Int(retention.requestDays))
         retention.requestsMax = try number(nil, "requests-max", 1...100_000_000) ?? retention.requestsMax
-        batch.threads = ProcessInfo.processInfo.activeProcessorCount
+        batch.threads = ProcessorCount.available
         let bounds: [(WritableKeyPath<BatchLimits, Int>, String, ClosedRange<Int>)] = [
             (\.runningPerEndpoint, "batch-jobs-per-endpoint", 1...1000), (\.runningMax, "batch-jobs-max", 1...1000),
             (\.waitingMax, "batch-jobs-waiting-max", 1...1_000_000), (\.threads, "batch-threads", 1...256),

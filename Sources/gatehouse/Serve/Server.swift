@@ -71,7 +71,7 @@ struct Server {
         try await publisher.loadAll()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         for loop in group.makeIterator() { try await loop.submit { CallerLoad.watchCallingThread() }.get() }
-        let workers = NIOThreadPool(numberOfThreads: ProcessInfo.processInfo.activeProcessorCount)
+        let workers = NIOThreadPool(numberOfThreads: ProcessorCount.available)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
         let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
@@ -203,6 +203,7 @@ struct Server {
                     port: port,
                     limits: limits,
                     tls: tls,
+                    givesWay: settings.loops > ProcessorCount.available,
                     makeResponder: make
                 )
             } catch let error as IOError {
