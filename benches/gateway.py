@@ -278,7 +278,7 @@ def instructions(folder, binary, warm, pairs, method="GET", body=None, headers={
                           text=True, timeout=120).stdout
     # Of the mangled names of FactRecorder's methods.
     parts = [sum(int(number.replace(",", "")) for number in re.findall(rf"^ *([\d,]+) .*FactRecorderC{name}", told, re.M))
-             for name in ("6record_", "6handOnyyF")]
+             for name in ("6record_", "10handOnSomeSbyF")]
     total = int(re.search(r"(?:summary|totals): (\d+)", loop.read_text())[1])
     return Instructions(*(count / len(pairs) for count in (total, *parts)))
 

@@ -35,6 +35,13 @@ package final class FactRecorder {
             self.subject = subject
             self.keyParameter = keyParameter
         }
+
+        /// The totals, which begin anew.
+        fileprivate func takeTotals() -> UsageTotals {
+            var taken = UsageTotals()
+            swap(&taken, &totals)
+            return taken
+        }
     }
 
     /// What a cell is found by: objects of the snapshot.
@@ -218,7 +225,6 @@ package final class FactRecorder {
     }
 
     private func seal(_ cell: Cell) {
-        batch.usage.append(FactBatch.Usage(minute: cell.minute, subject: cell.subject, totals: cell.totals))
-        cell.totals = UsageTotals()
+        batch.usage.append(FactBatch.Usage(minute: cell.minute, subject: cell.subject, totals: cell.takeTotals()))
     }
 }

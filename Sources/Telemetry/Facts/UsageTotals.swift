@@ -1,5 +1,7 @@
 /// Whose calls are added up: an operation as a product's subscription calls it; empty where there is none.
-package struct UsageSubject: Sendable, Hashable {
+///
+/// Told apart by what it says; an object, so that handing it on counts one reference and not those of each name.
+package final class UsageSubject: Sendable, Hashable {
     package let api: String
     package let operation: String
     package let product: String
@@ -34,6 +36,21 @@ package struct UsageSubject: Sendable, Hashable {
             user: user,
             place: place
         )
+    }
+
+    package static func == (left: UsageSubject, right: UsageSubject) -> Bool {
+        left === right
+            || left.operation == right.operation && left.subscription == right.subscription && left.api == right.api
+                && left.product == right.product && left.user == right.user && left.place == right.place
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(api)
+        hasher.combine(operation)
+        hasher.combine(product)
+        hasher.combine(subscription)
+        hasher.combine(user)
+        hasher.combine(place)
     }
 
     /// Calls that no API was found for.
