@@ -1,9 +1,12 @@
-"""Clients that take their answers slowly, and answers that take long: nothing of them is lost, and nothing is held for ever."""
+"""Clients that take their answers slowly, upstreams that take requests slowly, answers that take long: nothing of them is lost, and nothing is held
+for ever."""
+import concurrent.futures
 import contextlib
 import http.server
 import json
 import signal
 import socket
+import struct
 import threading
 import time
 import urllib.parse
@@ -16,7 +19,9 @@ from test_policies import Managed
 from test_websocket import read_head
 
 ROWS = 8000
-SETTINGS = {"gateway-body-seconds": 1, "gateway-idle-seconds": 1, "gateway-write-seconds": 4}
+SETTINGS = {"gateway-body-seconds": 1, "gateway-idle-seconds": 1, "gateway-write-seconds": 4, "upstream-idle-seconds": 1,
+            "upstream-first-byte-seconds": 4}
+SIZE = 20 << 20
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +29,8 @@ def slow(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slow")
     (folder / "settings.yaml").write_text("\n".join(f"{name}: {value}" for name, value in SETTINGS.items()))
     with server("--config", str(folder / "settings.yaml")) as running:
+        # Before several ask for it at once.
+        running.demo()
         yield running
 
 
@@ -63,20 +70,26 @@ def is_whole(body):
     return len(json.loads(body)["Results"]["output1"]["value"]["Values"]) == ROWS
 
 
-@pytest.mark.parametrize("version,fields,door", [
-    ("HTTP/1.1", "Connection: close\r\n", "services"), ("HTTP/1.0", "", "services"), ("HTTP/1.1", "Connection: close\r\n", "gateway"),
-    ("HTTP/1.1", "Connection: close\r\n", "gateway-tls"), ("HTTP/1.1", "", "gateway"), ("HTTP/1.1", "", "gateway-tls")])
-def test_an_answer_is_whole_however_late_it_is_taken(slow, version, fields, door):
-    stream, request = ask(slow, version, fields, door)
+def late(running, version, fields, door):
+    """Takes an answer after a while, and another one where the connection is kept; what it saw."""
+    stream, request = ask(running, version, fields, door)
     with stream:
         count = length(stream)
         time.sleep(2.5)
-        assert is_whole(read(stream, count))
+        seen = [is_whole(read(stream, count))]
         if fields or version == "HTTP/1.0":
-            assert stream.recv(1) == b""
-        else:
-            stream.sendall(request)
-            assert is_whole(read(stream, length(stream))), "the connection is as good as before"
+            return seen + [stream.recv(1) == b""]
+        stream.sendall(request)
+        return seen + [is_whole(read(stream, length(stream)))]
+
+
+def test_an_answer_is_whole_however_late_it_is_taken(slow):
+    close = "Connection: close\r\n"
+    kinds = [("HTTP/1.1", close, "services"), ("HTTP/1.0", "", "services"), ("HTTP/1.1", close, "gateway"), ("HTTP/1.0", "", "gateway-tls"),
+             ("HTTP/1.1", close, "gateway-tls"), ("HTTP/1.1", "", "gateway"), ("HTTP/1.1", "", "gateway-tls")]
+    with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
+        found = {kind: pool.submit(late, slow, *kind) for kind in kinds}
+        assert {kind: seen.result() for kind, seen in found.items()} == {kind: [True, True] for kind in kinds}
 
 
 def test_who_takes_steadily_has_all_the_time_and_who_takes_nothing_has_not(slow):
@@ -119,6 +132,84 @@ def test_an_answer_without_a_request_body_may_last(slow):
     events.shutdown()
     events.server_close()
     assert answer.text == "".join(f"data: {number}\n\n" for number in range(8))
+
+
+class Reluctant(http.server.BaseHTTPRequestHandler):
+    """Reads no body for some seconds, or never; answers with as much as it was sent."""
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        kind = self.path.split("/")[-1].split("?")[0]
+        if kind == "late":
+            time.sleep(3)
+        elif kind == "never":
+            time.sleep(9)
+            return self.connection.close()
+        elif kind == "reset":
+            time.sleep(1)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return self.connection.close()
+        count = int(self.headers["Content-Length"])
+        body = self.rfile.read(count)
+        self.send_response(200)
+        self.send_header("Content-Length", str(count))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        with contextlib.suppress(OSError, ValueError):
+            super().handle()
+
+    def finish(self):
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+
+
+@pytest.fixture(scope="module")
+def reluctant(slow):
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reluctant)
+    upstream.daemon_threads = True
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    yield Managed(slow, f"http://127.0.0.1:{upstream.server_address[1]}", "reluctant")
+    upstream.shutdown()
+    upstream.server_close()
+
+
+@contextlib.contextmanager
+def upload(managed, kind):
+    """The connection of a client that is sending more than the system keeps on the way."""
+    parts = urllib.parse.urlsplit(managed.live.urls["gateway"])
+    head = (f"POST /{managed.name}/items/{kind}?lang=en HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n"
+            f"Ocp-Apim-Subscription-Key: {managed.keys['products']}\r\n\r\n").encode()
+    with socket.create_connection((parts.hostname, parts.port), 20) as stream:
+        sender = threading.Thread(target=lambda: stream.sendall(head + bytes(SIZE)), daemon=True)
+        sender.start()
+        yield stream, sender
+
+
+def test_an_upstream_may_begin_late_to_read_and_a_client_to_take(reluctant):
+    with upload(reluctant, "late") as (stream, _):
+        count = length(stream)
+        time.sleep(3)
+        assert count == SIZE and read(stream, count) == bytes(SIZE)
+
+
+@pytest.mark.parametrize("kind,least,most", [("never", 4, 8), ("reset", 1, 3)])
+def test_an_upstream_that_never_reads_is_given_up(reluctant, kind, least, most):
+    began = time.monotonic()
+    with upload(reluctant, kind) as (stream, sender):
+        head = read_head(stream)
+        assert head.startswith("HTTP/1.1 500 ") and least <= time.monotonic() - began <= most
+        # The rest of the request is dropped, and the connection is as good as before.
+        read(stream, int(head.lower().split("content-length: ")[1].split("\r\n")[0]))
+        sender.join(10)
+        assert not sender.is_alive()
+        stream.sendall(b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert read_head(stream).startswith("HTTP/1.1 404 ")
 
 
 @pytest.mark.parametrize("fields", ["", "Connection: close\r\n"])

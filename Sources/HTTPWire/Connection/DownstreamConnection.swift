@@ -126,6 +126,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// - Parameter close: whether the connection cannot be used again.
     package func finish(close: Bool = false) {
         isAnswered = true
+        // What is left of the request is nobody's: it is not waited for any more.
+        wantsPause = false
         if close { closesAfterAnswer = true }
         tellEnd(isWhole: true)
         switch state {
@@ -134,6 +136,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             // Answered before the body was read: what is left of it is dropped, within the time for a body.
             state = .discarding
             if closesAfterAnswer { closeSoon() }
+            releaseRead()
         case .tunnel: closeSoon()
         case .head, .discarding, .closed: break
         }
@@ -500,7 +503,14 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
 
     /// Called every second.
     func closeIfLate(_ now: NIODeadline) {
-        if case .responding = state, !isAnswered { responder.checkTime(now, on: self) }
+        switch state {
+        case .responding where !isAnswered: responder.checkTime(now, on: self)
+        case .streaming where wantsPause:
+            // It is not the client who is waited for.
+            deadline = now + wire.limits.bodyTimeout
+            responder.checkTime(now, on: self)
+        default: break
+        }
         if isTooSlow() {
             if !isAnswered { responder.abandon(on: self) }
             return cut()

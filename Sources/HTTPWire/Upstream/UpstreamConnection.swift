@@ -108,8 +108,10 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
 
     /// Whether the upstream has been silent for too long.
     package func isLate(_ now: NIODeadline) -> Bool {
+        // It is not the upstream who is waited for while its bytes are not taken.
+        if readIsHeld { lastByte = now }
         // The loop's time, which the last byte was stamped with, may be a second old: nobody is given up too early.
-        now > lastByte + (hasAnswered ? limits.upstreamIdleTimeout : timeout) + .seconds(1)
+        return now > lastByte + (hasAnswered ? limits.upstreamIdleTimeout : timeout) + .seconds(1)
     }
 
     package func resumeReading() {
