@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import http.server
 import json
+import pathlib
 import signal
 import socket
 import struct
@@ -15,7 +16,7 @@ import pytest
 
 from gatehouse import Server, rrs_path, server, table
 from test_gateway_tls import trust
-from test_policies import Managed
+from test_policies import Managed, sections
 from test_websocket import read_head
 
 ROWS = 8000
@@ -132,6 +133,28 @@ def test_an_answer_without_a_request_body_may_last(slow):
     events.shutdown()
     events.server_close()
     assert answer.text == "".join(f"data: {number}\n\n" for number in range(8))
+
+
+def resident(running):
+    """MiB that a server holds in memory."""
+    status = (pathlib.Path(f"/proc/{running.process.pid}") / "status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) // 1024
+
+
+def test_answers_to_requests_sent_ahead_do_not_pile_up(slow):
+    count, size = 1500, 100_000
+    managed = Managed(slow, "http://127.0.0.1:9", "ahead")
+    managed.set(sections(inbound=f"<return-response><set-body>{'x' * size}</set-body></return-response>"))
+    parts = urllib.parse.urlsplit(slow.urls["gateway"])
+    request = f"GET /ahead/items/1?lang=en HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: {managed.keys['products']}\r\n\r\n".encode()
+    assert managed.call().status == 200
+    before = resident(slow)
+    with socket.create_connection((parts.hostname, parts.port), 20) as stream:
+        threading.Thread(target=lambda: stream.sendall(request * count), daemon=True).start()
+        time.sleep(1.5)
+        assert resident(slow) < before + 20, "a hundred answers would be 10 MiB"
+        for _ in range(count):
+            assert length(stream) == size and len(read(stream, size)) == size
 
 
 class Reluctant(http.server.BaseHTTPRequestHandler):

@@ -178,9 +178,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         state = .tunnel
         closesAfterAnswer = true
         touchTunnel()
-        guard !isProcessing, let bytes = pending else { return }
-        pending = nil
-        process(bytes)
+        takePending()
     }
 
     /// Something passed through the tunnel, in either direction.
@@ -241,6 +239,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         isWritable = context.channel.isWritable
         if isWritable {
             responder.resume(on: self)
+            if case .head = state { takePending() }
             releaseRead()
         }
     }
@@ -269,7 +268,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         loop: while bytes.readableBytes > 0 {
             switch state {
             case .head:
-                guard takeHead(&bytes) else { break loop }
+                // Answers to requests that came together must not pile up before a client that takes none.
+                guard isWritable, takeHead(&bytes) else { break loop }
             case .collecting(let bytesMax):
                 collect(&bytes, bytesMax)
             case .streaming:
@@ -467,11 +467,14 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         if closesAfterAnswer || wire.isDraining { return closeSoon() }
         state = .head
         deadline = wire.now + wire.limits.idleTimeout
-        if !isProcessing, let bytes = pending {
-            pending = nil
-            process(bytes)
-        }
+        takePending()
         releaseRead()
+    }
+
+    private func takePending() {
+        guard !isProcessing, let bytes = pending else { return }
+        pending = nil
+        process(bytes)
     }
 
     /// Time in which a client that still sends may read the answer, before its connection is closed for reading as well.
