@@ -35,7 +35,7 @@ def slow(tmp_path_factory):
         yield running
 
 
-def ask(running, version="HTTP/1.1", fields="", door="gateway"):
+def ask(running, version="HTTP/1.1", fields="", door="gateway", behind=b""):
     """A connection whose client has asked for more than the system keeps for it, and what it asked for."""
     guide = running.demo()
     parts = urllib.parse.urlsplit(running.urls[door])
@@ -50,7 +50,7 @@ def ask(running, version="HTTP/1.1", fields="", door="gateway"):
     request = (f"POST {path} {version}\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {guide['apiKey']}\r\n{fields}"
                f"Ocp-Apim-Subscription-Key: {guide['subscriptionKey']}\r\nContent-Type: application/json\r\n"
                f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
-    stream.sendall(request)
+    stream.sendall(request + behind)
     return stream, request
 
 
@@ -71,9 +71,9 @@ def is_whole(body):
     return len(json.loads(body)["Results"]["output1"]["value"]["Values"]) == ROWS
 
 
-def late(running, version, fields, door):
+def late(running, version, fields, door, behind=b""):
     """Takes an answer after a while, and another one where the connection is kept; what it saw."""
-    stream, request = ask(running, version, fields, door)
+    stream, request = ask(running, version, fields, door, behind)
     with stream:
         count = length(stream)
         time.sleep(2.5)
@@ -87,7 +87,7 @@ def late(running, version, fields, door):
 def test_an_answer_is_whole_however_late_it_is_taken(slow):
     close = "Connection: close\r\n"
     kinds = [("HTTP/1.1", close, "services"), ("HTTP/1.0", "", "services"), ("HTTP/1.1", close, "gateway"), ("HTTP/1.0", "", "gateway-tls"),
-             ("HTTP/1.1", close, "gateway-tls"), ("HTTP/1.1", "", "gateway"), ("HTTP/1.1", "", "gateway-tls")]
+             ("HTTP/1.1", close, "gateway-tls"), ("HTTP/1.1", close, "gateway", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5000), ("HTTP/1.1", "", "gateway"), ("HTTP/1.1", "", "gateway-tls")]
     with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
         found = {kind: pool.submit(late, slow, *kind) for kind in kinds}
         assert {kind: seen.result() for kind, seen in found.items()} == {kind: [True, True] for kind in kinds}

@@ -143,8 +143,6 @@ package final class BlobsResponder: WireResponder {
         guard exchange.turn == turn else { return }
         exchange.turn += 1
         clear(exchange)
-        // A body that nobody took is read and dropped by the connection.
-        connection.setReading(true)
         if isWhole { connection.finish() } else { connection.cut() }
     }
 

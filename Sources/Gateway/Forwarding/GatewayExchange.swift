@@ -340,7 +340,6 @@ final class GatewayExchange: UpstreamReceiver {
         self.connection = nil
         policies = nil
         if isClean { pool.release(upstream) } else { upstream.close() }
-        connection.setReading(true)
         connection.finish(close: closes)
     }
 

@@ -294,7 +294,6 @@ extension GatewayExchange {
         policies = nil
         self.connection = nil
         incoming = nil
-        connection.setReading(true)
         connection.finish()
     }
 }

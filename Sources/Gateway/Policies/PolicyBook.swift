@@ -1,23 +1,76 @@
 package import Policies
 
-/// The policy documents of an instance; immutable, part of a snapshot.
-package final class PolicyBook: Sendable {
-    private let global: PolicyDocument
-    /// By id in lower case; operations by `api/operation`.
-    private let products: [String: PolicyDocument]
-    private let apis: [String: PolicyDocument]
-    private let operations: [String: PolicyDocument]
+/// The policy documents of an instance, part of a snapshot: what a change does not touch is shared with the book before.
+package struct PolicyBook: Sendable {
+    /// Whose a document is; names in lower case.
+    package enum Owner: Sendable, Hashable {
+        case service
+        case product(String)
+        case api(String)
+        case operation(api: String, String)
+    }
 
-    package init(
-        global: PolicyDocument = .forwarding,
-        products: [String: PolicyDocument] = [:],
-        apis: [String: PolicyDocument] = [:],
-        operations: [String: PolicyDocument] = [:]
-    ) {
-        self.global = global
-        self.products = products
-        self.apis = apis
-        self.operations = operations
+    private struct OfAPI {
+        var own: PolicyDocument?
+        var operations: [String: PolicyDocument] = [:]
+
+        var isEmpty: Bool { own == nil && operations.isEmpty }
+        var usesSamples: Bool { own?.usesSamples == true || operations.values.contains(where: \.usesSamples) }
+    }
+
+    private var global: PolicyDocument?
+    private var products: [String: PolicyDocument] = [:]
+    private var apis: [String: OfAPI] = [:]
+    /// APIs that have a document which answers with samples of operations.
+    package private(set) var sampledAPIs: Set<String> = []
+    /// Whether a document of a wider scope does, so that calls of any API may be answered with them.
+    package private(set) var samplesAll = false
+
+    package init() {}
+
+    /// Whether calls of an API may be answered with samples of its operations.
+    ///
+    /// - Parameter api: in lower case.
+    package func usesSamples(api: String) -> Bool { samplesAll || sampledAPIs.contains(api) }
+
+    package subscript(owner: Owner) -> PolicyDocument? {
+        get {
+            switch owner {
+            case .service: global
+            case .product(let name): products[name]
+            case .api(let name): apis[name]?.own
+            case .operation(let api, let name): apis[api]?.operations[name]
+            }
+        }
+        set {
+            switch owner {
+            case .service: global = newValue
+            case .product(let name): products[name] = newValue
+            case .api(let name): change(name) { $0.own = newValue }
+            case .operation(let api, let name): change(api) { $0.operations[name] = newValue }
+            }
+            if case .api = owner { return }
+            if case .operation = owner { return }
+            samplesAll = global?.usesSamples == true || products.values.contains(where: \.usesSamples)
+        }
+    }
+
+    /// Forgets what went with its owner.
+    ///
+    /// - Parameter operations: those that the API has; nil where the API itself is gone.
+    package mutating func forget(api: String, keeping operations: Set<String>?) {
+        guard apis[api] != nil else { return }
+        change(api) { documents in
+            guard let operations else { return documents = OfAPI() }
+            documents.operations = documents.operations.filter { operations.contains($0.key) }
+        }
+    }
+
+    private mutating func change(_ api: String, _ change: (inout OfAPI) -> Void) {
+        var documents = apis[api] ?? OfAPI()
+        change(&documents)
+        apis[api] = documents.isEmpty ? nil : documents
+        if documents.usesSamples { sampledAPIs.insert(api) } else { sampledAPIs.remove(api) }
     }
 
     /// The documents of a call, from the widest scope to the narrowest.
@@ -26,12 +79,11 @@ package final class PolicyBook: Sendable {
     ///   - api: nil for a call that no API was found for, with the operation likewise.
     ///   - product: nil unless the call came in by a product (contracts/api-management.md 1.7).
     func documents(api: String?, operation: String?, product: String?) -> [PolicyDocument] {
-        var documents = [global]
+        var documents = [global ?? .forwarding]
         if let product, let document = products[product] { documents.append(document) }
-        if let api, let document = apis[api] { documents.append(document) }
-        if let api, let operation, let document = operations["\(api)/\(operation.lowercased())"] {
-            documents.append(document)
-        }
+        guard let api, let ofAPI = apis[api] else { return documents }
+        if let own = ofAPI.own { documents.append(own) }
+        if let operation, let document = ofAPI.operations[operation.lowercased()] { documents.append(document) }
         return documents
     }
 }

@@ -1,3 +1,5 @@
+import Policies
+
 /// Comparisons of raw URL text with lower-case patterns, percent-decoding on the way.
 enum PathText {
     /// Whether the decoded text is the pattern, without ASCII case.
@@ -6,7 +8,7 @@ enum PathText {
         var matched = 0
         while place < text.count {
             guard matched < pattern.count else { return false }
-            let (byte, length) = decoded(text, place)
+            let (byte, length) = PercentText.unescaped(text, place)
             guard folded(byte) == pattern[matched] else { return false }
             place += length
             matched += 1
@@ -21,7 +23,7 @@ enum PathText {
             var count = 0
             var place = 0
             while place < text.count {
-                let (byte, length) = decoded(text, place)
+                let (byte, length) = PercentText.unescaped(text, place)
                 buffer[count] = folded(byte)
                 count += 1
                 place += length
@@ -32,26 +34,6 @@ enum PathText {
 
     @inline(__always)
     static func folded(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
-
-    /// The byte at a place and how many bytes stand for it.
-    @inline(__always)
-    static func decoded(_ text: UnsafeRawBufferPointer, _ place: Int) -> (UInt8, Int) {
-        let byte = text[place]
-        guard byte == 0x25, place + 2 < text.count, let high = hex(text[place + 1]), let low = hex(text[place + 2])
-        else {
-            return (byte, 1)
-        }
-        return (high << 4 | low, 3)
-    }
-
-    private static func hex(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x37
-        case 0x61...0x66: byte - 0x57
-        default: nil
-        }
-    }
 }
 
 /// Walks the parameters of a raw query.

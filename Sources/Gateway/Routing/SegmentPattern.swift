@@ -1,3 +1,5 @@
+import Policies
+
 /// The parameters of one segment of a template, with the texts before, between and behind them.
 struct SegmentPattern: Sendable {
     let names: [String]
@@ -20,7 +22,7 @@ struct SegmentPattern: Sendable {
         bytes.reserveCapacity(segment.count)
         var place = 0
         while place < segment.count {
-            let (byte, length) = PathText.decoded(segment, place)
+            let (byte, length) = PercentText.unescaped(segment, place)
             bytes.append(byte)
             place += length
         }

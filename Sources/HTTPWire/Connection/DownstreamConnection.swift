@@ -247,6 +247,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private var shouldHoldRead: Bool {
+        // What comes now is dropped: left unread, it would make a reset of the connection's end, and that takes the answer along.
+        if case .closed = state { return false }
         if wantsPause { return true }
         // The two ways of a tunnel do not wait for one another.
         if case .tunnel = state { return false }
@@ -494,6 +496,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             channel.eventLoop.scheduleTask(in: Self.lingerTime) { channel.close(promise: nil) }
         }
         channel.close(mode: .output, promise: sent)
+        pending = nil
+        releaseRead()
     }
 
     /// Bytes that the client has not taken yet.

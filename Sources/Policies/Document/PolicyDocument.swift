@@ -11,6 +11,8 @@ package final class PolicyDocument: Sendable {
     private let sections: [PolicySection: [Part]]
     /// The values of secret named values that it holds, be it in fragments.
     let secrets: Set<String>
+    /// Whether it may become another one without being changed: it names values or fragments, or did not compile.
+    package let followsOthers: Bool
 
     /// Reads and compiles a document.
     ///
@@ -54,10 +56,13 @@ package final class PolicyDocument: Sendable {
         }
         self.sections = sections
         secrets = surroundings.secrets(in: text)
+        followsOthers =
+            !PolicyDocument.namedValues(in: text).isEmpty || !PolicyDocument.fragments(in: text).isEmpty
     }
 
-    private init(scope: PolicyScope, sections: [PolicySection: [Part]]) {
+    private init(scope: PolicyScope, sections: [PolicySection: [Part]], followsOthers: Bool = false) {
         self.scope = scope
+        self.followsOthers = followsOthers
         secrets = []
         self.sections = sections
     }
@@ -83,7 +88,7 @@ package final class PolicyDocument: Sendable {
     /// What stands in the place of a stored document that does not compile: calls fail, since what it forbade is not known.
     package static func unusable(scope: PolicyScope) -> PolicyDocument {
         let step = PolicyInstruction(step: Unusable(), policy: "policies", policyID: nil, scope: scope, path: "")
-        return PolicyDocument(scope: scope, sections: [.inbound: [.steps([step])]])
+        return PolicyDocument(scope: scope, sections: [.inbound: [.steps([step])]], followsOthers: true)
     }
 
     private struct Unusable: PolicyStep {

@@ -46,22 +46,26 @@ package struct QueryList {
 
 /// Percent encoding of single words of a URL.
 package enum PercentText {
+    /// The byte at a place, unescaped where it is, and how many bytes stand for it.
+    @inlinable @inline(__always)
+    package static func unescaped(_ text: UnsafeRawBufferPointer, _ place: Int) -> (byte: UInt8, length: Int) {
+        guard text[place] == 0x25, place + 2 < text.count, let high = hex(text[place + 1]),
+            let low = hex(text[place + 2])
+        else { return (text[place], 1) }
+        return (high << 4 | low, 3)
+    }
+
     /// Bytes that are not UTF-8 become replacement characters.
     package static func decoded(_ text: String, plusIsBlank: Bool = false) -> String {
         guard text.utf8.contains(where: { $0 == 0x25 || $0 == 0x2B }) else { return text }
-        let bytes = Array(text.utf8)
         var result: [UInt8] = []
-        result.reserveCapacity(bytes.count)
-        var place = 0
-        while place < bytes.count {
-            if bytes[place] == 0x25, place + 2 < bytes.count, let high = hex(bytes[place + 1]),
-                let low = hex(bytes[place + 2])
-            {
-                result.append(high << 4 | low)
-                place += 3
-            } else {
-                result.append(bytes[place] == 0x2B && plusIsBlank ? 0x20 : bytes[place])
-                place += 1
+        result.reserveCapacity(text.utf8.count)
+        Array(text.utf8).withUnsafeBytes { text in
+            var place = 0
+            while place < text.count {
+                let (byte, length) = unescaped(text, place)
+                result.append(byte == 0x2B && length == 1 && plusIsBlank ? 0x20 : byte)
+                place += length
             }
         }
         return String(decoding: result, as: UTF8.self)
@@ -74,12 +78,8 @@ package enum PercentText {
         var dots: Int? = 0
         var place = 0
         while place < path.count {
-            var byte = path[place]
-            if byte == 0x25, place + 2 < path.count, let high = hex(path[place + 1]), let low = hex(path[place + 2]) {
-                byte = high << 4 | low
-                place += 2
-            }
-            place += 1
+            let (byte, length) = unescaped(path, place)
+            place += length
             switch byte {
             case 0x2E: dots = dots.map { $0 + 1 }
             case 0x2F, 0x5C, 0x3B:
@@ -91,7 +91,8 @@ package enum PercentText {
         return dots == 1 || dots == 2
     }
 
-    private static func hex(_ byte: UInt8) -> UInt8? {
+    @inlinable
+    package static func hex(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x30...0x39: byte - 0x30
         case 0x41...0x46: byte - 0x37

@@ -221,7 +221,7 @@ actor SnapshotBuilder {
     /// What the operations of an API are answered with by policies that do; empty where none does.
     private func samples(api id: ResourceID) async throws -> [String: [PolicyFacts.Sample]] {
         let name = id.name.lowercased()
-        guard policies.usesSamples(api: name) else {
+        guard policies.book.usesSamples(api: name) else {
             sampled.remove(name)
             return [:]
         }
@@ -244,9 +244,10 @@ actor SnapshotBuilder {
 
     /// Builds the APIs anew whose samples a policy has begun to answer with.
     private func takeSamples() async throws {
-        guard policies.usesAnySamples else { return }
-        let wanted = apis.keys.filter { !sampled.contains($0) && policies.usesSamples(api: $0) }
-        for name in wanted { try await rebuild(api: ResourceID(["apis", name])) }
+        let candidates = policies.book.samplesAll ? Array(apis.keys) : Array(policies.book.sampledAPIs)
+        for name in candidates where apis[name] != nil && !sampled.contains(name) {
+            try await rebuild(api: ResourceID(["apis", name]))
+        }
     }
 
     /// A version set that changed: the APIs in it are built anew.
@@ -365,7 +366,7 @@ actor SnapshotBuilder {
                 keys: keys,
                 productAPIs: productAPIs,
                 openProducts: openProducts,
-                policies: policies.book(),
+                policies: policies.book,
                 products: products,
                 users: users,
                 blockedUsers: blockedUsers,
