@@ -5,14 +5,15 @@ import Testing
 
 @Suite struct PolicyBookTests {
     private func document(_ inbound: String, _ scope: PolicyScope = .api) throws -> PolicyDocument {
-        try PolicyDocument(
+        let fragment = "<fragment><set-method>GET</set-method></fragment>"
+        return try PolicyDocument(
             "<policies><inbound>\(inbound)</inbound></policies>",
             isRaw: true,
             scope: scope,
             owner: "",
             surroundings: PolicySurroundings(
                 namedValues: ["n": "1"],
-                fragments: ["f": PolicySurroundings.Fragment(text: "<fragment><set-method>GET</set-method></fragment>", isRaw: true)]
+                fragments: ["f": PolicySurroundings.Fragment(text: fragment, isRaw: true)]
             )
         )
     }
