@@ -166,7 +166,7 @@ class Reluctant(http.server.BaseHTTPRequestHandler):
         if kind == "late":
             time.sleep(3)
         elif kind == "never":
-            time.sleep(9)
+            time.sleep(14)
             return self.connection.close()
         elif kind == "reset":
             time.sleep(1)
@@ -221,7 +221,7 @@ def test_an_upstream_may_begin_late_to_read_and_a_client_to_take(reluctant):
         assert count == SIZE and read(stream, count) == bytes(SIZE)
 
 
-@pytest.mark.parametrize("kind,least,most", [("never", 4, 8), ("reset", 1, 3)])
+@pytest.mark.parametrize("kind,least,most", [("never", 4, 12), ("reset", 1, 6)])
 def test_an_upstream_that_never_reads_is_given_up(reluctant, kind, least, most):
     began = time.monotonic()
     with upload(reluctant, kind) as (stream, sender):

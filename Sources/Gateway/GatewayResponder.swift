@@ -207,7 +207,8 @@ package final class GatewayResponder: WireResponder {
         known = VerifiedKeys()
         verified = VerifiedKeys()
         matched = VerifiedKeys()
-        policyPlans = [:]
+        // As many are likely to be asked for again: growing step by step would hold callers up for as many at a time.
+        policyPlans = Dictionary(minimumCapacity: policyPlans.count)
         callPlans = CallPlans()
         discarded.release()
         unmatchedProgram = program(api: nil, operation: nil, product: nil)
@@ -261,7 +262,8 @@ package final class GatewayResponder: WireResponder {
 
     private func cell(_ match: RouteMatch, _ subscription: SubscriptionEntry?, _ product: String?) -> FactRecorder.Cell
     {
-        facts.cell(operation: match.entry, subscription: subscription, keyParameter: match.api.keyQuery) {
+        if facts.isFull { Discarded([facts.forgetCells()]).release() }
+        return facts.cell(operation: match.entry, subscription: subscription, keyParameter: match.api.keyQuery) {
             UsageSubject(
                 api: match.api.facts.id,
                 operation: match.entry.id,

@@ -3,7 +3,7 @@
 /// A call costs a look-up and some additions here. Every second the owner hands what came together to the inbox, and the
 /// background goes on with it.
 package final class FactRecorder {
-    /// Subjects that one loop keeps at a time: beyond, those that were quiet are forgotten, and added up anew when they come.
+    /// Subjects that one loop keeps at a time: beyond, they are forgotten, and added up anew when they come.
     private static let cellsMax = 1 << 16
     /// Calls a second that are written down singly: what SQLite takes beside everything else, with room.
     ///
@@ -102,7 +102,6 @@ package final class FactRecorder {
     ) -> Cell {
         let key = Key(operation: ObjectIdentifier(operation), subscription: subscription.map { ObjectIdentifier($0) })
         if let known = cells[key] { return known }
-        if cells.count >= FactRecorder.cellsMax { cells.removeAll(keepingCapacity: true) }
         let cell = Cell(subject(), keyParameter: keyParameter)
         cells[key] = cell
         return cell
@@ -110,12 +109,16 @@ package final class FactRecorder {
 
     package var unmatchedCell: Cell { unmatched }
 
+    /// Whether there are as many cells as there should be: then they are to be forgotten before there is another one.
+    package var isFull: Bool { cells.count >= FactRecorder.cellsMax }
+
     /// The objects that cells are found by are about to go; what was counted stays.
     ///
     /// - Returns: what is forgotten, for whoever frees it where nobody waits.
     package func forgetCells() -> Any {
         let forgotten = cells
-        cells = [:]
+        // As many are likely to come again: growing step by step would hold callers up for as many at a time.
+        cells = Dictionary(minimumCapacity: forgotten.count)
         unmatched.byPlace = [:]
         placeCells = 0
         return forgotten
