@@ -42,8 +42,9 @@ class Named(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def serve(name):
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Named)
+def serve(name, kind=Named):
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    running.daemon_threads = True
     running.name, running.status, running.calls, running.retry_after = name, 200, 0, None
     running.url = f"http://127.0.0.1:{running.server_address[1]}"
     threading.Thread(target=running.serve_forever, daemon=True).start()
@@ -331,6 +332,68 @@ def test_upstreams_that_fail(with_policies):
             assert managed.call().status == 500
             log = (running.folder / "log").read_text()
             assert "BackendConnectionFailure" in log and "Timeout" in log
+
+
+class Held(Named):
+    """Answers once it is let go, or breaks off."""
+
+    def do_GET(self):
+        self.server.calls += 1
+        self.server.gate.wait(20)
+        if self.server.status == 0:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return self.connection.close()
+        super().do_GET()
+
+    def finish(self):
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+
+
+def test_limited_concurrency_is_given_back_however_a_call_ends(live):
+    upstream = serve("held", Held)
+    upstream.gate = threading.Event()
+    managed = Managed(live, upstream.url, "limited")
+    limit = '<limit-concurrency key="@(context.Subscription.Id)" max-count="2"><forward-request /></limit-concurrency>'
+    managed.set(sections(backend=limit))
+    host, port = live.urls["gateway"].split("//")[1].split(":")
+    request = f"GET /limited/items/1?lang=en HTTP/1.1\r\nHost: a\r\nOcp-Apim-Subscription-Key: {managed.keys['products']}\r\n\r\n".encode()
+
+    def begin():
+        """Two calls that are with the upstream."""
+        reached = upstream.calls + 2
+        streams = [socket.create_connection((host, int(port)), 10) for _ in range(2)]
+        for stream in streams:
+            stream.sendall(request)
+        until = time.monotonic() + 10
+        while upstream.calls < reached and time.monotonic() < until:
+            time.sleep(0.01)
+        refused = managed.call()
+        assert refused.status == 429 and upstream.calls == reached, refused.text
+        return streams
+
+    try:
+        for end in ("answered", "hung up", "broken"):
+            streams = begin()
+            upstream.status = 0 if end == "broken" else 200
+            if end == "hung up":
+                for stream in streams:
+                    stream.close()
+                time.sleep(0.3)
+            upstream.gate.set()
+            if end != "hung up":
+                expected = b"HTTP/1.1 200" if end == "answered" else b"HTTP/1.1 500"
+                assert all(stream.recv(12) == expected for stream in streams), end
+            upstream.status = 200
+            assert [managed.call().status for _ in range(3)] == [200] * 3, end
+            for stream in streams:
+                stream.close()
+            upstream.gate.clear()
+    finally:
+        upstream.gate.set()
+        upstream.shutdown()
+        upstream.server_close()
 
 
 def test_backends_from_the_command_line(live, two):
