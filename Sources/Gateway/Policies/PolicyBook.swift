@@ -11,11 +11,27 @@ package struct PolicyBook: Sendable {
     }
 
     private struct OfAPI {
-        var own: PolicyDocument?
-        var operations: [String: PolicyDocument] = [:]
+        private(set) var own: PolicyDocument?
+        private(set) var operations: [String: PolicyDocument] = [:]
+        /// How many of them answer with samples.
+        private(set) var sampledCount = 0
 
         var isEmpty: Bool { own == nil && operations.isEmpty }
-        var usesSamples: Bool { own?.usesSamples == true || operations.values.contains(where: \.usesSamples) }
+
+        mutating func replaceOwn(with document: PolicyDocument?) {
+            count(own, document)
+            own = document
+        }
+
+        mutating func replace(_ operation: String, with document: PolicyDocument?) {
+            count(operations[operation], document)
+            operations[operation] = document
+        }
+
+        private mutating func count(_ old: PolicyDocument?, _ new: PolicyDocument?) {
+            if old?.usesSamples == true { sampledCount -= 1 }
+            if new?.usesSamples == true { sampledCount += 1 }
+        }
     }
 
     private var global: PolicyDocument?
@@ -46,8 +62,8 @@ package struct PolicyBook: Sendable {
             switch owner {
             case .service: global = newValue
             case .product(let name): products[name] = newValue
-            case .api(let name): change(name) { $0.own = newValue }
-            case .operation(let api, let name): change(api) { $0.operations[name] = newValue }
+            case .api(let name): change(name) { $0.replaceOwn(with: newValue) }
+            case .operation(let api, let name): change(api) { $0.replace(name, with: newValue) }
             }
             if case .api = owner { return }
             if case .operation = owner { return }
@@ -62,15 +78,17 @@ package struct PolicyBook: Sendable {
         guard apis[api] != nil else { return }
         change(api) { documents in
             guard let operations else { return documents = OfAPI() }
-            documents.operations = documents.operations.filter { operations.contains($0.key) }
+            for name in documents.operations.keys where !operations.contains(name) {
+                documents.replace(name, with: nil)
+            }
         }
     }
 
     private mutating func change(_ api: String, _ change: (inout OfAPI) -> Void) {
-        var documents = apis[api] ?? OfAPI()
-        change(&documents)
-        apis[api] = documents.isEmpty ? nil : documents
-        if documents.usesSamples { sampledAPIs.insert(api) } else { sampledAPIs.remove(api) }
+        // In place: an API may have thousands of documents, which come one after another.
+        change(&apis[api, default: OfAPI()])
+        if apis[api]?.sampledCount ?? 0 > 0 { sampledAPIs.insert(api) } else { sampledAPIs.remove(api) }
+        if apis[api]?.isEmpty == true { apis[api] = nil }
     }
 
     /// The documents of a call, from the widest scope to the narrowest.
