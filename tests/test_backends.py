@@ -380,7 +380,13 @@ def test_limited_concurrency_is_given_back_however_a_call_ends(live):
             if end == "hung up":
                 for stream in streams:
                     stream.close()
-                time.sleep(0.3)
+                # A new call comes through while the upstream still holds those that nobody waits for.
+                reached, until = upstream.calls + 1, time.monotonic() + 10
+                while upstream.calls < reached:
+                    assert time.monotonic() < until, "the places of callers that hung up are not given back"
+                    with socket.create_connection((host, int(port)), 10) as stream:
+                        stream.sendall(request)
+                        time.sleep(0.05)
             upstream.gate.set()
             if end != "hung up":
                 expected = b"HTTP/1.1 200" if end == "answered" else b"HTTP/1.1 500"

@@ -60,15 +60,20 @@ package struct PolicyBook: Sendable {
         }
         set {
             switch owner {
-            case .service: global = newValue
-            case .product(let name): products[name] = newValue
+            case .service:
+                global = newValue
+                judgeWide()
+            case .product(let name):
+                products[name] = newValue
+                judgeWide()
             case .api(let name): change(name) { $0.replaceOwn(with: newValue) }
             case .operation(let api, let name): change(api) { $0.replace(name, with: newValue) }
             }
-            if case .api = owner { return }
-            if case .operation = owner { return }
-            samplesAll = global?.usesSamples == true || products.values.contains(where: \.usesSamples)
         }
+    }
+
+    private mutating func judgeWide() {
+        samplesAll = global?.usesSamples == true || products.values.contains(where: \.usesSamples)
     }
 
     /// Forgets what went with its owner.
