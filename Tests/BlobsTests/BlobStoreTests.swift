@@ -1,3 +1,4 @@
+import Blobs
 import Crypto
 import Foundation
 import Logging
@@ -5,8 +6,6 @@ import NIOCore
 import ResourceModel
 import Store
 import Testing
-
-@testable import Blobs
 
 @Suite struct BlobStoreTests {
     private let folder = FileManager.default.temporaryDirectory.path + "/gatehouse-\(UUID().uuidString)"

@@ -1,8 +1,7 @@
 import Expressions
+import Policies
 import ResourceModel
 import Testing
-
-@testable import Policies
 
 @Suite struct PolicyTests {
     @Test func `a call without policies is forwarded as it came`() throws {

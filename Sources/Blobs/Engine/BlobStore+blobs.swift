@@ -1,5 +1,5 @@
 import ResourceModel
-import Store
+package import Store
 
 extension BlobStore {
     // MARK: - Whole blobs
@@ -11,7 +11,7 @@ extension BlobStore {
     }
 
     /// Makes a blob of an uploaded body, or puts it in place of another; snapshots of that stay.
-    func putBlob(
+    package func putBlob(
         _ place: BlobPlace,
         type: BlobType,
         _ upload: ContentUpload,
@@ -68,7 +68,7 @@ extension BlobStore {
 
     // MARK: - Blocks
 
-    func putBlock(
+    package func putBlock(
         _ place: BlobPlace,
         id: String,
         _ upload: ContentUpload,
@@ -109,13 +109,13 @@ extension BlobStore {
     }
 
     /// Where a block of a list is looked for.
-    enum BlockSource: String, Sendable {
+    package enum BlockSource: String, Sendable {
         case committed = "Committed"
         case uncommitted = "Uncommitted"
         case latest = "Latest"
     }
 
-    func putBlockList(
+    package func putBlockList(
         _ place: BlobPlace,
         _ list: [(source: BlockSource, id: String)],
         _ draft: BlobDraft,
@@ -254,10 +254,16 @@ extension BlobStore {
     // MARK: - Page blobs
 
     /// What a page's sequence number must be.
-    struct SequenceConditions: Sendable {
+    package struct SequenceConditions: Sendable {
         var atMost: Int64?
         var below: Int64?
         var equal: Int64?
+
+        package init(atMost: Int64? = nil, below: Int64? = nil, equal: Int64? = nil) {
+            self.atMost = atMost
+            self.below = below
+            self.equal = equal
+        }
 
         func check(_ number: Int64) throws(BlobError) {
             if let atMost, number > atMost { throw .sequenceNumber }
@@ -267,7 +273,7 @@ extension BlobStore {
     }
 
     /// Writes pages, or clears them where there is no upload.
-    func putPages(
+    package func putPages(
         _ place: BlobPlace,
         _ range: Range<Int64>,
         _ upload: ContentUpload?,

@@ -42,8 +42,8 @@ package final class BlobStore: Sendable {
     package static let pagesBytesMax: Int64 = 4 << 20
     package static let pageBlobBytesMax: Int64 = 8 << 40
 
-    let index: any BlobIndex
-    let files: ContentFiles
+    package let index: any BlobIndex
+    package let files: ContentFiles
     private let logger: Logger
     private let stamps = Mutex<Int64>(0)
     private let isReaping = Mutex(false)
@@ -54,7 +54,7 @@ package final class BlobStore: Sendable {
         self.logger = logger
     }
 
-    var now: Double { Date().timeIntervalSince1970 }
+    package var now: Double { Date().timeIntervalSince1970 }
 
     /// Ticks of 100 ns between the years 1 and 1970.
     private static let ticksBefore1970: Int64 = 621_355_968_000_000_000
@@ -98,7 +98,7 @@ package final class BlobStore: Sendable {
     }
 
     /// A rule's own error; anything else is told to the log and to the caller without its details.
-    func failure(_ error: any Error) -> BlobError {
+    package func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
         if let error = error as? ContentFiles.Failure {

@@ -1,19 +1,19 @@
-import HTTPWire
+package import HTTPWire
 
 /// Where a `Location` points.
-struct RedirectTarget {
+package struct RedirectTarget {
     /// Scheme and authority.
-    let base: String
-    let path: String
-    let query: String
+    package let base: String
+    package let path: String
+    package let query: String
     /// Whether it is another host than the one that answered.
-    let isElsewhere: Bool
+    package let isElsewhere: Bool
 
     /// - Parameters:
     ///   - from: whose answer it was.
     ///   - path: of the request that it answered.
     /// - Returns: nil for a place that is not gone to.
-    init?(_ location: String, from: UpstreamAddress, path: String) {
+    package init?(_ location: String, from: UpstreamAddress, path: String) {
         let origin = (from.isTLS ? "https://" : "http://") + from.authority
         var absolute = String(location.prefix { $0 != "#" })
         if absolute.hasPrefix("//") {

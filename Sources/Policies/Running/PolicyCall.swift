@@ -1,4 +1,4 @@
-import Expressions
+package import Expressions
 import ResourceModel
 
 /// One call on its way through a program: the state that its steps read and change; used on one event loop.
@@ -13,7 +13,7 @@ package final class PolicyCall {
     /// Names the call in logs and answers.
     package private(set) lazy var requestID = effects.makeRequestID()
     let effects: any PolicyEffects
-    var variables: [String: ExpressionValue] = [:]
+    package var variables: [String: ExpressionValue] = [:]
     /// Answers that policies kept in variables.
     var responses: [String: PolicyResponse] = [:]
     /// The backend's last answer, the only one whose body may still come.

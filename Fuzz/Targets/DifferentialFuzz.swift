@@ -14,7 +14,7 @@ enum DifferentialFuzz {
         "CHECKOUT", "PROPPATCH", "SUBSCRIBE", "MKCALENDAR", "MKACTIVITY", "UNSUBSCRIBE", "SOURCE",
     ]
 
-    static func run(_ bytes: UnsafeRawBufferPointer) {
+    static func run(_ bytes: UnsafeRawBufferPointer) throws {
         var parser = HeadParser(limits: WireLimits())
         guard (try? parser.parseRequest(bytes)) == .complete else { return }
         let method = String(decoding: bytes[parser.method], as: UTF8.self)
@@ -31,20 +31,23 @@ enum DifferentialFuzz {
             var chunks = ChunkedBody()
             guard let taken = try? chunks.feed(rest, content: { content.append(contentsOf: rest[$0]) }) else { return }
             if chunks.isDone { end = parser.length + taken }
-        case .untilClose: found("a request that ends with its connection", bytes)
+        case .untilClose: throw Finding("a request that ends with its connection", bytes)
         }
         let other = decode(UnsafeRawBufferPointer(rebasing: bytes[..<(end ?? bytes.count)]))
-        guard let head = other.head else { found("ours takes what the other refuses (\(other.error))", bytes) }
+        guard let head = other.head else { throw Finding("ours takes what the other refuses (\(other.error))", bytes) }
         let target = String(decoding: bytes[parser.target], as: UTF8.self)
         guard head.method.rawValue == method, head.uri.hasSuffix(target) else {
-            found("ours reads \(method) \(target), the other \(head.method.rawValue) \(head.uri)", bytes)
+            throw Finding("ours reads \(method) \(target), the other \(head.method.rawValue) \(head.uri)", bytes)
         }
         guard head.headers.count == parser.fields.count else {
-            found("ours reads \(parser.fields.count) fields, the other \(head.headers.count)", bytes)
+            throw Finding("ours reads \(parser.fields.count) fields, the other \(head.headers.count)", bytes)
         }
         guard end != nil else { return }
         guard other.isWhole, other.body == content else {
-            found("ours reads \(content.count) bytes to the end, the other \(other.body.count) (\(other.error))", bytes)
+            throw Finding(
+                "ours reads \(content.count) bytes to the end, the other \(other.body.count) (\(other.error))",
+                bytes
+            )
         }
     }
 
