@@ -23,7 +23,7 @@ package struct BodyRate {
     ///
     /// - Parameter received: bytes until now.
     package mutating func isTooSlow(received: Int) -> Bool {
-        credit = min(creditMax, credit + received - counted) - rateMin
+        credit = min(creditMax, credit + received - counted - rateMin)
         counted = received
         return credit < 0
     }

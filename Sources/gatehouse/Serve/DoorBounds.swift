@@ -1,9 +1,7 @@
 import HTTPWire
 import NIOCore
 
-/// Reads the bounds of the doors' connections.
-///
-/// Times and rates of a door that says nothing are the gateway's; numbers of connections are each door's own.
+/// Reads the bounds of the doors' connections: each door has its own, of the same names.
 struct DoorBounds {
     /// Reads a whole number by its key; nil where it is not set.
     let number: (_ key: String, _ range: ClosedRange<Int>) throws -> Int?
@@ -25,13 +23,11 @@ struct DoorBounds {
 
     func gateway() throws -> WireLimits {
         var limits = WireLimits()
-        limits.proxies = Set(proxies.map { Array($0.utf8) })
         try read(&limits, "gateway")
         let counts: [(WritableKeyPath<WireLimits, Int>, String, ClosedRange<Int>)] = [
             (\.fieldsMax, "gateway-fields-max", 16...1024),
             (\.headBytesMax, "gateway-head-bytes-max", 4096...(1 << 20)),
             (\.targetBytesMax, "gateway-target-bytes-max", 1024...(1 << 20)),
-            (\.collectedBytesMax, "gateway-unfinished-bytes-max", 1...(1 << 40)),
             (\.idleUpstreamsMax, "upstream-idle-connections-max", 0...100_000),
         ]
         for (field, key, range) in counts { limits[keyPath: field] = try number(key, range) ?? limits[keyPath: field] }
@@ -44,21 +40,19 @@ struct DoorBounds {
         return limits
     }
 
-    /// - Parameter gateway: what counts where the door says nothing.
-    func other(_ door: String, like gateway: WireLimits) throws -> WireLimits {
+    /// Of a door that is not the gateway's.
+    func other(_ door: String) throws -> WireLimits {
         var limits = WireLimits()
-        limits.proxies = gateway.proxies
-        for (field, _) in times { limits[keyPath: field] = gateway[keyPath: field] }
-        limits.bodyRateMin = gateway.bodyRateMin
         try read(&limits, door)
-        limits.collectedBytesMax =
-            try number("\(door)-unfinished-bytes-max", 1...(1 << 40)) ?? limits.collectedBytesMax
         return limits
     }
 
     private func read(_ limits: inout WireLimits, _ door: String) throws {
+        limits.proxies = Set(proxies.map { Array($0.utf8) })
         for (field, key) in times { try readTime(&limits, field, "\(door)-\(key)") }
         limits.bodyRateMin = try number("\(door)-body-rate-min", 0...(1 << 30)) ?? limits.bodyRateMin
+        limits.collectedBytesMax =
+            try number("\(door)-unfinished-bytes-max", 1...(1 << 40)) ?? limits.collectedBytesMax
         for (field, key) in connections {
             limits[keyPath: field] = try number("\(door)-\(key)", 1...1_000_000) ?? limits[keyPath: field]
         }

@@ -149,7 +149,7 @@ struct ServeSettings: Sendable {
         limits[.gateway] = gatewayLimits
         limits[.gatewayTLS] = gatewayLimits
         for door in [Door.portal, .services, .blobs] {
-            limits[door] = try bounds.other(door.rawValue, like: gatewayLimits)
+            limits[door] = try bounds.other(door.rawValue)
         }
         responseCacheBytesMax =
             try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax
