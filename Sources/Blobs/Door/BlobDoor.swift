@@ -1,15 +1,14 @@
 package import BlobClient
 import Foundation
-import HTTPWire
+package import HTTPWire
 package import Logging
-import NIOCore
+package import NIOCore
 import ResourceModel
 import Store
-import Synchronization
 
 /// The blob protocol: from a request's head and body to its answer.
-package final class BlobDoor: Sendable {
-    /// Requests at once: each may hold two pieces of a body in memory.
+package final class BlobDoor: TaskDoor {
+    /// Requests at work at once: each holds memory and waits for the disk. Those that wait for their clients do not count (`DoorLoad`).
     private static let requestsMax = 512
     /// Documents of requests: a block list of 50,000 entries is some 5 MB.
     static let documentBytesMax = 8 << 20
@@ -19,7 +18,9 @@ package final class BlobDoor: Sendable {
     let authorizer: BlobAuthorizer
     let remote: RemoteBlobs
     private let logger: Logger
-    private let running = Atomic<Int>(0)
+    package let load = DoorLoad(workingMax: requestsMax)
+    /// What a client has gone from is not worth reading on for.
+    package let cancelsAbandoned = true
 
     /// - Parameter remote: reads copy sources that are not ours.
     package init(store: BlobStore, accounts: StorageAccounts, remote: RemoteBlobs, logger: Logger) {
@@ -39,13 +40,34 @@ package final class BlobDoor: Sendable {
         let requestID: String
     }
 
+    package func serve(_ head: TaskHead, _ body: RequestBody, _ writer: ReplyWriter) async -> Bool {
+        let words = Head(
+            method: head.method,
+            target: head.target,
+            fields: head.fields,
+            clientAddress: head.clientAddress,
+            requestID: Identifier.guid()
+        )
+        return await serve(head: words, body, writer, closes: head.closes)
+    }
+
+    package func refusal(_ status: Int) -> ByteBuffer {
+        let error = BlobError(status, "InvalidInput", "The request is not valid HTTP/1.1.")
+        let reply = BlobReply(error, (method: "GET", id: Identifier.guid()))
+        var bytes = reply.head(closes: true)
+        if case .bytes(let body, _) = reply.body { bytes.writeBytes(body) }
+        return bytes
+    }
+
     /// Answers a request.
     ///
     /// - Returns: false where the answer could not be sent whole, so that the connection must be cut.
     func serve(head: Head, _ body: RequestBody, _ writer: ReplyWriter, closes: Bool) async -> Bool {
         var reply: BlobReply
+        let hasEntered = load.enter()
+        defer { if hasEntered { load.leave() } }
         do throws(BlobError) {
-            guard running.wrappingAdd(1, ordering: .relaxed).newValue <= Self.requestsMax else { throw .serverBusy }
+            guard hasEntered else { throw .serverBusy }
             let request = try BlobRequest(
                 method: head.method,
                 target: head.target,
@@ -67,8 +89,6 @@ package final class BlobDoor: Sendable {
             reply.fields.append(("x-ms-version", BlobRequest.defaultVersion))
         }
         reply.fields.append(("x-ms-request-id", head.requestID))
-        // Counted until the answer is sent: it is the transfers that take memory.
-        defer { running.wrappingSubtract(1, ordering: .relaxed) }
         return await send(reply, head, writer, closes: closes)
     }
 
@@ -81,7 +101,7 @@ package final class BlobDoor: Sendable {
             defer { reading.end() }
             var hasBegun = false
             do {
-                try await reading.forEachPiece(range) { piece in
+                try await reading.forEachPiece(range, isScarce: { self.load.isScarce }) { piece in
                     if hasBegun { return try await writer.write(piece) }
                     hasBegun = true
                     try await writer.write(start)

@@ -128,7 +128,7 @@ extension GatewayExchange {
     private func plan(_ connection: DownstreamConnection) -> BodyPlan {
         switch state {
         case .idle: return .answered
-        case .local: return .collect(bytesMax: surroundings.local.bodyBytesMax)
+        case .local: return judgeLocal(connection)
         case .waiting where policies?.collectsMax != nil:
             return .collect(bytesMax: policies?.collectsMax ?? 0)
         case .waiting, .scoring, .connecting, .forwarding: return .stream
@@ -407,8 +407,9 @@ extension GatewayExchange: PolicyEffects {
                 )
             )
         }
+        // A service of this installation judges by the head first, and waits for the body itself.
         if policies.collectsMax != nil, policies.collected == nil, case .original = call.request.body,
-            connection.parser.framing != .none
+            connection.parser.framing != .none, call.program.buffersRequests || !isLocal(policies)
         {
             policies.waitingForward = options
             return

@@ -43,8 +43,10 @@ extension GatewayExchange {
                 "request": [
                     "method": .string(source.method),
                     "url": .string(
-                        "\(source.scheme)://\(source.host):\(source.port)\(source.path)"
-                            + (source.query.isEmpty ? "" : "?\(shown(source.query, setup.api))")
+                        "\(source.scheme)://\(source.host):\(source.port)"
+                            + Redactor.address(source.query.isEmpty ? source.path : "\(source.path)?\(source.query)") {
+                                name in setup.api.map { name.utf8.elementsEqual($0.keyQuery) } ?? false
+                            }
                     ),
                     "headers": .array(
                         source.allFields.map { field in
@@ -76,17 +78,6 @@ extension GatewayExchange {
                 ]
             ]
         )
-    }
-
-    /// A query without the values of its secrets.
-    private func shown(_ query: String, _ api: APIRoute?) -> String {
-        query.split(separator: "&", omittingEmptySubsequences: false).map { item in
-            let halves = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard halves.count > 1 else { return String(item) }
-            let name = PercentText.decoded(halves[0]).lowercased()
-            let isKey = api.map { name.utf8.elementsEqual($0.keyQuery) } ?? false
-            return halves[0] + "=" + (isKey ? Redactor.mark : Redactor.redact(key: name, value: halves[1]))
-        }.joined(separator: "&")
     }
 
     func endTrace(_ trace: CallTrace, _ id: String, _ policies: PolicyRun) {

@@ -33,11 +33,18 @@ package final class WireListener: Sendable {
         makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
     ) async throws -> WireListener {
         let counts = ConnectionCounts()
+        let collected = CollectedBytes()
         var loops: [NIOLoopBound<WireLoop>] = []
         var doors: [ObjectIdentifier: NIOLoopBound<LoopDoor>] = [:]
         for loop in group.makeIterator() {
             let (wire, door) = try await loop.submit {
-                let wire = WireLoop(loop: loop, limits: limits, counts: counts, givesWay: givesWay)
+                let wire = WireLoop(
+                    loop: loop,
+                    limits: limits,
+                    counts: counts,
+                    collected: collected,
+                    givesWay: givesWay
+                )
                 let door = LoopDoor(wire: wire, responder: makeResponder(wire))
                 let bound = NIOLoopBound(wire, eventLoop: loop)
                 loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }

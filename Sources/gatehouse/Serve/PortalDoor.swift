@@ -6,8 +6,6 @@ import HTTPWire
 import Hummingbird
 import Logging
 import Management
-import NIOCore
-import NIOPosix
 import ResourceModel
 import Store
 import Studio
@@ -150,19 +148,6 @@ struct PortalDoor {
         }.addRoutes(to: router)
     }
 
-    /// - Parameter isListening: is called with the real port.
-    func application(
-        bind: String,
-        port: Int,
-        isListening: @Sendable @escaping (Int) async -> Void
-    ) -> Application<RouterResponder<ServingContext>> {
-        Application(
-            router: router,
-            configuration: .init(address: .hostname(bind, port: port)),
-            onServerRunning: { channel in await isListening(channel.localAddress?.port ?? port) },
-            // Control work has a loop of its own, never one of the data path.
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: 1)),
-            logger: logger
-        )
-    }
+    /// What its connections are handed to.
+    var door: RouterDoor { RouterDoor(router, logger: logger) }
 }

@@ -3,7 +3,6 @@ import Foundation
 import Gateway
 import HTTPServing
 import HTTPWire
-import Hummingbird
 import Logging
 import Management
 import NIOCore
@@ -30,6 +29,7 @@ struct Server {
         let lock = try folder.lock()
         defer { close(lock) }
         let logger = Logger(label: "gatehouse")
+        let descriptors = Descriptors.raise()
         let opened = try await OpenInstallation.open(folder, form: .init())
         if let password = opened.firstPassword {
             AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: folder)
@@ -75,8 +75,9 @@ struct Server {
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
         let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
-        let listeners = try await listen(
+        var listeners = try await listen(
             group,
+            descriptors,
             workers,
             opened,
             slot,
@@ -108,6 +109,16 @@ struct Server {
         // The portal is not open yet: nobody is making a dataset.
         try await portal.datasets.collect()
         let worker = portal.worker
+        // Control work has a loop of its own, never one of the data path.
+        let portalGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        if settings.roles.contains("portal") {
+            let door = portal.door
+            let listener = try await listen(.portal, portalGroup, descriptors, loops: 1) { wire in
+                TaskResponder(wire: wire, door: door)
+            }
+            addresses.bound(.portal, port: listener.port)
+            listeners.append(listener)
+        }
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
         services.append(FactKeeping.Turning(keeping: facts))
         if let tls { services.append(GatewayTLS.Watching(tls: tls)) }
@@ -118,17 +129,7 @@ struct Server {
             services.append(BatchService(worker: batch.worker))
         }
         services.append(SubscriptionExpiry(resources: portal.resources, logger: logger))
-        let hasPortal = settings.roles.contains("portal")
-        if hasPortal {
-            services.append(
-                portal.application(bind: settings.bind, port: settings.ports[.portal] ?? 8081) { port in
-                    addresses.bound(.portal, port: port)
-                    await announce(addresses, folder, logger)
-                }
-            )
-        } else {
-            await announce(addresses, folder, logger)
-        }
+        services.append(Announcement { await announce(addresses, folder, logger) })
         let serviceGroup = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) },
@@ -144,6 +145,7 @@ struct Server {
         try await workers.shutdownGracefully()
         try await resolving.shutdownGracefully()
         try await group.shutdownGracefully()
+        try await portalGroup.shutdownGracefully()
         try opened.resources.file.close()
         try opened.queue.file.close()
         logger.info("ended")
@@ -152,6 +154,7 @@ struct Server {
     /// Opens the doors of the data path.
     private func listen(
         _ group: MultiThreadedEventLoopGroup,
+        _ descriptors: Descriptors,
         _ workers: NIOThreadPool,
         _ opened: OpenInstallation,
         _ slot: SnapshotSlot,
@@ -189,32 +192,22 @@ struct Server {
         let open = {
             (
                 door: ServeSettings.Door,
-                limits: WireLimits,
                 tls: DownstreamTLS?,
                 make: @Sendable @escaping (WireLoop) -> any WireResponder
             ) async throws in
             guard settings.roles.contains(door.role) else { return }
-            let port = settings.ports[door] ?? door.defaultPort
-            let listener: WireListener
-            do {
-                listener = try await WireListener.listen(
-                    group: group,
-                    host: settings.bind,
-                    port: port,
-                    limits: limits,
-                    tls: tls,
-                    givesWay: settings.loops > ProcessorCount.available,
-                    makeResponder: make
-                )
-            } catch let error as IOError {
-                throw InstallationError(
-                    "The \(door.rawValue) door cannot listen on \(settings.bind):\(port): \(String(cString: strerror(error.errnoCode)))."
-                )
-            }
+            let listener = try await listen(
+                door,
+                group,
+                descriptors,
+                loops: settings.loops,
+                tls: tls,
+                makeResponder: make
+            )
             addresses.bound(door, port: listener.port)
             listeners.append(listener)
         }
-        try await open(.services, WireLimits(), nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
+        try await open(.services, nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let counters = LimitCounters()
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
         let serviceName = opened.installation.serviceName
@@ -243,16 +236,43 @@ struct Server {
                 logger: logger
             )
         }
-        try await open(.gateway, settings.gatewayLimits, nil) { makeGateway($0, false) }
-        if let tls { try await open(.gatewayTLS, settings.gatewayLimits, tls.tls) { makeGateway($0, true) } }
+        try await open(.gateway, nil) { makeGateway($0, false) }
+        if let tls { try await open(.gatewayTLS, tls.tls) { makeGateway($0, true) } }
         let blobDoor = BlobDoor(
             store: storage.store,
             accounts: storage.accounts,
             remote: storage.remote,
             logger: logger
         )
-        try await open(.blobs, WireLimits(), nil) { wire in BlobsResponder(wire: wire, door: blobDoor) }
+        try await open(.blobs, nil) { wire in TaskResponder(wire: wire, door: blobDoor) }
         return listeners
+    }
+
+    /// Opens one door within its share of the descriptors.
+    private func listen(
+        _ door: ServeSettings.Door,
+        _ group: MultiThreadedEventLoopGroup,
+        _ descriptors: Descriptors,
+        loops: Int,
+        tls: DownstreamTLS? = nil,
+        makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
+    ) async throws -> WireListener {
+        let port = settings.ports[door] ?? door.defaultPort
+        do {
+            return try await WireListener.listen(
+                group: group,
+                host: settings.bind,
+                port: port,
+                limits: descriptors.bounded(settings.limits(of: door), door, loops: loops),
+                tls: tls,
+                givesWay: settings.loops > ProcessorCount.available,
+                makeResponder: makeResponder
+            )
+        } catch let error as IOError {
+            throw InstallationError(
+                "The \(door.rawValue) door cannot listen on \(settings.bind):\(port): \(String(cString: strerror(error.errnoCode)))."
+            )
+        }
     }
 
     private var serviceLimits: ServiceLimits {
@@ -283,7 +303,17 @@ struct Server {
     }
 }
 
-/// Keeps the doors of the data path open, and drains them.
+/// Says that the doors are open, once the process also answers to the signal that ends it.
+struct Announcement: Service {
+    let announce: @Sendable () async -> Void
+
+    func run() async throws {
+        await announce()
+        try? await gracefulShutdown()
+    }
+}
+
+/// Keeps the doors open, and drains them.
 struct DataPathService: Service {
     let listeners: [WireListener]
     let timeout: TimeAmount

@@ -1,19 +1,16 @@
-package import HTTPWire
 package import NIOCore
-import ResourceModel
-import Synchronization
 
-/// The blobs door on one event loop: each request becomes a task, its body and its answer stream between the two.
-package final class BlobsResponder: WireResponder {
+/// A door on one event loop whose requests are tasks: body and answer stream between the two.
+package final class TaskResponder: WireResponder {
     private let wire: WireLoop
-    private let door: BlobDoor
+    private let door: any TaskDoor
 
-    package init(wire: WireLoop, door: BlobDoor) {
+    package init(wire: WireLoop, door: any TaskDoor) {
         self.wire = wire
         self.door = door
     }
 
-    /// Time without progress of an answer before its client is given up.
+    /// Time in which a client takes nothing of an answer before it is given up.
     private static let stallTimeout = TimeAmount.seconds(60)
 
     /// What a connection's current request is about; touched on its loop only.
@@ -25,6 +22,8 @@ package final class BlobsResponder: WireResponder {
         /// Tells a request's late steps from the next one's.
         var turn = 0
         var lastProgress = NIODeadline.now()
+        /// Bytes that the client had not taken when it was last looked at.
+        var unsentBytes = 0
         var isWaiting = false
     }
 
@@ -33,19 +32,6 @@ package final class BlobsResponder: WireResponder {
         exchange.turn += 1
         let turn = exchange.turn
         let parser = connection.parser
-        let requestID = Identifier.guid()
-        let (method, target, fields) = connection.head.withUnsafeReadableBytes { head in
-            let text = { (range: Range<Int>) in String(decoding: head[range], as: UTF8.self) }
-            return (
-                text(parser.method), text(parser.target),
-                parser.fields.map { field in
-                    (
-                        name: text(Int(field.nameStart)..<Int(field.nameEnd)),
-                        value: text(Int(field.valueStart)..<Int(field.valueEnd))
-                    )
-                }
-            )
-        }
         let length: Int64?
         switch parser.framing {
         case .length(let count): length = Int64(count)
@@ -54,15 +40,21 @@ package final class BlobsResponder: WireResponder {
         }
         let bound = NIOLoopBound((responder: self, connection: connection, exchange: exchange), eventLoop: wire.loop)
         let loop = wire.loop
-        let body = RequestBody(length: length) {
-            loop.execute { if bound.value.exchange.turn == turn { bound.value.connection.setReading(true) } }
-        }
-        let writer = ReplyWriter { bytes, hasRoom in
+        let body = RequestBody(
+            length: length,
+            load: door.load,
+            ask: { loop.execute { if bound.value.exchange.turn == turn { bound.value.connection.askForBody() } } },
+            wantMore: {
+                loop.execute { if bound.value.exchange.turn == turn { bound.value.connection.setReading(true) } }
+            }
+        )
+        let writer = ReplyWriter(load: door.load) { bytes, hasRoom in
             loop.execute {
                 let (_, connection, exchange) = bound.value
                 guard exchange.turn == turn else { return hasRoom(true) }
                 connection.send(bytes)
                 exchange.lastProgress = .now()
+                exchange.unsentBytes = .max
                 exchange.isWaiting = !connection.isWritable
                 if connection.isWritable { hasRoom(true) }
             }
@@ -70,25 +62,31 @@ package final class BlobsResponder: WireResponder {
         exchange.body = body
         exchange.writer = writer
         exchange.chunks = parser.framing == .chunked ? ChunkedBody() : nil
-        let address = String(decoding: connection.clientAddress, as: UTF8.self)
-        let closes = connection.willClose
+        let head = head(connection, parser)
         let door = door
         exchange.task = Task {
-            let isWhole = await door.serve(
-                head: .init(
-                    method: method,
-                    target: target,
-                    fields: fields,
-                    clientAddress: address,
-                    requestID: requestID
-                ),
-                body,
-                writer,
-                closes: closes
-            )
+            let isWhole = await door.serve(head, body, writer)
             loop.execute { bound.value.responder.end(bound.value.connection, turn, isWhole: isWhole) }
         }
-        return .stream
+        return .streamWhenAsked
+    }
+
+    private func head(_ connection: DownstreamConnection, _ parser: HeadParser) -> TaskHead {
+        connection.head.withUnsafeReadableBytes { head in
+            let text = { (range: Range<Int>) in String(decoding: head[range], as: UTF8.self) }
+            return TaskHead(
+                method: text(parser.method),
+                target: text(parser.target),
+                fields: parser.fields.map { field in
+                    (
+                        name: text(Int(field.nameStart)..<Int(field.nameEnd)),
+                        value: text(Int(field.valueStart)..<Int(field.valueEnd))
+                    )
+                },
+                clientAddress: String(decoding: connection.clientAddress, as: UTF8.self),
+                closes: connection.willClose
+            )
+        }
     }
 
     package func receiveBody(_ body: ByteBuffer, isLast: Bool, on connection: DownstreamConnection) {
@@ -111,7 +109,7 @@ package final class BlobsResponder: WireResponder {
         exchange.turn += 1
         exchange.body?.fail()
         exchange.writer?.release(false)
-        exchange.task?.cancel()
+        if door.cancelsAbandoned { exchange.task?.cancel() }
         clear(exchange)
     }
 
@@ -124,24 +122,23 @@ package final class BlobsResponder: WireResponder {
 
     package func checkTime(_ now: NIODeadline, on connection: DownstreamConnection) {
         let exchange = exchange(connection)
-        guard exchange.isWaiting, now > exchange.lastProgress + Self.stallTimeout else { return }
+        guard exchange.isWaiting else { return }
+        let unsent = connection.unsentBytes
+        if unsent < exchange.unsentBytes { exchange.lastProgress = now }
+        exchange.unsentBytes = unsent
+        guard now > exchange.lastProgress + Self.stallTimeout else { return }
         abandon(on: connection)
         connection.cut()
     }
 
-    package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
-        let error = BlobError(status, "InvalidInput", "The request is not valid HTTP/1.1.")
-        var reply = BlobReply(error, (method: "GET", id: Identifier.guid()))
-        var bytes = reply.head(closes: true)
-        if case .bytes(let body, _) = reply.body { bytes.writeBytes(body) }
-        reply.body = .none
-        return bytes
-    }
+    package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer { door.refusal(status) }
 
     private func end(_ connection: DownstreamConnection, _ turn: Int, isWhole: Bool) {
         let exchange = exchange(connection)
         guard exchange.turn == turn else { return }
         exchange.turn += 1
+        // What was not taken is nobody's any more.
+        exchange.body?.fail()
         clear(exchange)
         if isWhole { connection.finish() } else { connection.cut() }
     }
