@@ -25,9 +25,6 @@ struct ExchangeSurroundings {
 final class GatewayExchange: UpstreamReceiver {
     /// Bytes of a request kept while its upstream connection is made.
     private static let connectBufferMax = 64 << 10
-    /// Time-outs up to this end to the millisecond; the sweep of every second is enough for longer ones, and nothing has to be
-    /// remembered for each call until they are over.
-    private static let exactTimeoutMax = TimeAmount.seconds(2)
     /// Answers in turn that point elsewhere and are followed: more go in circles.
     static let redirectsMax = 10
 
@@ -53,7 +50,7 @@ final class GatewayExchange: UpstreamReceiver {
     /// Bytes for the upstream that are not sent yet: the head until the body's first piece comes, all while connecting.
     var outgoing = ByteBuffer()
     var isRequestWhole = false
-    /// The whole request, where it may be sent again on a fresh connection.
+    /// The whole request, where it came at once and may have to be sent again: by its method, or because policies may ask for it.
     private var replay: ByteBuffer?
     private var isIdempotent = false
     private var isHEAD = false
@@ -175,7 +172,8 @@ final class GatewayExchange: UpstreamReceiver {
                 targetOffset: targetOffset,
                 clientAddress: connection.clientAddress,
                 wantsWebSocket: wantsWebSocket,
-                trace: record.traceContext
+                trace: record.traceContext,
+                isTraced: record.parent != nil
             )
         }
         headCount = outgoing.readableBytes
@@ -205,22 +203,8 @@ final class GatewayExchange: UpstreamReceiver {
         case .success(let upstream):
             state = .forwarding(upstream)
             upstream.begin(self, isHEAD: isHEAD, wantsWebSocket: wantsWebSocket, timeout: policies?.timeout)
-            if let timeout = policies?.timeout, timeout <= GatewayExchange.exactTimeoutMax { watch(upstream, timeout) }
             if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
             connection.setReading(true)
-        }
-    }
-
-    /// Ends a call on time.
-    private func watch(_ upstream: UpstreamConnection, _ timeout: TimeAmount) {
-        let current = turn
-        let bound = NIOLoopBound((exchange: self, upstream: upstream), eventLoop: surroundings.wire.loop)
-        surroundings.wire.loop.scheduleTask(in: timeout) {
-            let (exchange, upstream) = bound.value
-            guard exchange.turn == current, case .forwarding(let now) = exchange.state, now === upstream,
-                !upstream.hasAnswered, let connection = exchange.connection
-            else { return }
-            exchange.endLate(upstream, connection)
         }
     }
 
@@ -228,7 +212,7 @@ final class GatewayExchange: UpstreamReceiver {
         guard outgoing.readableBytes > 0 else { return }
         let bytes = outgoing
         outgoing = ByteBuffer()
-        upstream.send(bytes)
+        upstream.send(bytes, isLast: isRequestWhole)
     }
 
     func receiveBody(_ body: ByteBuffer, isLast: Bool, _ connection: DownstreamConnection) {
@@ -257,7 +241,7 @@ final class GatewayExchange: UpstreamReceiver {
         var body = body
         outgoing.writeBuffer(&body)
         isRequestWhole = isLast
-        if isLast, isFirst, isIdempotent { replay = outgoing }
+        if isLast, isFirst, isIdempotent || policies != nil { replay = outgoing }
     }
 
     // MARK: - UpstreamReceiver
@@ -266,7 +250,8 @@ final class GatewayExchange: UpstreamReceiver {
 
     func upstreamHead(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
         guard let connection else { return }
-        replay = nil
+        // Policies may ask again whatever the answer is (`retry`).
+        if policies == nil { replay = nil }
         record.backendStatus = upstream.parser.status
         closesAfterAnswer = upstream.parser.framing == .untilClose
         if closesAfterAnswer { connection.endsWithConnection = true }
@@ -339,23 +324,73 @@ final class GatewayExchange: UpstreamReceiver {
         state = .idle
         self.connection = nil
         policies = nil
-        if isClean { pool.release(upstream) } else { upstream.close() }
+        replay = nil
+        if !isClean { upstream.close() }
         connection.finish(close: closes)
+        // Only now: a request that came in one packet with this one would be sent on it before the upstream can have closed it.
+        if isClean { pool.release(upstream) }
     }
 
     func upstreamFailed(_ upstream: UpstreamConnection) {
         guard let connection else { return }
-        if !upstream.hasAnswered, upstream.isReused, let replay, let address {
+        if let unsent = upstream.takeUnsent() {
+            // Nothing has left: any request may go elsewhere.
+            var whole = unsent
+            whole.writeImmutableBuffer(outgoing)
+            outgoing = whole
+            state = .connecting
+            if upstream.isReused, connectAnew() { return }
+        } else if !upstream.hasAnswered, upstream.isReused, isIdempotent, let replay {
             // The upstream closed an idle connection as it was taken: nothing was answered, and saying it twice is safe.
-            self.replay = nil
             outgoing = replay
             state = .connecting
-            let current = turn
-            return pool.connectNew(address) { [self] result in connected(result, current) }
+            if connectAnew() { return }
         }
         policies?.backend?.state.failed("BackendConnectionFailure", now: MonotonicClock.nanoseconds())
         let words = upstream.failure.map { " (\($0.prefix(200)))" } ?? ""
         fail(connection, reason: "BackendConnectionFailure: the connection ended before the answer did\(words)")
+    }
+
+    /// Takes a connection that nobody used before for the request whose bytes are `outgoing`.
+    private func connectAnew() -> Bool {
+        guard let address else { return false }
+        let current = turn
+        pool.connectNew(address) { [self] result in connected(result, current) }
+        return true
+    }
+
+    /// Lets go of an attempt that failed, or whose answer is not wanted, so that policies may make another one.
+    ///
+    /// What has come of the body is kept where all of it is still there.
+    func takeBack(_ policies: PolicyRun) {
+        record.serviceEnds()
+        policies.awaitsAnswer = false
+        if policies.replacedBody == nil {
+            var kept: ByteBuffer?
+            if case .connecting = state {
+                kept = outgoing
+                policies.isEarlyWhole = isRequestWhole
+            } else if let replay {
+                kept = replay
+                policies.isEarlyWhole = true
+            }
+            if var kept {
+                // It waits behind the head that was made for the attempt.
+                kept.moveReaderIndex(forwardBy: headCount)
+                policies.early = kept
+                policies.hasSentBody = false
+            }
+        }
+        replay = nil
+        outgoing = ByteBuffer()
+        isRequestWhole = false
+        closesAfterAnswer = false
+        state = .waiting
+    }
+
+    func upstreamLate(_ upstream: UpstreamConnection) {
+        guard let connection, case .forwarding(let current) = state, current === upstream else { return }
+        endLate(upstream, connection)
     }
 
     func upstreamResume(_ upstream: UpstreamConnection) { connection?.setReading(true) }
@@ -403,7 +438,8 @@ final class GatewayExchange: UpstreamReceiver {
 
     /// Answers 500, or cuts an answer that has begun.
     func fail(_ connection: DownstreamConnection, reason: String) {
-        if let policies, !hasSentHead, !policies.holdsAnswer {
+        if let policies, policies.awaitsAnswer {
+            takeBack(policies)
             return policies.call.forwarded(.failure(.inside(String(reason.prefix { $0 != ":" }), reason)))
         }
         record.serviceEnds()
@@ -422,6 +458,7 @@ final class GatewayExchange: UpstreamReceiver {
             policies.call.cancel()
         }
         policies = nil
+        replay = nil
         state = .idle
         turn += 1
         self.connection = nil
@@ -442,6 +479,7 @@ final class GatewayExchange: UpstreamReceiver {
         state = .idle
         connection = nil
         incoming = nil
+        replay = nil
         outgoing = ByteBuffer()
     }
 

@@ -59,8 +59,10 @@ final class PolicyRun {
     var requestBeforeRedirect: PolicyRequest?
     /// The managed backend that the call went to.
     var backend: ManagedBackend?
-    /// Those that could not be reached.
+    /// Those that could not be reached in the current attempt.
     var unreachable: Set<String> = []
+    /// Whether the policies wait for the backend's answer: a failure is theirs.
+    var awaitsAnswer = false
     /// By what the trace is found.
     let traceID: String?
 
@@ -170,6 +172,7 @@ extension GatewayExchange {
 
     private func holdAnswer(_ source: any HeaderSource, _ status: Int) {
         guard let policies else { return }
+        policies.awaitsAnswer = false
         policies.holdsAnswer = true
         if let before = policies.requestBeforeRedirect {
             policies.requestBeforeRedirect = nil
@@ -213,7 +216,6 @@ extension GatewayExchange {
             }
             head.writeStaticString("\r\n")
             policies.holdsAnswer = false
-            hasSentHead = true
             if let held = policies.heldBody { head.writeImmutableBuffer(held) }
             incoming = head
             guard case .forwarding(let upstream) = state else { return }
@@ -395,8 +397,15 @@ extension GatewayExchange: PolicyEffects {
     }
 
     func forward(_ call: PolicyCall, _ options: ForwardOptions) {
-        guard let connection, let policies else { return }
+        guard let policies else { return }
+        policies.unreachable = []
         if policies.holdsAnswer { dropAnswer(policies) }
+        attempt(call, options)
+    }
+
+    /// Sends the request to one backend; a failure is told to the policies.
+    func attempt(_ call: PolicyCall, _ options: ForwardOptions) {
+        guard let connection, let policies else { return }
         guard case .waiting = state, !policies.hasSentBody else {
             return call.forwarded(
                 .failure(
@@ -419,9 +428,9 @@ extension GatewayExchange: PolicyEffects {
         }
         policies.options = options
         policies.timeout = options.timeout.map { .milliseconds($0) }
-        // A body that was waited for as a whole lost its framing.
-        if let collected = policies.collected, collected.readableBytes > 0, case .http = backend,
-            case .original = call.request.body
+        // A body that was waited for as a whole lost its framing; an empty one had one, too, where it came in chunks.
+        if let collected = policies.collected, collected.readableBytes > 0 || connection.parser.framing != .none,
+            case .http = backend, case .original = call.request.body
         {
             call.request.body = .replaced(Array(collected.readableBytesView))
         }
@@ -457,7 +466,10 @@ extension GatewayExchange: PolicyEffects {
             } else if policies.early != nil || policies.isEarlyWhole {
                 append(policies.early ?? ByteBuffer(), policies.isEarlyWhole)
             }
+            policies.early = nil
+            policies.isEarlyWhole = false
             policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
+            policies.awaitsAnswer = true
             connect()
         }
     }
