@@ -1,4 +1,5 @@
 """What the gateway and its upstreams say to one another, byte by byte: framing, fields in several lines, times, attempts."""
+import concurrent.futures
 import contextlib
 import itertools
 import socket
@@ -9,7 +10,7 @@ import urllib.parse
 import pytest
 
 from gatehouse import server
-from test_policies import GLOBAL, Managed, sections  # noqa: F401
+from test_policies import Managed, sections
 from test_websocket import read_head
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -22,8 +23,7 @@ class Wire:
     def __init__(self, serve):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.requests = []
-        self.count = 0
+        self.requests, self.open = [], []
         self.serve = serve
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -33,7 +33,7 @@ class Wire:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            self.count += 1
+            self.open.append(connection)
             threading.Thread(target=self.run, args=(connection, number), daemon=True).start()
 
     def run(self, connection, number):
@@ -60,17 +60,29 @@ class Wire:
         self.requests.append(data)
         return data
 
+    def play(self, serve):
+        """Goes on in another way, on new connections."""
+        self.serve = serve
+        while self.open:
+            with contextlib.suppress(OSError):
+                self.open.pop().shutdown(socket.SHUT_RDWR)
+        time.sleep(0.05)
+
     def close(self):
+        # Whoever waits for a connection holds it open otherwise.
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.play(self.serve)
 
 
 def answering(*answers):
-    """Answers each request on a connection with the next of these, again and again."""
+    """Answers each request with the next of these, again and again."""
+    turns = itertools.cycle(answers)
+
     def serve(wire, connection, _):
-        for answer in itertools.cycle(answers):
-            if not wire.read(connection):
-                return
-            connection.sendall(answer)
+        while wire.read(connection):
+            connection.sendall(next(turns))
     return serve
 
 
@@ -164,7 +176,7 @@ def test_an_empty_body_in_chunks_goes_on(wired, backend):
             assert len(wire.requests) == seen + (2 if retries else 1)
     # An answer that points elsewhere, with a method that keeps its body.
     if backend in ("follow", "both"):
-        wire.serve = answering(b"HTTP/1.1 307 T\r\nLocation: /base/there\r\nContent-Length: 0\r\n\r\n", OK)
+        wire.play(answering(b"HTTP/1.1 307 T\r\nLocation: /base/there\r\nContent-Length: 0\r\n\r\n", OK))
         assert status(ask(managed, *EMPTY["later"](head(managed, "Transfer-Encoding: chunked", method="POST")))) == 200
         assert wire.requests[-1].startswith(b"POST /base/there ")
 
@@ -225,13 +237,14 @@ def test_policies_read_all_lines(wired):
     for lines in (["http://good.test", "http://evil.test"], ["http://evil.test", "http://good.test"]):
         assert allowed not in ask(managed, head(managed, *[f"Origin: {line}" for line in lines]))[0]
     # Where an answer points to two places, neither is gone to.
-    wire.serve = answering(b"HTTP/1.1 302 F\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")
+    wire.play(answering(b"HTTP/1.1 302 F\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"))
     managed.set(sections(backend=BACKENDS["follow"]))
     assert status(ask(managed, head(managed))) == 302 and wire.requests[-1].startswith(b"GET /base/items/")
 
 
-def test_a_proxy_is_believed_for_what_it_said_itself(tmp_path_factory):
-    with server("--gateway-trusted-proxies", "127.0.0.1") as running:
+def test_a_proxy_is_believed_for_what_it_said_itself(tmp_path):
+    (tmp_path / "settings.yaml").write_text("gateway-trusted-proxies: 127.0.0.1\n")
+    with server("--config", str(tmp_path / "settings.yaml")) as running:
         wire = Wire(answering(OK))
         managed = Managed(running, wire.url, "proxied")
         managed.put("/apis/proxied", {"displayName": "proxied", "path": "proxied", "protocols": ["https"], "serviceUrl": wire.url})
@@ -249,7 +262,7 @@ def test_a_status_without_a_body_says_nothing_of_one(wired, policy):
     for line in ("204 No Content", "304 Not Modified"):
         for fields in ("Transfer-Encoding: chunked\r\n", "transfer-encoding: Chunked\r\nX-Forwarded-For: 9.9.9.9\r\n", "Content-Length: 7\r\n"):
             for tail in (b"", b"0\r\n\r\n"):
-                wire.serve = answering(f"HTTP/1.1 {line}\r\n{fields}ETag: x\r\n\r\n".encode() + tail)
+                wire.play(answering(f"HTTP/1.1 {line}\r\n{fields}ETag: x\r\n\r\n".encode() + tail))
                 with connect(managed) as stream:
                     stream.settimeout(5)
                     for _ in range(2):
@@ -258,7 +271,7 @@ def test_a_status_without_a_body_says_nothing_of_one(wired, policy):
                         assert f"HTTP/1.1 {line}" in answer and "transfer-encoding" not in answer.lower() and "ETag: x" in answer
                         assert ("content-length: 7" in answer.lower()) == (line.startswith("304") and "Length" in fields)
                         assert ("9.9.9.9" in answer) == ("9.9.9.9" in fields)
-    wire.serve = answering(b"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\nLink: x\r\n\r\n" + OK)
+    wire.play(answering(b"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\nLink: x\r\n\r\n" + OK))
     answer = ask(managed, head(managed))
     assert answer[0].startswith("HTTP/1.1 200 ") and answer[1] == b"ok" and "transfer-encoding" not in answer[0].lower()
 
@@ -294,7 +307,7 @@ def test_a_body_that_breaks_is_an_error_or_is_cut(wired, policy):
         else:
             assert answer.startswith("HTTP/1.1 20") and not body.endswith(b"0\r\n\r\n") and len(body) < 20, (pieces, answer, body)
     # And the gateway goes on.
-    wire.serve = answering(OK)
+    wire.play(answering(OK))
     assert ask(managed, head(managed, "X-Again: 1"))[1] == b"ok"
 
 
@@ -305,8 +318,8 @@ def slow_sender(managed, seconds, *fields):
     with connect(managed) as stream:
         stream.sendall(head(managed, f"Content-Length: {seconds * 4000}", *fields, method="POST"))
         for _ in range(seconds * 4):
-            stream.sendall(bytes(1000))
             time.sleep(0.25)
+            stream.sendall(bytes(1000))
         began = time.monotonic()
         answer = read_head(stream)
         return time.monotonic() - began, int(answer.split(" ")[1])
@@ -327,29 +340,51 @@ def silent(seconds, *pieces):
 FORWARD = '<forward-request {} />'
 
 
-@pytest.mark.parametrize("attributes,limit", [('timeout="1"', 1), ('timeout-ms="500"', 0.5), ('timeout-ms="2500"', 2.5), ('timeout="3"', 3)])
-def test_the_time_of_a_call_begins_when_its_request_is_whole(wired, attributes, limit):
-    wire, managed = wired(silent(0), sections(backend=FORWARD.format(attributes)))
-    # However long the request takes, it is no time of the backend's.
-    late, code = slow_sender(managed, int(limit) + 2)
-    assert code == 200 and late < 0.4
-    # From its last byte on it is; half a head and interim answers do not end it.
-    for pieces in ((), (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n",) * 3, (b"HTTP/1.1 20",), (b"H", b"T", b"T", b"P", b"/", b"1", b".", b"1", b" "),
-                   (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", b"A: b\r\n")):
-        wire.serve = silent(limit + 2, *pieces)
-        began = time.monotonic()
-        assert status(ask(managed, head(managed))) == 500
-        assert limit - 0.05 < time.monotonic() - began < limit + 0.5, pieces
-    late, code = slow_sender(managed, 1)
-    assert code == 500 and limit - 0.05 < late < limit + 0.5
-    # Once the head is there, the body may take longer.
-    def drips(wire, connection, _):
+LIMITS = [('timeout="1"', 1), ('timeout-ms="500"', 0.5), ('timeout-ms="2500"', 2.5), ('timeout="3"', 3)]
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+PARTS = [(), (HINTS,) * 3, (HINTS,) * 9, (b"HTTP/1.1 20",), (b"H", b"T", b"T", b"P", b"/", b"1", b".", b"1", b" "),
+         (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", b"A: b\r\n")]
+
+
+def test_the_time_of_a_call_begins_when_its_request_is_whole(wired):
+    """All at once, since each of them waits."""
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        # However long the request takes, it is no time of the backend's.
+        waits = []
+        for attributes, limit in LIMITS:
+            _, managed = wired(silent(0), sections(backend=FORWARD.format(attributes)))
+            waits.append((pool.submit(slow_sender, managed, int(limit) + 2), 200, 0, attributes))
+            # From its last byte on it is.
+            _, managed = wired(silent(limit + 2), sections(backend=FORWARD.format(attributes)))
+            waits.append((pool.submit(slow_sender, managed, 1), 500, limit, attributes))
+            # Half a head and interim answers do not end it.
+            for pieces in PARTS:
+                _, managed = wired(silent(limit + 2, *pieces), sections(backend=FORWARD.format(attributes)))
+                waits.append((pool.submit(timed, managed), 500, limit, pieces))
+            # Once the head is there, the body may take longer.
+            _, managed = wired(drips(limit + 0.7), sections(backend=FORWARD.format(attributes)))
+            waits.append((pool.submit(timed, managed), 200, limit + 0.7, attributes))
+        for wait, expected, limit, what in waits:
+            late, code = wait.result()
+            assert code == expected and limit - 0.05 < late < limit + 0.6, (what, limit, late)
+
+
+def drips(seconds):
+    """Takes its time between head and body."""
+    def serve(wire, connection, _):
         wire.read(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-        time.sleep(limit + 0.7)
+        time.sleep(seconds)
         connection.sendall(b"ok")
-    wire.serve = drips
-    assert ask(managed, head(managed))[1] == b"ok"
+    return serve
+
+
+def timed(managed):
+    """How long a call took, and its status."""
+    began = time.monotonic()
+    answer = ask(managed, head(managed))
+    assert len(answer[1]) >= 2
+    return time.monotonic() - began, status(answer)
 
 
 def test_a_backend_that_takes_a_body_late_is_not_late_itself(wired):
@@ -485,9 +520,12 @@ def test_what_was_sent_is_repeated_only_where_that_is_safe(wired):
     for method, expected in (("GET", 200), ("PUT", 200), ("DELETE", 200), ("HEAD", 200), ("POST", 500)):
         wire, managed = wired(serve)
         field = ["Content-Length: 5"] if method in ("POST", "PUT") else []
-        request = head(managed, *field, method=method) + (b"hello" if field else b"")
-        assert status(ask(managed, head(managed))) == 200
-        assert status(ask(managed, request)) == expected, method
+        with connect(managed) as stream:
+            stream.sendall(head(managed))
+            assert read_head(stream).startswith("HTTP/1.1 200 ") and stream.recv(2) == b"ok"
+            time.sleep(0.05)
+            stream.sendall(head(managed, *field, method=method) + (b"hello" if field else b""))
+            assert int(read_head(stream).split(" ")[1]) == expected, method
         assert len(wire.requests) == (2 if method == "POST" else 3)
 
 

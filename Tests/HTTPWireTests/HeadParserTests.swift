@@ -74,7 +74,8 @@ import Testing
     }
 
     @Test func `a field in several lines is a list, and no single value`() throws {
-        let text = "GET / HTTP/1.1\r\nHost: a\r\nX-One: a\r\nX-Proto: https, ftp\r\nx-proto:  http ,\tHTTPS , \r\nX-Key: k\r\nx-KEY: k\r\n\r\n"
+        let text =
+            "GET / HTTP/1.1\r\nHost: a\r\nX-One: a\r\nX-Proto: https, ftp\r\nx-proto:  http ,\tHTTPS , \r\nX-Key: k\r\nx-KEY: k\r\n\r\n"
         #expect(try field("x-one", text) == "a")
         #expect(try field("x-key", text) == ",")
         #expect(try field("x-none", text) == nil)
@@ -93,7 +94,8 @@ import Testing
         ("1.1", "", true), ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
         ("1.1", "Connection: close\r\nConnection: keep-alive\r\n", false),
         ("1.1", "Connection: X-A, CLOSE\r\n", false), ("1.1", "Connection: X-A\r\nConnection: X-B , close,\r\n", false),
-        ("1.0", "", false), ("1.0", "Connection: Keep-Alive\r\n", true), ("1.0", "Connection: X-A, keep-alive\r\n", true),
+        ("1.0", "", false), ("1.0", "Connection: Keep-Alive\r\n", true),
+        ("1.0", "Connection: X-A, keep-alive\r\n", true),
         ("1.0", "Connection: close\r\nConnection: keep-alive\r\n", false),
     ])
     func `all lines of Connection are one list`(_ version: String, _ lines: String, _ keepsAlive: Bool) throws {
@@ -104,21 +106,28 @@ import Testing
     }
 
     @Test(arguments: [
-        "Upgrade: websocket\r\nConnection: upgrade\r\n", "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, Upgrade\r\n",
+        "Upgrade: websocket\r\nConnection: upgrade\r\n",
+        "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, Upgrade\r\n",
         "Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: keep-alive\r\nConnection: upgrade\r\n",
     ])
     func `a list that holds the WebSocket asks for it`(_ lines: String) throws {
         #expect(try parse("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n").0.upgradesToWebSocket)
-        #expect(try !parse("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websockets, h2c\r\nConnection: upgrade\r\n\r\n").0.upgradesToWebSocket)
+        #expect(
+            try !parse("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websockets, h2c\r\nConnection: upgrade\r\n\r\n").0
+                .upgradesToWebSocket
+        )
     }
 
-    @Test(arguments: [
-        // Status, its fields, those that stay, whether the connection may be used again.
-        (204, "Transfer-Encoding: chunked\r\n", [], false), (204, "Content-Length: 0\r\n", [], true),
-        (204, "Content-Length: 5\r\n", [], false), (304, "Transfer-Encoding: chunked\r\n", [], false),
-        (304, "Content-Length: 5\r\n", ["Content-Length"], true), (101, "Transfer-Encoding: chunked\r\n", [], false),
-        (200, "Transfer-Encoding: chunked\r\n", ["Transfer-Encoding"], true), (204, "", [], true),
-    ] as [(Int, String, [String], Bool)])
+    @Test(
+        arguments: [
+            // Status, its fields, those that stay, whether the connection may be used again.
+            (204, "Transfer-Encoding: chunked\r\n", [], false), (204, "Content-Length: 0\r\n", [], true),
+            (204, "Content-Length: 5\r\n", [], false), (304, "Transfer-Encoding: chunked\r\n", [], false),
+            (304, "Content-Length: 5\r\n", ["Content-Length"], true),
+            (101, "Transfer-Encoding: chunked\r\n", [], false),
+            (200, "Transfer-Encoding: chunked\r\n", ["Transfer-Encoding"], true), (204, "", [], true),
+        ] as [(Int, String, [String], Bool)]
+    )
     func `a status without a body says nothing of one`(
         _ status: Int,
         _ lines: String,
@@ -197,7 +206,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "5 ", "5\t", " 5", "5 5;a", "5 a", "5;", "5; ", "5;a ", "5;a\t", "5;a= ", "5;a=b ", "5;a=\"b\" ", "5;a b", "5;a=b c", "5;a=\"b\"c",
+        "5 ", "5\t", " 5", "5 5;a", "5 a", "5;", "5; ", "5;a ", "5;a\t", "5;a= ", "5;a=b ", "5;a=\"b\" ", "5;a b",
+        "5;a=b c", "5;a=\"b\"c",
         "5 ;;a", "5;a==b", "5 =a", "5;a=b=c", ";a", " ;a",
     ])
     func `a blank elsewhere in a chunk's line is refused`(_ line: String) {

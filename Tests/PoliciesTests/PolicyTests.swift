@@ -335,15 +335,19 @@ import Testing
 
     private static let refused = PolicyFailure.inside("BackendConnectionFailure", "connection refused")
 
-    @Test(arguments: [
-        // Condition, what the backend does in turn, the status of the call, attempts.
-        ("@(context.Response.StatusCode == 500)", [nil, nil, 200], 200, 3),
-        ("@(context.Response == null || context.Response.StatusCode == 429)", [nil, 429, 200], 200, 3),
-        ("@(context.Response != null && context.Response.StatusCode >= 500)", [nil, 503, 204], 204, 3),
-        (#"@(context.LastError?.Reason == "BackendConnectionFailure")"#, [nil, 503], 503, 2), ("true", [nil, 200, 200, 200], 200, 4),
-        ("@(context.Response.StatusCode == 429)", [nil, 200], 500, 1),
-        (#"@((int)context.Variables["none"] == 1)"#, [nil, 200], 500, 1), ("@(true)", [nil, nil, nil, nil, 200], 500, 4),
-    ] as [(String, [Int?], Int, Int)])
+    @Test(
+        arguments: [
+            // Condition, what the backend does in turn, the status of the call, attempts.
+            ("@(context.Response.StatusCode == 500)", [nil, nil, 200], 200, 3),
+            ("@(context.Response == null || context.Response.StatusCode == 429)", [nil, 429, 200], 200, 3),
+            ("@(context.Response != null && context.Response.StatusCode >= 500)", [nil, 503, 204], 204, 3),
+            (#"@(context.LastError?.Reason == "BackendConnectionFailure")"#, [nil, 503], 503, 2),
+            ("true", [nil, 200, 200, 200], 200, 4),
+            ("@(context.Response.StatusCode == 429)", [nil, 200], 500, 1),
+            (#"@((int)context.Variables["none"] == 1)"#, [nil, 200], 500, 1),
+            ("@(true)", [nil, nil, nil, nil, 200], 500, 4),
+        ] as [(String, [Int?], Int, Int)]
+    )
     func `retry asks again where a connection failed`(
         _ condition: String,
         _ answers: [Int?],
@@ -374,15 +378,21 @@ import Testing
 
     @Test func `an attempt that a loop gives up is the next one's`() throws {
         let sample = Sample()
-        sample.effects.backend = [.failure(Self.refused), .failure(Self.refused), .failure(Self.refused), .success(200)]
+        sample.effects.backend = [
+            .failure(Self.refused), .failure(Self.refused), .failure(Self.refused), .success(200),
+        ]
         let loops = """
             <retry condition="true" count="1" interval="0"><set-variable name="seen" value="@(context.Variables.GetValueOrDefault("seen", "") + "x")"/>
               <retry condition="@(context.LastError != null)" count="1" interval="0"><forward-request/></retry>
             </retry>
             """
         try sample.run(backend: loops)
-        #expect(sample.status == 200 && sample.effects.log.count == 4 && sample.call?.variables["seen"] == .string("xx"))
-        sample.effects.backend = [.failure(Self.refused), .failure(Self.refused), .failure(Self.refused), .failure(Self.refused)]
+        #expect(
+            sample.status == 200 && sample.effects.log.count == 4 && sample.call?.variables["seen"] == .string("xx")
+        )
+        sample.effects.backend = [
+            .failure(Self.refused), .failure(Self.refused), .failure(Self.refused), .failure(Self.refused),
+        ]
         try sample.run(backend: loops)
         #expect(sample.status == 500 && sample.call?.lastError?.source == "forward-request")
         // With a pause between, and with an answer that is an error by the policy's wish.
@@ -397,7 +407,9 @@ import Testing
         #expect(sample.status == 201 && sample.effects.log.filter { $0 == "wait 2000" }.count == 2)
     }
 
-    @Test(arguments: ["http://h:99999", "http://h:x/", "http://a b/", "http://h/?q=1", "http://bücher.example/", "ftp://h", "h:80"])
+    @Test(arguments: [
+        "http://h:99999", "http://h:x/", "http://a b/", "http://h/?q=1", "http://bücher.example/", "ftp://h", "h:80",
+    ])
     func `a base URL that leads nowhere is refused where it is put`(_ url: String) {
         let sample = Sample()
         let problem = #expect(throws: PolicyDiagnostic.self) {

@@ -50,7 +50,7 @@ final class GatewayExchange: UpstreamReceiver {
     /// Bytes for the upstream that are not sent yet: the head until the body's first piece comes, all while connecting.
     var outgoing = ByteBuffer()
     var isRequestWhole = false
-    /// The whole request, where it came at once and may have to be sent again: by its method, or because policies may ask for it.
+    /// The whole request, where it may be sent again on a fresh connection.
     private var replay: ByteBuffer?
     private var isIdempotent = false
     private var isHEAD = false
@@ -238,10 +238,10 @@ final class GatewayExchange: UpstreamReceiver {
 
     func append(_ body: ByteBuffer, _ isLast: Bool) {
         let isFirst = !isRequestWhole && replay == nil && outgoing.readableBytes > 0
-        var body = body
-        outgoing.writeBuffer(&body)
+        outgoing.writeImmutableBuffer(body)
         isRequestWhole = isLast
-        if isLast, isFirst, isIdempotent || policies != nil { replay = outgoing }
+        if isLast, isFirst, isIdempotent { replay = outgoing }
+        if let policies, policies.call.program.mayRepeat { policies.noteSent(body) }
     }
 
     // MARK: - UpstreamReceiver
@@ -250,8 +250,7 @@ final class GatewayExchange: UpstreamReceiver {
 
     func upstreamHead(_ head: ByteBuffer, _ upstream: UpstreamConnection) {
         guard let connection else { return }
-        // Policies may ask again whatever the answer is (`retry`).
-        if policies == nil { replay = nil }
+        replay = nil
         record.backendStatus = upstream.parser.status
         closesAfterAnswer = upstream.parser.framing == .untilClose
         if closesAfterAnswer { connection.endsWithConnection = true }
@@ -366,18 +365,15 @@ final class GatewayExchange: UpstreamReceiver {
         record.serviceEnds()
         policies.awaitsAnswer = false
         if policies.replacedBody == nil {
-            var kept: ByteBuffer?
+            var kept = policies.call.program.mayRepeat ? policies.sent : nil
             if case .connecting = state {
-                kept = outgoing
-                policies.isEarlyWhole = isRequestWhole
-            } else if let replay {
-                kept = replay
-                policies.isEarlyWhole = true
-            }
-            if var kept {
                 // It waits behind the head that was made for the attempt.
-                kept.moveReaderIndex(forwardBy: headCount)
+                outgoing.moveReaderIndex(forwardBy: headCount)
+                kept = outgoing
+            }
+            if let kept {
                 policies.early = kept
+                policies.isEarlyWhole = isRequestWhole
                 policies.hasSentBody = false
             }
         }

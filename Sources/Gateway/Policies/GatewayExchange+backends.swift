@@ -63,7 +63,10 @@ extension GatewayExchange {
         if case .forwarding(let upstream) = state {
             if policies.isAnswerWhole, isRequestWhole, outgoing.readableBytes == 0 {
                 // After the next attempt has a connection: the upstream may be about to close this one.
-                let bound = NIOLoopBound((pool: surroundings.pool, upstream: upstream), eventLoop: surroundings.wire.loop)
+                let bound = NIOLoopBound(
+                    (pool: surroundings.pool, upstream: upstream),
+                    eventLoop: surroundings.wire.loop
+                )
                 surroundings.wire.loop.execute { bound.value.pool.release(bound.value.upstream) }
             } else {
                 upstream.close()

@@ -33,6 +33,8 @@ final class PolicyRun {
     /// What came of the request before the policies said where it goes, with its framing.
     var early: ByteBuffer?
     var isEarlyWhole = false
+    /// What the current attempt sent of the body, with its framing, where `retry` may send it again; nil once it is too long to be kept.
+    private(set) var sent: ByteBuffer?
     /// The whole request's body, where all of it is waited for.
     var collected: ByteBuffer?
     /// Whether the body is taken as a whole, and up to how many bytes.
@@ -65,6 +67,18 @@ final class PolicyRun {
     var awaitsAnswer = false
     /// By what the trace is found.
     let traceID: String?
+
+    func beginAttempt() {
+        early = nil
+        isEarlyWhole = false
+        sent = ByteBuffer()
+        awaitsAnswer = true
+    }
+
+    func noteSent(_ body: ByteBuffer) {
+        sent?.writeImmutableBuffer(body)
+        if sent?.readableBytes ?? 0 > PolicyRun.earlyBytesMax { sent = nil }
+    }
 
     init(call: PolicyCall, setup: PolicySetup, collectsMax: Int?, traceID: String?) {
         self.traceID = traceID
@@ -458,18 +472,17 @@ extension GatewayExchange: PolicyEffects {
             }
         case .http(let address, let prefix):
             let host = call.request.headers.edit("host")?.first
+            let (early, isWhole) = (policies.early, policies.isEarlyWhole)
+            policies.beginAttempt()
             goForward(address, connection, prefix: prefix, targetOffset: offset, host: host)
             if let body = policies.replacedBody {
                 append(body, true)
             } else if connection.parser.framing == .none {
                 append(ByteBuffer(), true)
-            } else if policies.early != nil || policies.isEarlyWhole {
-                append(policies.early ?? ByteBuffer(), policies.isEarlyWhole)
+            } else if early != nil || isWhole {
+                append(early ?? ByteBuffer(), isWhole)
             }
-            policies.early = nil
-            policies.isEarlyWhole = false
             policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
-            policies.awaitsAnswer = true
             connect()
         }
     }

@@ -2,7 +2,8 @@
 package struct ChunkedBody: Sendable {
     private enum State {
         case size, sizeLF, extensionStart, extensionName, valueStart, valueToken, valueQuoted, quotedPair, valueEnd,
-            blankBeforeExtension, blankBehindName, data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF, endLF,
+            blankBeforeExtension, blankBehindName, data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF,
+            endLF,
             done
     }
 
@@ -138,7 +139,8 @@ package struct ChunkedBody: Sendable {
             (.blankBehindName, 0x09):
             break
         case (.extensionName, 0x20), (.extensionName, 0x09): state = .blankBehindName
-        case (.valueToken, 0x20), (.valueToken, 0x09), (.valueEnd, 0x20), (.valueEnd, 0x09): state = .blankBeforeExtension
+        case (.valueToken, 0x20), (.valueToken, 0x09), (.valueEnd, 0x20), (.valueEnd, 0x09):
+            state = .blankBeforeExtension
         case (.extensionStart, _) where isToken: state = .extensionName
         case (.extensionName, _) where isToken: break
         case (.valueStart, 0x22): state = .valueQuoted

@@ -330,9 +330,12 @@ package struct HeadParser: Sendable {
             }
         case 7:
             field.isHopByHop = Octets.equal(name, "upgrade")
-            if field.isHopByHop, Octets.equal(value, "websocket") || Octets.members(value).contains(where: {
-                Octets.equal($0, "websocket")
-            }) {
+            if field.isHopByHop,
+                Octets.equal(value, "websocket")
+                    || Octets.members(value).contains(where: {
+                        Octets.equal($0, "websocket")
+                    })
+            {
                 upgradesToWebSocket = true
             }
         case 10:

@@ -25,6 +25,8 @@ enum RetryPolicy {
         steps.add(Jump(count: -(inner.count + 2)))
     }
 
+    static func stands(in instructions: [PolicyInstruction]) -> Bool { instructions.contains { $0.step is Test } }
+
     /// Where the loop goes on after the step at a place has failed: the index of the test behind it; nil outside of any loop.
     static func test(_ instructions: [PolicyInstruction], behind index: Int) -> Int? {
         instructions.indices.dropFirst(index + 1).first { found in

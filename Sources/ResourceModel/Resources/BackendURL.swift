@@ -61,7 +61,9 @@ package struct BackendURL: Sendable, Equatable {
             // An IPv6 address, which stands in brackets.
             guard let bracket = authority.firstIndex(of: 0x5D) else { throw .host }
             let host = authority[authority.index(after: authority.startIndex)..<bracket]
-            guard host.contains(0x3A), host.allSatisfy({ isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }) else { throw .host }
+            guard host.contains(0x3A), host.allSatisfy({ isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }) else {
+                throw .host
+            }
             let after = authority[authority.index(after: bracket)...]
             guard after.isEmpty || after.first == 0x3A else { throw .host }
             return (host, after.isEmpty ? nil : after.dropFirst())
