@@ -9,6 +9,12 @@ package struct RedirectTarget {
     /// Whether it is another host than the one that answered.
     package let isElsewhere: Bool
 
+    /// What an answer's `Location` says; nil where it says none, or says it in several lines, which point nowhere together.
+    static func location(_ source: WireResponseSource) -> String? {
+        let lines = source.values("location")
+        return lines.count == 1 ? lines[0] : nil
+    }
+
     /// - Parameters:
     ///   - from: whose answer it was.
     ///   - path: of the request that it answered.
@@ -28,7 +34,7 @@ package struct RedirectTarget {
         let bare = String(absolute[..<(mark ?? absolute.endIndex)])
         query = mark.map { String(absolute[absolute.index(after: $0)...]) } ?? ""
         guard query.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
-            case .http(let address, let prefix)? = APIRoute.Backend(url: bare), !from.isTLS || address.isTLS
+            case .http(let address, let prefix)? = try? APIRoute.Backend(url: bare), !from.isTLS || address.isTLS
         else { return nil }
         base = (address.isTLS ? "https://" : "http://") + address.authority
         self.path = prefix.isEmpty ? "/" : bare.hasSuffix("/") ? prefix + "/" : prefix

@@ -198,11 +198,8 @@ package enum APIRules {
             draft.properties["serviceUrl"] = .string(localServices + (rest == "/" ? "" : rest))
             return
         }
-        guard let url = URL(string: text), let scheme = url.scheme?.lowercased(),
-            ["http", "https", "ws", "wss"].contains(scheme),
-            let host = url.host, !host.isEmpty, url.user == nil, url.query == nil, url.fragment == nil
-        else {
-            throw .validation("serviceUrl", "The service URL must be an absolute URL of http or https without query.")
+        do throws(BackendURL.Problem) { _ = try BackendURL(text) } catch {
+            throw .validation("serviceUrl", "The service URL \(error.words).")
         }
     }
 }

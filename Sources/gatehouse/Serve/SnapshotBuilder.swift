@@ -459,7 +459,10 @@ actor SnapshotBuilder {
 
     private static func backend(_ url: String) -> APIRoute.Backend {
         guard url.hasPrefix(APIRules.localServices) else {
-            return APIRoute.Backend(url: url) ?? .unsupported(reason: "The API has no service URL.")
+            guard !url.isEmpty else { return .unsupported(reason: "The API has no service URL.") }
+            do throws(BackendURL.Problem) { return try APIRoute.Backend(url: url) } catch {
+                return .unsupported(reason: "The API's service URL \(error.words).")
+            }
         }
         let path = url.dropFirst(APIRules.localServices.count)
         return .local(pathPrefix: path.hasSuffix("/") ? String(path.dropLast()) : String(path))
