@@ -114,18 +114,18 @@ struct Server {
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
-            services.append(WorkerService(worker: worker))
+            services.append(ServiceApart(service: WorkerService(worker: worker), threads: .runs))
             services.append(BatchService(worker: batch.worker))
         }
-        services.append(SubscriptionExpiry(resources: portal.resources, logger: logger))
+        let expiry = SubscriptionExpiry(resources: portal.resources, logger: logger)
+        services.append(ServiceApart(service: expiry, threads: .management))
         let hasPortal = settings.roles.contains("portal")
         if hasPortal {
-            services.append(
-                portal.application(bind: settings.bind, port: settings.ports[.portal] ?? 8081) { port in
-                    addresses.bound(.portal, port: port)
-                    await announce(addresses, folder, logger)
-                }
-            )
+            let application = portal.application(bind: settings.bind, port: settings.ports[.portal] ?? 8081) { port in
+                addresses.bound(.portal, port: port)
+                await announce(addresses, folder, logger)
+            }
+            services.append(ServiceApart(service: application, threads: .management))
         } else {
             await announce(addresses, folder, logger)
         }
@@ -293,6 +293,16 @@ struct DataPathService: Service {
         await withTaskGroup(of: Void.self) { group in
             for listener in listeners { group.addTask { await listener.drain(timeout: timeout) } }
         }
+    }
+}
+
+/// Runs a service on threads of its own.
+struct ServiceApart: Service {
+    let service: any Service
+    let threads: PlaneThreads
+
+    func run() async throws {
+        try await withTaskExecutorPreference(threads) { try await service.run() }
     }
 }
 

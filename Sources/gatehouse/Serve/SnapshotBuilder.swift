@@ -123,7 +123,8 @@ actor SnapshotBuilder {
             if let update {
                 await update.value
             } else {
-                let task = Task { await self.follow() }
+                // Documents are compiled here: never on the threads that blobs are served on.
+                let task = Task(executorPreference: PlaneThreads.management) { await self.follow() }
                 update = task
                 await task.value
             }
