@@ -181,8 +181,8 @@ struct OpenAPIImport {
 
     private func schema() -> (id: String, properties: JSONObject)? {
         guard !typeNames.isEmpty else { return nil }
-        let types = JSONValue.object(JSONObject(typeNames.map { ($0, types[$0] ?? .null) }))
-        let document: JSONValue = isSwagger ? ["definitions": types] : ["components": ["schemas": types]]
+        let all = JSONValue.object(JSONObject(typeNames.map { ($0, types[$0] ?? .null) }))
+        let document: JSONValue = isSwagger ? ["definitions": all] : ["components": ["schemas": all]]
         return (
             Self.schemaID,
             ["contentType": .string(SchemaRules.contentType(isSwagger: isSwagger)), "document": document]

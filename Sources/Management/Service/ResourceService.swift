@@ -379,7 +379,7 @@ extension APIError {
             self = .validation(field, "There are \(max) already, and no more are allowed.")
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
-        case .newerSchema, .notDurable, .claimLost:
+        case .newerSchema, .notDurable, .claimLost, .unreadable:
             self = APIError.inside
         }
     }

@@ -66,8 +66,15 @@ extension ResourceType {
             try APIRules.checkServiceURL(&draft, context)
             try await RevisionRules.handOn(&draft, context)
             if draft.properties["isCurrent"]?.bool ?? true {
+                // Its own revisions stand at the same path.
                 draft.requirements.append(
-                    .unique(type: "apis", column: 0, value: APIRules.place(draft.properties), field: "path")
+                    .unique(
+                        type: "apis",
+                        column: 0,
+                        value: APIRules.place(draft.properties),
+                        field: "path",
+                        besides: draft.id.key + ";"
+                    )
                 )
             }
         },

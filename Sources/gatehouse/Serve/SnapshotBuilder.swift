@@ -231,10 +231,11 @@ actor SnapshotBuilder {
         for schema in try await store.list(ResourceQuery(parent: id, type: "schemas", limit: Self.schemasMax)) {
             schemas[schema.id.name.lowercased()] = schema.properties["document"]
         }
+        var reader = OperationSamples(schemas: schemas)
         var samples: [String: [PolicyFacts.Sample]] = [:]
         for operation in try await store.list(ResourceQuery(parent: id, type: "operations", limit: Self.operationsMax))
         {
-            samples[operation.id.key] = OperationSamples.read(operation.properties, schemas: schemas)
+            samples[operation.id.key] = reader.read(operation.properties)
         }
         return samples
     }
