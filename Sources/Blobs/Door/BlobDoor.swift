@@ -21,6 +21,7 @@ package final class BlobDoor: TaskDoor {
     package let load = DoorLoad(workingMax: requestsMax)
     /// What a client has gone from is not worth reading on for.
     package let cancelsAbandoned = true
+    package let executor: (any TaskExecutor)? = nil
 
     /// - Parameter remote: reads copy sources that are not ours.
     package init(store: BlobStore, accounts: StorageAccounts, remote: RemoteBlobs, logger: Logger) {

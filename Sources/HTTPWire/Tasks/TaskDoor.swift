@@ -16,6 +16,8 @@ package protocol TaskDoor: Sendable {
     var load: DoorLoad { get }
     /// Whether the task of a request whose client has gone is cancelled; else it ends as it would.
     var cancelsAbandoned: Bool { get }
+    /// The threads that the requests run on; nil for those that all doors share.
+    var executor: (any TaskExecutor)? { get }
 
     /// Answers a request.
     ///

@@ -64,7 +64,7 @@ package final class TaskResponder: WireResponder {
         exchange.chunks = parser.framing == .chunked ? ChunkedBody() : nil
         let head = head(connection, parser)
         let door = door
-        exchange.task = Task {
+        exchange.task = Task(executorPreference: door.executor) {
             let isWhole = await door.serve(head, body, writer)
             loop.execute { bound.value.responder.end(bound.value.connection, turn, isWhole: isWhole) }
         }

@@ -29,9 +29,14 @@ struct OpenInstallation: Sendable {
 
     /// Opens the installation of a folder, and makes it first where there is none.
     static func open(_ folder: DataFolder, form: Form) async throws -> OpenInstallation {
-        let resources = try SQLiteResourceStore(path: folder.configurationFile)
+        let unsealed = try SQLiteResourceStore(
+            path: folder.configurationFile,
+            sealedMembers: ResourceTypes.sealedMembers
+        )
         let queue = try SQLiteWorkQueue(path: folder.workFile)
-        let box = try await MasterKey(folder: folder).box(resources, queue)
+        let box = try await MasterKey(folder: folder).box(unsealed, queue)
+        let resources = unsealed.sealing(by: box)
+        _ = try await resources.sealDocuments()
         let content = try ContentStore(folder: folder.contentFolder)
         let managementToken = try folder.secret("management-token") { token() }
         let workspaceTokens = try ["workspace-token", "workspace-token-secondary"].map {

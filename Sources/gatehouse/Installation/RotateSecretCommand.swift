@@ -1,4 +1,5 @@
 import ArgumentParser
+import Management
 import Store
 
 /// Another secret for the installation, with everything sealed by it; keys and passwords stay what they are.
@@ -21,7 +22,10 @@ struct RotateSecretCommand: AsyncParsableCommand {
         guard try data.existingSecret("management-token") != nil else {
             throw ValidationError("The folder \(data.path) holds no installation.")
         }
-        let resources = try SQLiteResourceStore(path: data.configurationFile)
+        let resources = try SQLiteResourceStore(
+            path: data.configurationFile,
+            sealedMembers: ResourceTypes.sealedMembers
+        )
         let queue = try SQLiteWorkQueue(path: data.workFile)
         let count = try await MasterKey(folder: data).rotate(resources, queue)
         try resources.file.close()

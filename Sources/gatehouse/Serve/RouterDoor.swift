@@ -15,6 +15,7 @@ struct RouterDoor: TaskDoor {
     let load = DoorLoad(workingMax: requestsMax)
     /// A change that is begun is ended, whether or not its caller still listens.
     let cancelsAbandoned = false
+    let executor: (any TaskExecutor)? = PlaneThreads.management
     private let responder: RouterResponder<ServingContext>
     private let logger: Logger
 

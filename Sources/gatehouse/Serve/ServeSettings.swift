@@ -84,6 +84,7 @@ struct ServeSettings: Sendable {
             if file.hasSuffix(".json") {
                 reader = ConfigReader(provider: try await FileProvider<JSONSnapshot>(filePath: FilePath(file)))
             } else {
+                try SettingsFile.check(file)
                 reader = ConfigReader(provider: try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)))
             }
         }

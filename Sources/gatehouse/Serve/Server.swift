@@ -125,10 +125,11 @@ struct Server {
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
-            services.append(WorkerService(worker: worker))
+            services.append(ServiceApart(service: WorkerService(worker: worker), threads: .runs))
             services.append(BatchService(worker: batch.worker))
         }
-        services.append(SubscriptionExpiry(resources: portal.resources, logger: logger))
+        let expiry = SubscriptionExpiry(resources: portal.resources, logger: logger)
+        services.append(ServiceApart(service: expiry, threads: .management))
         services.append(Announcement { await announce(addresses, folder, logger) })
         let serviceGroup = ServiceGroup(
             configuration: .init(
@@ -323,6 +324,16 @@ struct DataPathService: Service {
         await withTaskGroup(of: Void.self) { group in
             for listener in listeners { group.addTask { await listener.drain(timeout: timeout) } }
         }
+    }
+}
+
+/// Runs a service on threads of its own.
+struct ServiceApart: Service {
+    let service: any Service
+    let threads: PlaneThreads
+
+    func run() async throws {
+        try await withTaskExecutorPreference(threads) { try await service.run() }
     }
 }
 
