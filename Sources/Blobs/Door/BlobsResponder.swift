@@ -22,6 +22,8 @@ package final class BlobsResponder: WireResponder {
         var writer: ReplyWriter?
         var task: Task<Void, Never>?
         var chunks: ChunkedBody?
+        /// The request's fields, for what an answer repeats of them where its body breaks.
+        var fields: [(name: String, value: String)] = []
         /// Tells a request's late steps from the next one's.
         var turn = 0
         var lastProgress = NIODeadline.now()
@@ -69,6 +71,7 @@ package final class BlobsResponder: WireResponder {
         }
         exchange.body = body
         exchange.writer = writer
+        exchange.fields = fields
         exchange.chunks = parser.framing == .chunked ? ChunkedBody() : nil
         let address = String(decoding: connection.clientAddress, as: UTF8.self)
         let closes = connection.willClose
@@ -131,7 +134,17 @@ package final class BlobsResponder: WireResponder {
 
     package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
         let error = BlobError(status, "InvalidInput", "The request is not valid HTTP/1.1.")
-        var reply = BlobReply(error, (method: "GET", id: Identifier.guid()))
+        let requestID = Identifier.guid()
+        var reply = BlobReply(error, (method: "GET", id: requestID))
+        let request = BlobRequest(
+            method: "GET",
+            target: "/",
+            fields: exchange(connection).fields,
+            clientAddress: "",
+            requestID: requestID,
+            knowsAccount: { _ in false }
+        )
+        reply.fields += request.echo + [("x-ms-request-id", requestID)]
         var bytes = reply.head(closes: true)
         if case .bytes(let body, _) = reply.body { bytes.writeBytes(body) }
         reply.body = .none
@@ -150,6 +163,7 @@ package final class BlobsResponder: WireResponder {
         exchange.body = nil
         exchange.writer = nil
         exchange.task = nil
+        exchange.fields = []
         exchange.isWaiting = false
     }
 

@@ -249,6 +249,7 @@ struct Server {
             store: storage.store,
             accounts: storage.accounts,
             remote: storage.remote,
+            trustedProxies: settings.trustedProxies,
             logger: logger
         )
         try await open(.blobs, WireLimits(), nil) { wire in BlobsResponder(wire: wire, door: blobDoor) }
