@@ -89,6 +89,11 @@ package struct BlobError: Error, Sendable, Equatable {
         "CannotVerifyCopySource",
         "The specified copy source does not exist or cannot be read with the caller's authorization."
     )
+    static let sourceConditionNotMet = BlobError(
+        412,
+        "SourceConditionNotMet",
+        "The source condition specified using HTTP conditional header(s) is not met."
+    )
     static let noPendingCopy = BlobError(409, "NoPendingCopyOperation", "There is currently no pending copy operation.")
     static let authenticationFailed = BlobError(
         403,

@@ -369,7 +369,7 @@ extension BlobStore {
         return try await change { [self] transaction in
             var blob =
                 snapshot.isEmpty
-                ? try blobForWrite(transaction, place, conditions, type: type)
+                ? try blobForWrite(transaction, place, conditions, type: type, endsExpiredLease: !keepsStamp)
                 : try Self.blob(transaction, place, snapshot: snapshot)
             try edit(&blob)
             if !keepsStamp {
@@ -378,6 +378,15 @@ extension BlobStore {
             }
             try transaction.update(blob)
             return blob
+        }
+    }
+
+    /// Tags are beside the blob: its etag and its time stay.
+    func setTags(_ place: BlobPlace, _ tags: JSONObject, _ conditions: AccessConditions) async throws(BlobError) {
+        try await change { [self] transaction in
+            var blob = try blobForWrite(transaction, place, conditions, endsExpiredLease: false)
+            blob.tags = tags
+            try transaction.updateWithTags(blob)
         }
     }
 
@@ -476,6 +485,8 @@ extension BlobStore {
         let sourceConditions: AccessConditions
         /// The source as the caller named it.
         let sourceURL: String
+        /// What the source must be, where its bytes were proven before.
+        var sourceETag: String?
         /// Headers, metadata and tags where they are not the source's.
         var headers: JSONObject?
         var metadata: JSONObject?
@@ -500,9 +511,8 @@ extension BlobStore {
             else { throw BlobError.cannotVerifyCopySource }
             do throws(BlobError) {
                 try request.sourceConditions.check(etag: source.etag, modified: source.modified, for: .write)
-            } catch {
-                throw BlobError(412, "SourceConditionNotMet", "The source condition specified is not met.")
-            }
+            } catch { throw BlobError.sourceConditionNotMet }
+            if let etag = request.sourceETag, etag != source.etag { throw BlobError.sourceConditionNotMet }
             try request.sourceConditions.checkLeaseForRead(source.lease, at: now, on: .blob)
             let (container, before) = try placeForCreate(transaction, place, conditions)
             if let before, before.type != source.type, request.leavesState { throw BlobError.invalidBlobType }

@@ -215,16 +215,21 @@ package final class BlobStore: Sendable {
     }
 
     /// A blob that is about to be changed: its conditions and its lease are judged.
+    ///
+    /// - Parameter endsExpiredLease: whether the change is a write, after which an expired lease cannot be renewed.
     func blobForWrite(
         _ transaction: any BlobTransaction,
         _ place: BlobPlace,
         _ conditions: AccessConditions,
-        type: BlobType? = nil
+        type: BlobType? = nil,
+        endsExpiredLease: Bool = true
     ) throws -> BlobRecord {
-        let blob = try Self.blob(transaction, place)
+        var blob = try Self.blob(transaction, place)
         if let type, blob.type != type { throw BlobError.invalidBlobType }
         try conditions.check(etag: blob.etag, modified: blob.modified, for: .write)
+        let now = now
         try conditions.checkLease(blob.lease, at: now, on: .blob)
+        if endsExpiredLease { blob.lease = LeaseRules.afterWrite(blob.lease, at: now) }
         return blob
     }
 
@@ -236,12 +241,15 @@ package final class BlobStore: Sendable {
         _ conditions: AccessConditions
     ) throws -> (container: ContainerRecord, before: BlobRecord?) {
         let container = try Self.container(transaction, place.account, place.container)
-        guard let before = try transaction.blob(container.id, place.name, snapshot: "") else {
+        guard var before = try transaction.blob(container.id, place.name, snapshot: "") else {
             try conditions.checkAbsent()
             return (container, nil)
         }
+        guard conditions.mayReplace else { throw BlobError.permissionMismatch }
         try conditions.check(etag: before.etag, modified: before.modified, for: .create)
+        let now = now
         try conditions.checkLease(before.lease, at: now, on: .blob)
+        before.lease = LeaseRules.afterWrite(before.lease, at: now)
         return (container, before)
     }
 

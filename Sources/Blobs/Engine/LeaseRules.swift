@@ -28,6 +28,13 @@ package enum LeaseRules {
                 "The lease ID specified did not match the lease ID for the \(word)."
             )
         }
+        var lost: BlobError {
+            .lease(
+                412,
+                "LeaseLost",
+                "A lease ID was specified, but the lease for the \(word) has expired."
+            )
+        }
         var notPresent: BlobError {
             .lease(412, "LeaseNotPresentWith\(name)Operation", "There is currently no lease on the \(word).")
         }
@@ -59,6 +66,11 @@ package enum LeaseRules {
     static func status(_ lease: Lease, at now: Double) -> String {
         let state = state(lease, at: now)
         return state == .leased || state == .breaking ? "locked" : "unlocked"
+    }
+
+    /// The lease once its blob was written without it: an expired one can be renewed only while nobody wrote.
+    static func afterWrite(_ lease: Lease, at now: Double) -> Lease {
+        state(lease, at: now) == .expired ? Lease() : lease
     }
 
     package static func apply(_ action: Action, to lease: inout Lease, at now: Double) throws(BlobError) -> Outcome {

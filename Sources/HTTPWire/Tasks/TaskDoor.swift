@@ -25,5 +25,7 @@ package protocol TaskDoor: Sendable {
     func serve(_ head: TaskHead, _ body: RequestBody, _ writer: ReplyWriter) async -> Bool
 
     /// The answer to a request that the codec refused.
-    func refusal(_ status: Int) -> ByteBuffer
+    ///
+    /// - Parameter fields: of its head where only its body broke, else none.
+    func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer
 }

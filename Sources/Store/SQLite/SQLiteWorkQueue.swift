@@ -58,6 +58,7 @@ package final class SQLiteWorkQueue: WorkQueue {
         ),
         SQLiteQuotaStore.migration,
         SQLiteQuotaStore.endMigration,
+        SQLiteBlobIndex.tagMigration,
     ]
 
     private static let columns =

@@ -71,7 +71,7 @@ struct RouterDoor: TaskDoor {
         .json(APIError(status: status, code: code, message: message).document, status: status)
     }
 
-    func refusal(_ status: Int) -> ByteBuffer {
+    func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer {
         let document = APIError(
             status: status,
             code: "BadRequest",

@@ -243,6 +243,7 @@ struct Server {
             store: storage.store,
             accounts: storage.accounts,
             remote: storage.remote,
+            trustedProxies: settings.trustedProxies,
             logger: logger
         )
         try await open(.blobs, nil) { wire in TaskResponder(wire: wire, door: blobDoor) }
