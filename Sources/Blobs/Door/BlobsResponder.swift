@@ -1,6 +1,7 @@
 package import HTTPWire
 package import NIOCore
 import ResourceModel
+import Store
 import Synchronization
 
 /// The blobs door on one event loop: each request becomes a task, its body and its answer stream between the two.
@@ -74,18 +75,22 @@ package final class BlobsResponder: WireResponder {
         let closes = connection.willClose
         let door = door
         exchange.task = Task {
-            let isWhole = await door.serve(
-                head: .init(
-                    method: method,
-                    target: target,
-                    fields: fields,
-                    clientAddress: address,
-                    requestID: requestID
-                ),
-                body,
-                writer,
-                closes: closes
-            )
+            // A batch holds deletions, and changes of tiers that write little.
+            let isFreeing = method == "DELETE" || method == "POST" && target.contains("comp=batch")
+            let isWhole = await SpaceUse.$isFreeing.withValue(isFreeing) {
+                await door.serve(
+                    head: .init(
+                        method: method,
+                        target: target,
+                        fields: fields,
+                        clientAddress: address,
+                        requestID: requestID
+                    ),
+                    body,
+                    writer,
+                    closes: closes
+                )
+            }
             loop.execute { bound.value.responder.end(bound.value.connection, turn, isWhole: isWhole) }
         }
         return .stream

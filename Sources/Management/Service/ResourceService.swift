@@ -376,7 +376,13 @@ extension APIError {
             self = .validation(field, "There are \(max) already, and no more are allowed.")
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
-        case .newerSchema, .notDurable, .claimLost:
+        case .diskFull:
+            self = APIError(
+                status: 507,
+                code: "InsufficientStorage",
+                message: "The disk is full: nothing can be stored until something is deleted."
+            )
+        case .notDurable, .claimLost:
             self = APIError.inside
         }
     }

@@ -9,8 +9,8 @@ package final class SQLiteResourceStore: ResourceStore {
 
     package let file: SQLiteFile
 
-    package init(path: String) throws {
-        file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations)
+    package init(path: String, _ surroundings: SQLiteFile.Surroundings = .init()) throws {
+        file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations, surroundings: surroundings)
     }
 
     private init(file: SQLiteFile) { self.file = file }
@@ -71,6 +71,7 @@ package final class SQLiteResourceStore: ResourceStore {
             ALTER TABLE changes ADD COLUMN actor TEXT NOT NULL DEFAULT '';
             """
         ),
+        SQLiteFile.installationMigration,
     ]
 
     /// What every request asks: read once by SQLite, not each time.
