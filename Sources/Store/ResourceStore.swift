@@ -224,8 +224,8 @@ package enum StoreError: Error, Sendable, Equatable {
     case overloaded
     /// The item of the work queue was ended, or is another's.
     case claimLost
-    /// The database file is of a newer version than this program.
-    case newerSchema(found: Int)
+    /// The disk is full: only deletions are taken.
+    case diskFull
     case notDurable(String)
     /// A document holds what the installation's secret does not open.
     case unreadable(ResourceID)

@@ -58,7 +58,11 @@ package final class BlobDoor: TaskDoor {
             clientAddress: head.clientAddress,
             requestID: Identifier.guid()
         )
-        return await serve(head: words, body, writer, closes: head.closes)
+        // A batch holds deletions, and changes of tiers that write little.
+        let isFreeing = head.method == "DELETE" || head.method == "POST" && head.target.contains("comp=batch")
+        return await SpaceUse.$isFreeing.withValue(isFreeing) {
+            await serve(head: words, body, writer, closes: head.closes)
+        }
     }
 
     package func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer {

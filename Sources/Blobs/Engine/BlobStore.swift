@@ -101,6 +101,9 @@ package final class BlobStore: Sendable {
     package func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
+        if let error = error as? StoreError, error == .diskFull {
+            return BlobError(500, "InternalError", "The disk refused the operation: No space left on device.")
+        }
         if let error = error as? ContentFiles.Failure {
             switch error {
             case .damaged(let content, let offset):
@@ -271,6 +274,42 @@ package final class BlobStore: Sendable {
             discard(freed)
             if !isMoreLeft { return }
         }
+    }
+
+    /// Removes blobs of a container that are needed no more, once that was found some time ago.
+    ///
+    /// When it was first found is noted in the blob's metadata, and the note is taken away where the blob is needed again.
+    /// - Parameters:
+    ///   - isOurs: whether a blob of that name is the caller's to remove; others are left alone.
+    ///   - seconds: for how long a blob stays after it was first found so.
+    /// - Returns: how many were removed.
+    package func removeUnneeded(
+        _ account: String,
+        _ container: String,
+        isOurs: @Sendable (String) -> Bool,
+        needed: Set<String>,
+        keptSeconds seconds: Double
+    ) async throws(BlobError) -> Int {
+        let note = "gatehouse_unneeded_since"
+        let now = now
+        var count = 0
+        for name in try await names(account, container) where isOurs(name) {
+            let place = BlobPlace(account: account, container: container, name: name)
+            let since = try await blob(place).metadata[note]?.string.flatMap { Double($0) }
+            if needed.contains(name) {
+                guard since != nil else { continue }
+                _ = try? await changeBlob(place, AccessConditions(), keepsStamp: true) { $0.metadata[note] = nil }
+            } else if let since {
+                guard since + seconds < now else { continue }
+                // One that somebody holds a lease of stays until the next look.
+                if (try? await deleteBlob(place, .include)) != nil { count += 1 }
+            } else {
+                _ = try? await changeBlob(place, AccessConditions(), keepsStamp: true) {
+                    $0.metadata[note] = .string(String(now))
+                }
+            }
+        }
+        return count
     }
 
     /// Removes blocks that were put before the time and never committed.

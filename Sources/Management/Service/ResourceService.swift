@@ -379,6 +379,12 @@ extension APIError {
             self = .validation(field, "There are \(max) already, and no more are allowed.")
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
+        case .diskFull:
+            self = APIError(
+                status: 507,
+                code: "InsufficientStorage",
+                message: "The disk is full: nothing can be stored until something is deleted."
+            )
         case .newerSchema, .notDurable, .claimLost, .unreadable:
             self = APIError.inside
         }

@@ -11,8 +11,12 @@ package final class SQLiteResourceStore: ResourceStore {
     let sealing: DocumentSealing
 
     /// - Parameter sealedMembers: the properties that rest encrypted, by full type in lower case.
-    package init(path: String, sealedMembers: [String: Set<String>] = [:]) throws {
-        file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations)
+    package init(
+        path: String,
+        sealedMembers: [String: Set<String>] = [:],
+        _ surroundings: SQLiteFile.Surroundings = .init()
+    ) throws {
+        file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations, surroundings: surroundings)
         sealing = DocumentSealing(members: sealedMembers)
     }
 
@@ -84,6 +88,7 @@ package final class SQLiteResourceStore: ResourceStore {
         ),
         // What is done once to a file that an earlier program wrote.
         SQLiteFile.Migration("CREATE TABLE upkeep (task TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL) STRICT"),
+        SQLiteFile.installationMigration,
     ]
 
     /// What every request asks: read once by SQLite, not each time.
