@@ -54,11 +54,14 @@ def refusals(running):
         (f"POST {rrs.replace(guide['workspace'], GUID)}", [good], 404),
     ]
     found = [("services", line, fields, status) for line, fields, status in services]
-    found += [("gateway", f"{line.replace('POST /w', 'POST /azureml-demo/w')}", fields + [key], status)
-              for line, fields, status in services if line.startswith("POST /w")]
+    managed = f"/azureml-demo{rrs_path(guide)}"
     found += [
-        ("gateway", f"POST /azureml-demo{rrs}", [good], 401), ("gateway", f"POST /azureml-demo{rrs}", [good, key + "x"], 401),
-        ("gateway", "POST /nobody/here", [], 404), ("gateway", f"PATCH /azureml-demo{rrs}", [key], 404),
+        # Of the gateway's own, then of the service behind it.
+        ("gateway", f"POST {managed}", [good], 401), ("gateway", f"POST {managed}", [good, key + "x"], 401),
+        ("gateway", "POST /nobody/here", [], 404), ("gateway", f"PATCH {managed}", [key], 404),
+        ("gateway", f"POST {managed.replace('2.0', '9.9')}", [good, key], 400),
+        ("gateway", f"POST {managed}", [key], 401), ("gateway", f"POST {managed}", [key, "Authorization: Bearer wrong"], 401),
+        ("gateway", f"POST {managed}&x=y", [good, key], 400), ("gateway", f"POST {managed.replace(guide['service'], GUID)}", [good, key], 404),
         ("portal", f"PUT {service}/apis/x?api-version=2022-08-01", [], 401),
         ("portal", f"PUT {service}/apis/x?api-version=2022-08-01", ["Authorization: Bearer wrong"], 401),
         ("portal", f"PATCH {service}/apis/x?api-version=2022-08-01", ["Authorization: Bearer wrong"], 401),
@@ -107,7 +110,7 @@ def test_a_length_above_the_bound_is_refused_at_once(early):
     requests = [
         ("services", request(f"POST {rrs}", 33 << 20, good)), ("services", request("POST /echo", 33 << 20)),
         ("services", request(f"POST {rrs.replace('execute', 'jobs')}", 33 << 20, good)),
-        ("gateway", request(f"POST /azureml-demo{rrs}", 33 << 20, good, key)),
+        ("gateway", request(f"POST /azureml-demo{rrs_path(guide)}", 33 << 20, good, key)),
         ("portal", request(f"PUT {service}/apis/x?api-version=2022-08-01", 5 << 20, token)),
         ("portal", request("POST /api/configuration", 300 << 20, token)),
         ("portal", request(f"POST /api/workspaces/{guide['workspace']}/experiments", 5 << 20, token)),

@@ -4,8 +4,6 @@ import concurrent.futures
 import contextlib
 import hashlib
 import hmac
-import http.client
-import json
 import pathlib
 import re
 import resource
@@ -16,7 +14,8 @@ from email.utils import formatdate
 
 import pytest
 
-from gatehouse import call, server
+import gatehouse
+from gatehouse import rrs_path, server
 
 ACCOUNT = "devstoreaccount1"
 KEY = base64.b64decode("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==")
@@ -119,7 +118,7 @@ def short(tmp_path_factory):
 def bodies(running):
     """The head of a request at each door whose body is wanted: it is good, and its key too."""
     guide = running.guide
-    rrs = f"/workspaces/{guide['workspace']}/services/{guide['service']}/execute?api-version=2.0"
+    rrs = rrs_path(guide)
     headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06", "x-ms-blob-type": "BlockBlob"}
     assert blob(running, "PUT", "/slow?restype=container") in (201, 409)
     length = 1 << 22
@@ -187,7 +186,6 @@ def descriptors(running):
 def limited(count, *flags):
     """A server that may have so many descriptors, half of them at first."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    import gatehouse
     original = gatehouse.subprocess.Popen
 
     class Limited(original):
