@@ -104,6 +104,11 @@ REFUSED = (
     + [head(host=None), head(b"Host: a"), head(b"Host: b"), head(host=b"Host: a, b"), head(host=b"Host: a b"), head(host=b"Host: a/b"),
        head(host=b"Host: u@a"), head(host=b"Host : a"), head(host=b"Host: a\x00")]
     + [head(line=line) for line in LINES]
+    # One CRLF may stand before a request line (RFC 9112, 2.2), and nothing else: neither two nor a part of one.
+    + [before + head() + BODY for before in (b"\n", b"\r", b"\r\n\r\n", b"\n\r\n", b"\r\n\n", b"\r\n\r", b"\r\r\n", b"\n\n", b" \r\n", b"\r\n ", b"\t\r\n",
+                                              b"\r\n\x00", b"\x0b\r\n")]
+    # A list by lines that frames, or hides what frames.
+    + [head(b"Connection: close", b"Connection: Transfer-Encoding", CHUNKED, LENGTH) + BODY]
     + [b"POST /counted/x HTTP/1.1\nHost: a\n\n", b"POST /counted/x HTTP/1.1\r\nHost: a\n\r\n", b"POST /counted/x HTTP/1.1\r\nHost: a\r\n\n"]
     + [b"POST /counted/x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + BODY, head(b"Expect: nothing"), head(b"Expect: 100-continue, x")]
     + [head(b"X: " + b"y" * 40_000), head(*[b"A%d: b" % number for number in range(200)]), head(line=b"POST /counted/" + b"x" * 17_000 + b" HTTP/1.1")]
@@ -126,12 +131,43 @@ def test_nothing_ambiguous_reaches_an_upstream(counted):
     b"FFFFFFFFFFFFFFFFF\r\nhello", b"-1\r\nhello", b"5;\x00\r\nhello\r\n0\r\n\r\n",
     b"5;a b\r\nhello\r\n0\r\n\r\n", b"5;\r\nhello\r\n0\r\n\r\n", b"5;a=\"b\r\nhello\r\n0\r\n\r\n", b"5;a=\xff\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", b"0\r\n: x\r\n\r\n", b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"0\r\ncontent-length: 5\r\n\r\n",
+    # Blanks anywhere but around the semicolon and the equals sign of an extension (RFC 9112, 7.1.1).
+    b"5\t\r\nhello\r\n0\r\n\r\n", b" 5\r\nhello\r\n0\r\n\r\n", b"5 5;a\r\nhello\r\n0\r\n\r\n", b"5 a\r\nhello\r\n0\r\n\r\n", b"5; \r\nhello\r\n0\r\n\r\n",
+    b"5;a \r\nhello\r\n0\r\n\r\n", b"5;a=b \r\nhello\r\n0\r\n\r\n", b"5;a= \r\nhello\r\n0\r\n\r\n", b"5 \x0b;a\r\nhello\r\n0\r\n\r\n", b"5 ;a\nhello\r\n0\r\n\r\n",
+    b"5 ;a=\"b\r\n\"\r\nhello\r\n0\r\n\r\n", b"5;a b=c\r\nhello\r\n0\r\n\r\n", b"0 \r\n\r\n", b"5 =a\r\nhello\r\n0\r\n\r\n",
     b"5\rhello\r\n0\r\n\r\n", b"0\r\nA: b\nC: d\r\n\r\n", b"0\r\n" + b"A: " + b"b" * 10_000 + b"\r\n\r\n"])
 def test_broken_chunks_end_the_connection(counted, body):
     before = len(counted.seen)
     received, ended = ask(counted, head(CHUNKED) + body + b"GET /counted/smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
     assert ended and received.count(b"HTTP/1.1 200") <= 1, received
     assert not any(b"smuggled" in line for line in counted.seen[before:])
+
+
+def test_blanks_of_extensions_and_empty_lines_pass(counted):
+    body = b"hello\r\n0 ; last\r\n\r\n"
+    for line in (b"5 ;a", b"5\t;a", b"5; a", b"5;a ;b", b"5;a = b", b"5 \t; \ta\t=\t\"x ; y\" \t; c"):
+        received, ended = ask(counted, head(CHUNKED) + line + b"\r\n" + body)
+        assert received.startswith(b"HTTP/1.1 200 OK") and not ended, (line, received)
+    # Before the first request, between others, in pieces, and behind a body as old clients have it.
+    get = head(line=b"GET /counted/x HTTP/1.1")
+    for data, count in ((b"\r\n" + get, 1), (b"\r\n" + get + b"\r\n" + get + get, 3), (head(LENGTH) + b"12345\r\n", 1),
+                        (head(LENGTH) + b"12345\r\n" + get, 2), (head(CHUNKED) + BODY + b"\r\n" + get, 2)):
+        received, ended = ask(counted, data)
+        assert received.count(b"HTTP/1.1 200 OK") == count and not ended, (data, received)
+    host, port = counted.urls["gateway"].split("//")[1].split(":")
+    for data in (b"\r\n" + get, get + b"\r\n" + get):
+        with socket.create_connection((host, int(port)), 5) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in data:
+                connection.sendall(bytes([byte]))
+            connection.settimeout(0.6)
+            received = b""
+            try:
+                while piece := connection.recv(65536):
+                    received += piece
+            except TimeoutError:
+                pass
+            assert received.count(b"HTTP/1.1 200 OK") == data.count(b"GET ")
 
 
 def test_what_is_clear_passes(counted):

@@ -472,7 +472,8 @@ package final class GatewayResponder: WireResponder {
         if isTLS { return api.takesHTTPS }
         if api.takesHTTP { return true }
         guard api.takesHTTPS, trustedProxies.contains(connection.clientAddress) else { return false }
-        return connection.parser.value("x-forwarded-proto", in: head)
+        // What the proxy itself said of its caller: members before it are that caller's word.
+        return connection.parser.lastMember("x-forwarded-proto", in: head)
             .map { Octets.equal($0, "https") } ?? false
     }
 

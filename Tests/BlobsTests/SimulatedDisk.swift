@@ -109,6 +109,8 @@ final class SimulatedDisk: FileLayer {
 
     func makeFolder(_ path: String) throws(FileLayerError) { try step("make folder") { _ in } }
 
+    func removeFolder(_ path: String) throws(FileLayerError) {}
+
     func create(_ path: String) throws(FileLayerError) -> any WritableFile {
         try step("create") { $0.files[path] = File() }
         return OpenFile(disk: self, path: path)

@@ -1,8 +1,7 @@
+import Gateway
 import HTTPWire
 import NIOCore
 import Testing
-
-@testable import Gateway
 
 @Suite struct `Backends by the outcome of calls` {
     private static let second: UInt64 = 1_000_000_000

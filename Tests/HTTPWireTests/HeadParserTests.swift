@@ -66,6 +66,85 @@ import Testing
         #expect(throws: HeadError.self) { try parse(text) }
     }
 
+    private func field(_ name: StaticString, _ text: String) throws -> String? {
+        let (parser, _) = try parse(text)
+        return Array(text.utf8).withUnsafeBytes { bytes in
+            parser.value(name, in: bytes).map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    @Test func `a field in several lines is a list, and no single value`() throws {
+        let text =
+            "GET / HTTP/1.1\r\nHost: a\r\nX-One: a\r\nX-Proto: https, ftp\r\nx-proto:  http ,\tHTTPS , \r\nX-Key: k\r\nx-KEY: k\r\n\r\n"
+        #expect(try field("x-one", text) == "a")
+        #expect(try field("x-key", text) == ",")
+        #expect(try field("x-none", text) == nil)
+        let (parser, _) = try parse(text)
+        Array(text.utf8).withUnsafeBytes { bytes in
+            #expect(parser.lastMember("x-proto", in: bytes).map { String(decoding: $0, as: UTF8.self) } == "HTTPS")
+            #expect(parser.lastMember("x-none", in: bytes) == nil)
+            #expect(parser.value(lowercased: Array("x-key".utf8), in: bytes).map(Array.init) == [0x2C])
+            var seen: [String] = []
+            parser.forEachValue("x-proto", in: bytes) { seen.append(String(decoding: $0, as: UTF8.self)) }
+            #expect(seen == ["https, ftp", "http ,\tHTTPS ,"])
+        }
+    }
+
+    @Test(arguments: [
+        ("1.1", "", true), ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
+        ("1.1", "Connection: close\r\nConnection: keep-alive\r\n", false),
+        ("1.1", "Connection: X-A, CLOSE\r\n", false), ("1.1", "Connection: X-A\r\nConnection: X-B , close,\r\n", false),
+        ("1.0", "", false), ("1.0", "Connection: Keep-Alive\r\n", true),
+        ("1.0", "Connection: X-A, keep-alive\r\n", true),
+        ("1.0", "Connection: close\r\nConnection: keep-alive\r\n", false),
+    ])
+    func `all lines of Connection are one list`(_ version: String, _ lines: String, _ keepsAlive: Bool) throws {
+        let (parser, _) = try parse("GET / HTTP/\(version)\r\nHost: a\r\nX-A: 1\r\nX-B: 2\r\n\(lines)\r\n")
+        #expect(parser.keepsAlive == keepsAlive)
+        let names = lines.contains("X-B") ? [true, true] : lines.contains("X-A") ? [true, false] : [false, false]
+        #expect(parser.fields[1...2].map(\.isHopByHop) == names)
+    }
+
+    @Test(arguments: [
+        "Upgrade: websocket\r\nConnection: upgrade\r\n",
+        "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, Upgrade\r\n",
+        "Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: keep-alive\r\nConnection: upgrade\r\n",
+    ])
+    func `a list that holds the WebSocket asks for it`(_ lines: String) throws {
+        #expect(try parse("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n").0.upgradesToWebSocket)
+        #expect(
+            try !parse("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websockets, h2c\r\nConnection: upgrade\r\n\r\n").0
+                .upgradesToWebSocket
+        )
+    }
+
+    @Test(
+        arguments: [
+            // Status, its fields, those that stay, whether the connection may be used again.
+            (204, "Transfer-Encoding: chunked\r\n", [], false), (204, "Content-Length: 0\r\n", [], true),
+            (204, "Content-Length: 5\r\n", [], false), (304, "Transfer-Encoding: chunked\r\n", [], false),
+            (304, "Content-Length: 5\r\n", ["Content-Length"], true),
+            (101, "Transfer-Encoding: chunked\r\n", [], false),
+            (200, "Transfer-Encoding: chunked\r\n", ["Transfer-Encoding"], true), (204, "", [], true),
+        ] as [(Int, String, [String], Bool)]
+    )
+    func `a status without a body says nothing of one`(
+        _ status: Int,
+        _ lines: String,
+        _ names: [String],
+        _ isKept: Bool
+    ) throws {
+        var parser = HeadParser(limits: WireLimits())
+        let bytes = Array("HTTP/1.1 \(status) X\r\n\(lines)ETag: x\r\n\r\n".utf8)
+        #expect(try bytes.withUnsafeBytes { try parser.parseResponse($0, isAnswerToHEAD: false) } == .complete)
+        let kept = parser.fields.filter { !$0.isHopByHop }.map {
+            String(decoding: bytes[Int($0.nameStart)..<Int($0.nameEnd)], as: UTF8.self)
+        }
+        #expect(kept == names + ["ETag"])
+        #expect(parser.keepsAlive == isKept)
+        #expect((parser.framing == .none) == (status != 200))
+    }
+
     @Test func `sizes are bounded`() {
         let long = "GET /\(String(repeating: "a", count: 17 << 10)) HTTP/1.1\r\nHost: a\r\n\r\n"
         #expect(throws: HeadError.targetTooLong) { try parse(long) }
@@ -113,6 +192,31 @@ import Testing
         let (content, taken, isDone) = try read(text, pieces: pieces)
         #expect(content == "hello0123456789")
         #expect(isDone && taken == text.utf8.count - 3)
+    }
+
+    @Test(arguments: [
+        "5;a=b", "5 ;a", "5\t;a", "5; a", "5;a ;b", "5;a =b", "5;a= b", "5 \t; \ta \t= \tb \t; c", "5;a=\"x y\" ;b",
+        "5 ; a = \" ;=\\\" \" ; b",
+    ])
+    func `blanks stand around the semicolon and the sign of an extension`(_ line: String) throws {
+        for pieces in [1, 1000] {
+            let (content, _, isDone) = try read("\(line)\r\nhello\r\n0 ; last\r\n\r\n", pieces: pieces)
+            #expect(content == "hello" && isDone)
+        }
+    }
+
+    @Test(arguments: [
+        "5 ", "5\t", " 5", "5 5;a", "5 a", "5;", "5; ", "5;a ", "5;a\t", "5;a= ", "5;a=b ", "5;a=\"b\" ", "5;a b",
+        "5;a=b c", "5;a=\"b\"c",
+        "5 ;;a", "5;a==b", "5 =a", "5;a=b=c", ";a", " ;a",
+    ])
+    func `a blank elsewhere in a chunk's line is refused`(_ line: String) {
+        #expect(throws: HeadError.self) { try read("\(line)\r\nhello\r\n0\r\n\r\n") }
+    }
+
+    @Test func `blanks of extensions are bounded`() {
+        let blanks = String(repeating: " ", count: 9 << 10)
+        #expect(throws: HeadError.tooLarge) { try read("5;a\(blanks)=b\r\nhello\r\n0\r\n\r\n") }
     }
 
     @Test(arguments: [

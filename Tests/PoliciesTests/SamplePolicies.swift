@@ -1,4 +1,4 @@
-@testable import Policies
+import Policies
 
 /// A request that policies run on.
 final class SampleRequest: RequestSource {

@@ -19,7 +19,7 @@ extension BlobDoor {
             try await store.deleteContainer(request.account, request.container, try request.conditions())
             return BlobReply(202)
         case ("GET", ""), ("HEAD", ""), ("GET", "metadata"), ("HEAD", "metadata"):
-            _ = try await authorizer.authorize(request, .container("rl"))
+            _ = try await authorizer.authorize(request, .container("r"))
             let container = try await store.container(request.account, request.container, try request.conditions())
             return BlobReply(200, fields(container))
         case ("PUT", "metadata"):
@@ -47,7 +47,7 @@ extension BlobDoor {
             }
             return try await setACL(request, body)
         case ("PUT", "lease"):
-            _ = try await authorizer.authorize(request, .container("w"))
+            _ = try await authorizer.authorize(request, .lease(request, of: .container))
             let (container, outcome) = try await store.leaseContainer(
                 request.account,
                 request.container,
@@ -56,11 +56,15 @@ extension BlobDoor {
             )
             return BlobReply(outcome.status, stamp(container) + leaseFields(outcome))
         case ("GET", "list"):
-            _ = try await authorizer.authorize(request, .container("l"))
+            let caller = try await authorizer.authorize(request, .blobs("l"))
+            guard !includes(request).contains("tags") || caller.holds("t") else { throw .permissionMismatch }
             return try await listBlobs(request)
+        case ("GET", "blobs"):
+            _ = try await authorizer.authorize(request, .blobs(BlobAuthorizer.findLetter))
+            return try await findBlobs(request)
         case ("POST", "batch"): return try await batch(request, body)
         case ("GET", "properties"), ("HEAD", "properties"):
-            _ = try await authorizer.authorize(request, .container("rwdlac"))
+            _ = try await authorizer.authorize(request, .blobs(BlobAuthorizer.anyLetter))
             return BlobReply(200, accountFields)
         default: throw unknown(request)
         }
@@ -118,7 +122,7 @@ extension BlobDoor {
 
     private func setACL(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         let access = try publicAccess(request)
-        let bytes = try await bytes(body)
+        let bytes = try await bytes(request, body)
         var policies: [JSONValue] = []
         if !bytes.isEmpty {
             let root: XMLElement
@@ -220,10 +224,12 @@ extension BlobDoor {
             marker = ListMarker(sentMarker)
             guard marker != nil else { throw .invalidQuery("marker", sentMarker, "it is none of this store.") }
         }
+        let prefix = request.parameter("prefix") ?? ""
+        let delimiter = request.parameter("delimiter") ?? ""
         let listing = BlobListing(
             container: container.id,
-            prefix: request.parameter("prefix") ?? "",
-            delimiter: request.parameter("delimiter") ?? "",
+            prefix: prefix,
+            delimiter: delimiter,
             includesSnapshots: includes.contains("snapshots"),
             includesUncommitted: includes.contains("uncommittedblobs"),
             limit: limit
@@ -232,22 +238,22 @@ extension BlobDoor {
         let page = try await store.look { try listing.page(after: start, in: $0) }
         var text = XMLText()
         text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request)), ("ContainerName", request.container)])
-        text.leaf("Prefix", optional: listing.prefix.isEmpty ? nil : listing.prefix)
-        text.leaf("Marker", optional: sentMarker.isEmpty ? nil : sentMarker)
+        if !prefix.isEmpty { text.name("Prefix", prefix) }
+        if !sentMarker.isEmpty { text.name("Marker", sentMarker) }
         text.leaf("MaxResults", optional: stated.map(String.init))
-        text.leaf("Delimiter", optional: listing.delimiter.isEmpty ? nil : listing.delimiter)
+        if !delimiter.isEmpty { text.name("Delimiter", delimiter) }
         text.open("Blobs")
         let now = store.now
         for entry in page.entries {
             switch entry {
             case .prefix(let name):
                 text.open("BlobPrefix")
-                text.leaf("Name", name)
+                text.name("Name", name)
                 text.close("BlobPrefix")
             case .blob(let blob): write(blob, includes, now, to: &text)
             case .uncommitted(let name):
                 text.open("Blob")
-                text.leaf("Name", name)
+                text.name("Name", name)
                 text.open("Properties")
                 text.leaf("Content-Length", "0")
                 text.leaf("BlobType", BlobType.block.rawValue)
@@ -263,7 +269,7 @@ extension BlobDoor {
 
     private func write(_ blob: BlobRecord, _ includes: Set<String>, _ now: Double, to text: inout XMLText) {
         text.open("Blob")
-        text.leaf("Name", blob.name)
+        text.name("Name", blob.name)
         if !blob.snapshot.isEmpty { text.leaf("Snapshot", blob.snapshot) }
         text.open("Properties")
         text.leaf("Creation-Time", HTTPDate.text(seconds: Int(blob.created)))

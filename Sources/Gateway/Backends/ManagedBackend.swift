@@ -67,7 +67,7 @@ package final class ManagedBackend: Sendable {
 }
 
 /// Why a call cannot go to a managed backend.
-enum BackendProblem: Error {
+package enum BackendProblem: Error {
     case unknown
     /// Its circuit is open, or that of each of its pool.
     case unavailable
@@ -82,7 +82,7 @@ extension [String: ManagedBackend] {
     /// - Parameters:
     ///   - excluded: members that the call could not reach.
     ///   - draw: a number that picks among members of a pool.
-    func choose(
+    package func choose(
         _ id: String,
         excluding excluded: Set<String>,
         now: UInt64,

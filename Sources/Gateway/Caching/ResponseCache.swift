@@ -12,9 +12,14 @@ package final class ResponseCache: Sendable {
     private static let entryCost = 512
 
     /// An answer as it goes out: its head without fields of the hop, and its body.
-    struct Answer: Sendable {
+    package struct Answer: Sendable {
         let source: WireResponseSource
         let body: [UInt8]
+
+        package init(source: WireResponseSource, body: [UInt8]) {
+            self.source = source
+            self.body = body
+        }
     }
 
     private struct Entry {
@@ -43,7 +48,7 @@ package final class ResponseCache: Sendable {
     /// - Parameter bytesMax: of all answers together.
     package init(bytesMax: Int) { shardBytesMax = bytesMax / ResponseCache.shardCount }
 
-    func find(_ key: String, now: UInt64) -> (answer: Answer, secondsLeft: Int)? {
+    package func find(_ key: String, now: UInt64) -> (answer: Answer, secondsLeft: Int)? {
         cell(key).state.withLock { shard in
             guard let entry = shard.entries[key] else { return nil }
             guard entry.end > now else {
@@ -56,7 +61,7 @@ package final class ResponseCache: Sendable {
         }
     }
 
-    func insert(_ key: String, _ answer: Answer, end: UInt64, now: UInt64) {
+    package func insert(_ key: String, _ answer: Answer, end: UInt64, now: UInt64) {
         let size = answer.source.head.readableBytes + answer.body.count
         let cost = size + key.utf8.count * 2 + ResponseCache.entryCost
         guard size <= ResponseCache.answerBytesMax, cost <= shardBytesMax else { return }

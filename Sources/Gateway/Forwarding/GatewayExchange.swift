@@ -25,9 +25,6 @@ struct ExchangeSurroundings {
 final class GatewayExchange: UpstreamReceiver {
     /// Bytes of a request kept while its upstream connection is made.
     private static let connectBufferMax = 64 << 10
-    /// Time-outs up to this end to the millisecond; the sweep of every second is enough for longer ones, and nothing has to be
-    /// remembered for each call until they are over.
-    private static let exactTimeoutMax = TimeAmount.seconds(2)
     /// Answers in turn that point elsewhere and are followed: more go in circles.
     static let redirectsMax = 10
 
@@ -202,7 +199,8 @@ final class GatewayExchange: UpstreamReceiver {
                 targetOffset: targetOffset,
                 clientAddress: connection.clientAddress,
                 wantsWebSocket: wantsWebSocket,
-                trace: record.traceContext
+                trace: record.traceContext,
+                isTraced: record.parent != nil
             )
         }
         headCount = outgoing.readableBytes
@@ -232,22 +230,8 @@ final class GatewayExchange: UpstreamReceiver {
         case .success(let upstream):
             state = .forwarding(upstream)
             upstream.begin(self, isHEAD: isHEAD, wantsWebSocket: wantsWebSocket, timeout: policies?.timeout)
-            if let timeout = policies?.timeout, timeout <= GatewayExchange.exactTimeoutMax { watch(upstream, timeout) }
             if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
             connection.setReading(true)
-        }
-    }
-
-    /// Ends a call on time.
-    private func watch(_ upstream: UpstreamConnection, _ timeout: TimeAmount) {
-        let current = turn
-        let bound = NIOLoopBound((exchange: self, upstream: upstream), eventLoop: surroundings.wire.loop)
-        surroundings.wire.loop.scheduleTask(in: timeout) {
-            let (exchange, upstream) = bound.value
-            guard exchange.turn == current, case .forwarding(let now) = exchange.state, now === upstream,
-                !upstream.hasAnswered, let connection = exchange.connection
-            else { return }
-            exchange.endLate(upstream, connection)
         }
     }
 
@@ -255,7 +239,7 @@ final class GatewayExchange: UpstreamReceiver {
         guard outgoing.readableBytes > 0 else { return }
         let bytes = outgoing
         outgoing = ByteBuffer()
-        upstream.send(bytes)
+        upstream.send(bytes, isLast: isRequestWhole)
     }
 
     func receiveBody(_ body: ByteBuffer, isLast: Bool, _ connection: DownstreamConnection) {
@@ -281,10 +265,10 @@ final class GatewayExchange: UpstreamReceiver {
 
     func append(_ body: ByteBuffer, _ isLast: Bool) {
         let isFirst = !isRequestWhole && replay == nil && outgoing.readableBytes > 0
-        var body = body
-        outgoing.writeBuffer(&body)
+        outgoing.writeImmutableBuffer(body)
         isRequestWhole = isLast
         if isLast, isFirst, isIdempotent { replay = outgoing }
+        if let policies, policies.call.program.mayRepeat { policies.noteSent(body) }
     }
 
     // MARK: - UpstreamReceiver
@@ -366,23 +350,70 @@ final class GatewayExchange: UpstreamReceiver {
         state = .idle
         self.connection = nil
         policies = nil
-        if isClean { pool.release(upstream) } else { upstream.close() }
+        replay = nil
+        if !isClean { upstream.close() }
         connection.finish(close: closes)
+        // Only now: a request that came in one packet with this one would be sent on it before the upstream can have closed it.
+        if isClean { pool.release(upstream) }
     }
 
     func upstreamFailed(_ upstream: UpstreamConnection) {
         guard let connection else { return }
-        if !upstream.hasAnswered, upstream.isReused, let replay, let address {
+        if let unsent = upstream.takeUnsent() {
+            // Nothing has left: any request may go elsewhere.
+            var whole = unsent
+            whole.writeImmutableBuffer(outgoing)
+            outgoing = whole
+            state = .connecting
+            if upstream.isReused, connectAnew() { return }
+        } else if !upstream.hasAnswered, upstream.isReused, isIdempotent, let replay {
             // The upstream closed an idle connection as it was taken: nothing was answered, and saying it twice is safe.
-            self.replay = nil
             outgoing = replay
             state = .connecting
-            let current = turn
-            return pool.connectNew(address) { [self] result in connected(result, current) }
+            if connectAnew() { return }
         }
         policies?.backend?.state.failed("BackendConnectionFailure", now: MonotonicClock.nanoseconds())
         let words = upstream.failure.map { " (\($0.prefix(200)))" } ?? ""
         fail(connection, reason: "BackendConnectionFailure: the connection ended before the answer did\(words)")
+    }
+
+    /// Takes a connection that nobody used before for the request whose bytes are `outgoing`.
+    private func connectAnew() -> Bool {
+        guard let address else { return false }
+        let current = turn
+        pool.connectNew(address) { [self] result in connected(result, current) }
+        return true
+    }
+
+    /// Lets go of an attempt that failed, or whose answer is not wanted, so that policies may make another one.
+    ///
+    /// What has come of the body is kept where all of it is still there.
+    func takeBack(_ policies: PolicyRun) {
+        record.serviceEnds()
+        policies.awaitsAnswer = false
+        if policies.replacedBody == nil {
+            var kept = policies.call.program.mayRepeat ? policies.sent : nil
+            if case .connecting = state {
+                // It waits behind the head that was made for the attempt.
+                outgoing.moveReaderIndex(forwardBy: headCount)
+                kept = outgoing
+            }
+            if let kept {
+                policies.early = kept
+                policies.isEarlyWhole = isRequestWhole
+                policies.hasSentBody = false
+            }
+        }
+        replay = nil
+        outgoing = ByteBuffer()
+        isRequestWhole = false
+        closesAfterAnswer = false
+        state = .waiting
+    }
+
+    func upstreamLate(_ upstream: UpstreamConnection) {
+        guard let connection, case .forwarding(let current) = state, current === upstream else { return }
+        endLate(upstream, connection)
     }
 
     func upstreamResume(_ upstream: UpstreamConnection) { connection?.setReading(true) }
@@ -430,7 +461,8 @@ final class GatewayExchange: UpstreamReceiver {
 
     /// Answers 500, or cuts an answer that has begun.
     func fail(_ connection: DownstreamConnection, reason: String) {
-        if let policies, !hasSentHead, !policies.holdsAnswer {
+        if let policies, policies.awaitsAnswer {
+            takeBack(policies)
             return policies.call.forwarded(.failure(.inside(String(reason.prefix { $0 != ":" }), reason)))
         }
         record.serviceEnds()
@@ -449,6 +481,7 @@ final class GatewayExchange: UpstreamReceiver {
             policies.call.cancel()
         }
         policies = nil
+        replay = nil
         state = .idle
         turn += 1
         self.connection = nil
@@ -469,6 +502,7 @@ final class GatewayExchange: UpstreamReceiver {
         state = .idle
         connection = nil
         incoming = nil
+        replay = nil
         outgoing = ByteBuffer()
     }
 

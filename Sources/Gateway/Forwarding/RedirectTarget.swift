@@ -1,19 +1,25 @@
-import HTTPWire
+package import HTTPWire
 
 /// Where a `Location` points.
-struct RedirectTarget {
+package struct RedirectTarget {
     /// Scheme and authority.
-    let base: String
-    let path: String
-    let query: String
+    package let base: String
+    package let path: String
+    package let query: String
     /// Whether it is another host than the one that answered.
-    let isElsewhere: Bool
+    package let isElsewhere: Bool
+
+    /// What an answer's `Location` says; nil where it says none, or says it in several lines, which point nowhere together.
+    static func location(_ source: WireResponseSource) -> String? {
+        let lines = source.values("location")
+        return lines.count == 1 ? lines[0] : nil
+    }
 
     /// - Parameters:
     ///   - from: whose answer it was.
     ///   - path: of the request that it answered.
     /// - Returns: nil for a place that is not gone to.
-    init?(_ location: String, from: UpstreamAddress, path: String) {
+    package init?(_ location: String, from: UpstreamAddress, path: String) {
         let origin = (from.isTLS ? "https://" : "http://") + from.authority
         var absolute = String(location.prefix { $0 != "#" })
         if absolute.hasPrefix("//") {
@@ -28,7 +34,7 @@ struct RedirectTarget {
         let bare = String(absolute[..<(mark ?? absolute.endIndex)])
         query = mark.map { String(absolute[absolute.index(after: $0)...]) } ?? ""
         guard query.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
-            case .http(let address, let prefix)? = APIRoute.Backend(url: bare), !from.isTLS || address.isTLS
+            case .http(let address, let prefix)? = try? APIRoute.Backend(url: bare), !from.isTLS || address.isTLS
         else { return nil }
         base = (address.isTLS ? "https://" : "http://") + address.authority
         self.path = prefix.isEmpty ? "/" : bare.hasSuffix("/") ? prefix + "/" : prefix

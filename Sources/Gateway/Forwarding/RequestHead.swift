@@ -6,11 +6,14 @@ import Telemetry
 enum RequestHead {
     private static let forwardedFor: StaticString = "x-forwarded-for"
     private static let traceParent: StaticString = "traceparent"
+    private static let traceState: StaticString = "tracestate"
 
     /// The head for the upstream: a Host of its own, no fields of this hop, the client's address and this call's place in its
     /// trace added.
     ///
-    /// - Parameter targetOffset: how much of the target is the API's path.
+    /// - Parameters:
+    ///   - targetOffset: how much of the target is the API's path.
+    ///   - isTraced: whether the caller is part of a trace; without one that can be read, its state means nothing.
     static func forwarded(
         _ head: UnsafeRawBufferPointer,
         _ parser: HeadParser,
@@ -19,7 +22,8 @@ enum RequestHead {
         targetOffset: Int,
         clientAddress: [UInt8],
         wantsWebSocket: Bool,
-        trace: TraceContext
+        trace: TraceContext,
+        isTraced: Bool
     ) -> ByteBuffer {
         var output = ByteBuffer()
         output.reserveCapacity(head.count + 256)
@@ -35,7 +39,10 @@ enum RequestHead {
         output.writeStaticString(parser.isHTTP10 ? " HTTP/1.0\r\nHost: " : " HTTP/1.1\r\nHost: ")
         output.writeString(host)
         output.writeStaticString("\r\n")
-        copyFields(head, parser, from: parser.statusLineEnd, isRequest: true, to: &output)
+        copyFields(head, parser, from: parser.statusLineEnd, to: &output) { field in
+            isNamed(forwardedFor, head, field) || isNamed(traceParent, head, field)
+                || !isTraced && isNamed(traceState, head, field)
+        }
         output.writeStaticString("traceparent: ")
         output.writeWithUnsafeMutableBytes(minimumWritableBytes: TraceContext.length) { raw in
             trace.write(to: raw.assumingMemoryBound(to: UInt8.self))
@@ -43,7 +50,9 @@ enum RequestHead {
         }
         output.writeStaticString("\r\n")
         output.writeStaticString("X-Forwarded-For: ")
-        if let before = parser.value(forwardedFor, in: head) {
+        // Each line goes on: the last ones are those of proxies, the first ones whatever the client wrote.
+        parser.forEachValue(forwardedFor, in: head) { before in
+            guard !before.isEmpty else { return }
             output.writeBytes(before)
             output.writeStaticString(", ")
         }
@@ -60,16 +69,17 @@ enum RequestHead {
     }
 
     /// Copies from an offset to the last field, leaving out what belongs to this hop.
+    ///
+    /// - Parameter isOwn: whether a field is one that the gateway writes itself.
     static func copyFields(
         _ head: UnsafeRawBufferPointer,
         _ parser: HeadParser,
         from start: Int,
-        isRequest: Bool = false,
-        to output: inout ByteBuffer
+        to output: inout ByteBuffer,
+        isOwn: (HeadField) -> Bool = { _ in false }
     ) {
         var place = start
-        for field in parser.fields
-        where field.isHopByHop || isNamed(forwardedFor, head, field) || isRequest && isNamed(traceParent, head, field) {
+        for field in parser.fields where field.isHopByHop || isOwn(field) {
             let lineStart = Int(field.nameStart)
             if lineStart > place { output.writeBytes(UnsafeRawBufferPointer(rebasing: head[place..<lineStart])) }
             place = Int(field.lineEnd)

@@ -85,7 +85,7 @@ package final class LimitCounters: Sendable {
     }
 
     /// Windows that are kept now.
-    var windowCount: Int { cells.reduce(0) { $0 + $1.shard.withLock { $0.windows.count } } }
+    package var windowCount: Int { cells.reduce(0) { $0 + $1.shard.withLock { $0.windows.count } } }
 
     package func acquire(_ key: String, max: Int) -> Bool {
         cell(key.hashValue).shard.withLock { shard in

@@ -29,7 +29,7 @@ extension GatewayExchange {
     ) -> Bool {
         let status = source.parser.status
         guard [301, 302, 303, 307, 308].contains(status), policies.redirectCount < GatewayExchange.redirectsMax,
-            let location = source.values("location").first, let current = address,
+            let location = RedirectTarget.location(source), let current = address,
             let target = RedirectTarget(location, from: current, path: pathPrefix + policies.call.request.currentPath)
         else { return false }
         let call = policies.call
@@ -52,11 +52,9 @@ extension GatewayExchange {
             }
         }
         call.trace?.add("backend", "forward-request", ["redirected": .string(target.base + target.path)])
-        isRequestWhole = false
+        takeBack(policies)
         policies.hasSentBody = false
-        closesAfterAnswer = false
-        state = .waiting
-        forward(call, policies.options)
+        attempt(call, policies.options)
         return true
     }
 
@@ -64,7 +62,12 @@ extension GatewayExchange {
     func dropAnswer(_ policies: PolicyRun) {
         if case .forwarding(let upstream) = state {
             if policies.isAnswerWhole, isRequestWhole, outgoing.readableBytes == 0 {
-                surroundings.pool.release(upstream)
+                // After the next attempt has a connection: the upstream may be about to close this one.
+                let bound = NIOLoopBound(
+                    (pool: surroundings.pool, upstream: upstream),
+                    eventLoop: surroundings.wire.loop
+                )
+                surroundings.wire.loop.execute { bound.value.pool.release(bound.value.upstream) }
             } else {
                 upstream.close()
             }
@@ -73,9 +76,7 @@ extension GatewayExchange {
         policies.isAnswerWhole = false
         policies.heldBody = nil
         policies.localAnswer = nil
-        closesAfterAnswer = false
-        isRequestWhole = false
-        state = .waiting
+        takeBack(policies)
     }
 
     /// Where a call goes.
@@ -95,10 +96,9 @@ extension GatewayExchange {
     ) throws(PolicyFailure) -> APIRoute.Backend {
         policies.backend = nil
         if let text = policies.call.request.backendURL {
-            guard let backend = APIRoute.Backend(url: text) else {
-                throw .inside("BackendConnectionFailure", "The backend's address is not an absolute URL of http.")
+            do throws(BackendURL.Problem) { return try APIRoute.Backend(url: text) } catch {
+                throw .inside("BackendConnectionFailure", "The backend's base URL \(error.words).")
             }
-            return backend
         }
         guard let id = policies.call.request.backendID else {
             guard let backend = policies.setup.api?.backend else {
@@ -148,17 +148,9 @@ extension GatewayExchange {
         guard let policies, let backend = policies.backend, policies.call.request.backendID?.lowercased() != backend.id
         else { return false }
         policies.unreachable.insert(backend.id)
-        // What has come of the body waits behind the head that was made for the first.
-        if policies.replacedBody == nil {
-            outgoing.moveReaderIndex(forwardBy: headCount)
-            policies.early = outgoing
-            policies.isEarlyWhole = isRequestWhole
-        }
-        outgoing = ByteBuffer()
-        isRequestWhole = false
+        takeBack(policies)
         policies.hasSentBody = false
-        state = .waiting
-        forward(policies.call, policies.options)
+        attempt(policies.call, policies.options)
         return true
     }
 }

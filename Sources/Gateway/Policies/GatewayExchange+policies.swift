@@ -33,6 +33,8 @@ final class PolicyRun {
     /// What came of the request before the policies said where it goes, with its framing.
     var early: ByteBuffer?
     var isEarlyWhole = false
+    /// What the current attempt sent of the body, with its framing, where `retry` may send it again; nil once it is too long to be kept.
+    private(set) var sent: ByteBuffer?
     /// The whole request's body, where all of it is waited for.
     var collected: ByteBuffer?
     /// Whether the body is taken as a whole, and up to how many bytes.
@@ -59,10 +61,24 @@ final class PolicyRun {
     var requestBeforeRedirect: PolicyRequest?
     /// The managed backend that the call went to.
     var backend: ManagedBackend?
-    /// Those that could not be reached.
+    /// Those that could not be reached in the current attempt.
     var unreachable: Set<String> = []
+    /// Whether the policies wait for the backend's answer: a failure is theirs.
+    var awaitsAnswer = false
     /// By what the trace is found.
     let traceID: String?
+
+    func beginAttempt() {
+        early = nil
+        isEarlyWhole = false
+        sent = ByteBuffer()
+        awaitsAnswer = true
+    }
+
+    func noteSent(_ body: ByteBuffer) {
+        sent?.writeImmutableBuffer(body)
+        if sent?.readableBytes ?? 0 > PolicyRun.earlyBytesMax { sent = nil }
+    }
 
     init(call: PolicyCall, setup: PolicySetup, collectsMax: Int?, traceID: String?) {
         self.traceID = traceID
@@ -170,6 +186,7 @@ extension GatewayExchange {
 
     private func holdAnswer(_ source: any HeaderSource, _ status: Int) {
         guard let policies else { return }
+        policies.awaitsAnswer = false
         policies.holdsAnswer = true
         if let before = policies.requestBeforeRedirect {
             policies.requestBeforeRedirect = nil
@@ -213,7 +230,6 @@ extension GatewayExchange {
             }
             head.writeStaticString("\r\n")
             policies.holdsAnswer = false
-            hasSentHead = true
             if let held = policies.heldBody { head.writeImmutableBuffer(held) }
             incoming = head
             guard case .forwarding(let upstream) = state else { return }
@@ -395,8 +411,15 @@ extension GatewayExchange: PolicyEffects {
     }
 
     func forward(_ call: PolicyCall, _ options: ForwardOptions) {
-        guard let connection, let policies else { return }
+        guard let policies else { return }
+        policies.unreachable = []
         if policies.holdsAnswer { dropAnswer(policies) }
+        attempt(call, options)
+    }
+
+    /// Sends the request to one backend; a failure is told to the policies.
+    func attempt(_ call: PolicyCall, _ options: ForwardOptions) {
+        guard let connection, let policies else { return }
         guard case .waiting = state, !policies.hasSentBody else {
             return call.forwarded(
                 .failure(
@@ -420,9 +443,9 @@ extension GatewayExchange: PolicyEffects {
         }
         policies.options = options
         policies.timeout = options.timeout.map { .milliseconds($0) }
-        // A body that was waited for as a whole lost its framing.
-        if let collected = policies.collected, collected.readableBytes > 0, case .http = backend,
-            case .original = call.request.body
+        // A body that was waited for as a whole lost its framing; an empty one had one, too, where it came in chunks.
+        if let collected = policies.collected, collected.readableBytes > 0 || connection.parser.framing != .none,
+            case .http = backend, case .original = call.request.body
         {
             call.request.body = .replaced(Array(collected.readableBytesView))
         }
@@ -450,13 +473,15 @@ extension GatewayExchange: PolicyEffects {
             }
         case .http(let address, let prefix):
             let host = call.request.headers.edit("host")?.first
+            let (early, isWhole) = (policies.early, policies.isEarlyWhole)
+            policies.beginAttempt()
             goForward(address, connection, prefix: prefix, targetOffset: offset, host: host)
             if let body = policies.replacedBody {
                 append(body, true)
             } else if connection.parser.framing == .none {
                 append(ByteBuffer(), true)
-            } else if policies.early != nil || policies.isEarlyWhole {
-                append(policies.early ?? ByteBuffer(), policies.isEarlyWhole)
+            } else if early != nil || isWhole {
+                append(early ?? ByteBuffer(), isWhole)
             }
             policies.hasSentBody = policies.replacedBody == nil && connection.parser.framing != .none
             connect()

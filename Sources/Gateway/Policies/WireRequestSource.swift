@@ -1,5 +1,5 @@
-import HTTPWire
-import NIOCore
+package import HTTPWire
+package import NIOCore
 import Policies
 
 /// A request of the wire as policies see it; made for one call, read only when a policy asks.
@@ -114,11 +114,11 @@ extension PolicyResponse {
 }
 
 /// The fields of a backend's answer as policies see them.
-final class WireResponseSource: HeaderSource, Sendable {
+package final class WireResponseSource: HeaderSource, Sendable {
     let head: ByteBuffer
     let parser: HeadParser
 
-    init(head: ByteBuffer, parser: HeadParser) {
+    package init(head: ByteBuffer, parser: HeadParser) {
         self.head = head
         self.parser = parser
     }

@@ -1,15 +1,15 @@
-import Policies
+package import Policies
 import ResourceModel
 
 /// The operations of one API, in the order in which they are tried.
 ///
 /// The published rules leave precedence open: literals come before parameters, parameters before wildcards, and of equal
 /// paths the one that asks for more of the query is tried first.
-struct OperationTable: Sendable {
-    final class Entry: Sendable {
-        let id: String
-        let facts: PolicyFacts.Operation
-        let method: [UInt8]
+package struct OperationTable: Sendable {
+    package final class Entry: Sendable {
+        package let id: String
+        package let facts: PolicyFacts.Operation
+        package let method: [UInt8]
         let segments: [Part]
         let query: [QueryPart]
 
@@ -55,7 +55,7 @@ struct OperationTable: Sendable {
         let parameter: String?
     }
 
-    let entries: [Entry]
+    package let entries: [Entry]
 
     init(_ operations: [APIOperation]) {
         let sorted = operations.sorted { left, right in
@@ -81,7 +81,7 @@ struct OperationTable: Sendable {
     ///   - path: what follows the API's path, from its slash on, not decoded.
     ///   - query: without the question mark.
     /// - Returns: the operation, or nil where none fits.
-    func match(
+    package func match(
         method: UnsafeRawBufferPointer,
         path: UnsafeRawBufferPointer,
         query: UnsafeRawBufferPointer
@@ -127,7 +127,10 @@ struct OperationTable: Sendable {
 
 extension OperationTable.Entry {
     /// What the template's parameters are in a request that it matched, decoded.
-    func parameters(path: UnsafeRawBufferPointer, query: UnsafeRawBufferPointer) -> [(name: String, value: String)] {
+    package func parameters(
+        path: UnsafeRawBufferPointer,
+        query: UnsafeRawBufferPointer
+    ) -> [(name: String, value: String)] {
         var found: [(name: String, value: String)] = []
         var place = 0
         for part in segments {

@@ -2,7 +2,8 @@
 package struct ChunkedBody: Sendable {
     private enum State {
         case size, sizeLF, extensionStart, extensionName, valueStart, valueToken, valueQuoted, quotedPair, valueEnd,
-            data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF, endLF,
+            blankBeforeExtension, blankBehindName, data, dataCR, dataLF, trailerStart, trailerName, trailer, trailerLF,
+            endLF,
             done
     }
 
@@ -60,6 +61,11 @@ package struct ChunkedBody: Sendable {
                 state = byte == 0x0D ? .sizeLF : .extensionStart
                 return
             }
+            if byte == 0x20 || byte == 0x09 {
+                guard digits > 0 else { throw .malformed }
+                state = .blankBeforeExtension
+                return try countExtra(byte)
+            }
             let digit: UInt8
             switch byte {
             case 0x30...0x39: digit = byte - 0x30
@@ -70,7 +76,8 @@ package struct ChunkedBody: Sendable {
             digits += 1
             guard digits <= 15 else { throw .malformed }
             left = left << 4 | Int(digit)
-        case .extensionStart, .extensionName, .valueStart, .valueToken, .valueQuoted, .quotedPair, .valueEnd:
+        case .extensionStart, .extensionName, .valueStart, .valueToken, .valueQuoted, .quotedPair, .valueEnd,
+            .blankBeforeExtension, .blankBehindName:
             try stepExtension(byte)
         case .sizeLF:
             guard byte == 0x0A else { throw .malformed }
@@ -115,15 +122,25 @@ package struct ChunkedBody: Sendable {
     }
 
     /// Extensions mean nothing here, and are held to their grammar all the same: `;name`, `;name=token` or `;name="text"` (RFC 9112,
-    /// 7.1.1), without blanks, so that a reader behind us finds the line's end where we do.
+    /// 7.1.1), so that a reader behind us finds the line's end where we do. Blanks may stand before and behind `;` and `=`, and
+    /// nowhere else: none is left over before the line's end.
     private mutating func stepExtension(_ byte: UInt8) throws(HeadError) {
         let isToken = tokens[Int(byte)]
         switch (state, byte) {
         case (.extensionName, 0x0D), (.valueToken, 0x0D), (.valueEnd, 0x0D):
             state = .sizeLF
             return
-        case (.extensionName, 0x3B), (.valueToken, 0x3B), (.valueEnd, 0x3B): state = .extensionStart
-        case (.extensionName, 0x3D): state = .valueStart
+        case (.extensionName, 0x3B), (.valueToken, 0x3B), (.valueEnd, 0x3B), (.blankBeforeExtension, 0x3B),
+            (.blankBehindName, 0x3B):
+            state = .extensionStart
+        case (.extensionName, 0x3D), (.blankBehindName, 0x3D): state = .valueStart
+        case (.extensionStart, 0x20), (.extensionStart, 0x09), (.valueStart, 0x20), (.valueStart, 0x09),
+            (.blankBeforeExtension, 0x20), (.blankBeforeExtension, 0x09), (.blankBehindName, 0x20),
+            (.blankBehindName, 0x09):
+            break
+        case (.extensionName, 0x20), (.extensionName, 0x09): state = .blankBehindName
+        case (.valueToken, 0x20), (.valueToken, 0x09), (.valueEnd, 0x20), (.valueEnd, 0x09):
+            state = .blankBeforeExtension
         case (.extensionStart, _) where isToken: state = .extensionName
         case (.extensionName, _) where isToken: break
         case (.valueStart, 0x22): state = .valueQuoted

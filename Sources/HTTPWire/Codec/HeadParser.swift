@@ -42,6 +42,8 @@ package struct HeadParser: Sendable {
     /// Of a target in absolute form: what it says the host is.
     private var authority: Range<Int>?
     private var hasConnectionTokens = false
+    private var asksToClose = false
+    private var asksToKeep = false
     private var hasUpgradeToken = false
     /// Bytes that were already searched for the head's end.
     private var searched = 0
@@ -80,7 +82,10 @@ package struct HeadParser: Sendable {
         try parseStatusLine(bytes)
         try parseFields(bytes)
         guard !(isChunked && contentLength != nil) else { throw .malformed }
-        if isAnswerToHEAD || status == 204 || status == 304 || status < 200 {
+        if status == 204 || status == 304 || status < 200 {
+            framing = .none
+            if isChunked || contentLength != nil { dropFraming(bytes) }
+        } else if isAnswerToHEAD {
             framing = .none
         } else if isChunked {
             framing = .chunked
@@ -93,24 +98,54 @@ package struct HeadParser: Sendable {
         return .complete
     }
 
-    /// The value of the first field of that lower-case name.
+    /// What the value of a field reads as that stands in several lines: a list (RFC 9110, 5.3), and so no single value at all.
+    private static let severalLines: StaticString = ","
+
+    /// The value of the field of that lower-case name; `,` where it stands in several lines, none of which is taken for all.
     package func value(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var found: UnsafeRawBufferPointer?
         for field in fields where Int(field.nameEnd - field.nameStart) == name.utf8CodeUnitCount {
-            if Octets.equal(slice(bytes, field.nameStart, field.nameEnd), name) {
-                return slice(bytes, field.valueStart, field.valueEnd)
-            }
+            guard Octets.equal(slice(bytes, field.nameStart, field.nameEnd), name) else { continue }
+            guard found == nil else { return HeadParser.list }
+            found = slice(bytes, field.valueStart, field.valueEnd)
+        }
+        return found
+    }
+
+    /// The value of the field of that lower-case name; `,` where it stands in several lines, none of which is taken for all.
+    package func value(lowercased name: [UInt8], in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        var found: UnsafeRawBufferPointer?
+        for field in fields where Int(field.nameEnd - field.nameStart) == name.count {
+            guard Octets.equal(slice(bytes, field.nameStart, field.nameEnd), lowercased: name) else { continue }
+            guard found == nil else { return HeadParser.list }
+            found = slice(bytes, field.valueStart, field.valueEnd)
+        }
+        return found
+    }
+
+    private static var list: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: severalLines.utf8Start, count: severalLines.utf8CodeUnitCount)
+    }
+
+    /// The last member of a list in the fields of that lower-case name: what the nearest of those said who added to it.
+    package func lastMember(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        for field in fields.reversed()
+        where Octets.equal(slice(bytes, field.nameStart, field.nameEnd), name) {
+            return Octets.members(slice(bytes, field.valueStart, field.valueEnd)).last
         }
         return nil
     }
 
-    /// The value of the first field of that lower-case name.
-    package func value(lowercased name: [UInt8], in bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        for field in fields where Int(field.nameEnd - field.nameStart) == name.count {
-            if Octets.equal(slice(bytes, field.nameStart, field.nameEnd), lowercased: name) {
-                return slice(bytes, field.valueStart, field.valueEnd)
-            }
+    /// Calls with the value of each field of that lower-case name, in their order.
+    package func forEachValue(
+        _ name: StaticString,
+        in bytes: UnsafeRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        for field in fields where Int(field.nameEnd - field.nameStart) == name.utf8CodeUnitCount {
+            guard Octets.equal(slice(bytes, field.nameStart, field.nameEnd), name) else { continue }
+            body(slice(bytes, field.valueStart, field.valueEnd))
         }
-        return nil
     }
 
     /// All values of the fields of that lower-case name, as text.
@@ -162,7 +197,8 @@ package struct HeadParser: Sendable {
         expectsContinue = false
         upgradesToWebSocket = false
         hasUpgradeToken = false
-        keepsAlive = true
+        asksToClose = false
+        asksToKeep = false
         isHTTP10 = false
     }
 
@@ -232,7 +268,6 @@ package struct HeadParser: Sendable {
         case 0x312E_312F_5054_5448: isHTTP10 = false
         case 0x302E_312F_5054_5448:
             isHTTP10 = true
-            keepsAlive = false
         case let other where other & 0xFFFF_FFFF_FF == 0x2F_5054_5448: throw .unsupportedVersion
         default: throw .malformed
         }
@@ -268,6 +303,8 @@ package struct HeadParser: Sendable {
             fields.append(field)
         }
         if hasConnectionTokens { markConnectionTokens(bytes) }
+        // All lines together are one list, in which `close` outweighs `keep-alive` (RFC 9112, 9.3).
+        keepsAlive = !asksToClose && (!isHTTP10 || asksToKeep)
         // Without the token the field is nothing that this hop was told.
         if upgradesToWebSocket { upgradesToWebSocket = hasUpgradeToken && !isHTTP10 }
     }
@@ -293,14 +330,21 @@ package struct HeadParser: Sendable {
             }
         case 7:
             field.isHopByHop = Octets.equal(name, "upgrade")
-            if field.isHopByHop, Octets.equal(value, "websocket") { upgradesToWebSocket = true }
+            if field.isHopByHop,
+                Octets.equal(value, "websocket")
+                    || Octets.members(value).contains(where: {
+                        Octets.equal($0, "websocket")
+                    })
+            {
+                upgradesToWebSocket = true
+            }
         case 10:
             if Octets.equal(name, "connection") {
                 field.isHopByHop = true
                 if Octets.equal(value, "close") {
-                    keepsAlive = false
+                    asksToClose = true
                 } else if Octets.equal(value, "keep-alive") {
-                    if isHTTP10 { keepsAlive = true }
+                    asksToKeep = true
                 } else {
                     hasConnectionTokens = true
                 }
@@ -332,13 +376,28 @@ package struct HeadParser: Sendable {
         contentLength = length
     }
 
+    /// An answer of a status without a body says how long one is: whoever believes it waits for what never comes (RFC 9112, 6.3).
+    ///
+    /// The fields stay behind, but for the length of a 304, which is that of the answer it stands for. What may still come of such a body would
+    /// be taken for the next answer, so that the connection is not used again.
+    private mutating func dropFraming(_ bytes: UnsafeRawBufferPointer) {
+        for index in fields.indices {
+            let name = slice(bytes, fields[index].nameStart, fields[index].nameEnd)
+            if Octets.equal(name, "transfer-encoding") || status != 304 && Octets.equal(name, "content-length") {
+                fields[index].isHopByHop = true
+            }
+        }
+        if isChunked || status != 304 && contentLength != 0 { keepsAlive = false }
+    }
+
     /// Fields named in Connection belong to this hop.
     private mutating func markConnectionTokens(_ bytes: UnsafeRawBufferPointer) {
         for field in fields {
             guard Octets.equal(slice(bytes, field.nameStart, field.nameEnd), "connection") else { continue }
-            for token in slice(bytes, field.valueStart, field.valueEnd).split(separator: 0x2C) {
-                let word = token.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }.filter { $0 != 0x20 && $0 != 0x09 }
-                if word == Array("close".utf8) { keepsAlive = false }
+            for token in Octets.members(slice(bytes, field.valueStart, field.valueEnd)) {
+                let word = token.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
+                if word == Array("close".utf8) { asksToClose = true }
+                if word == Array("keep-alive".utf8) { asksToKeep = true }
                 if word == Array("upgrade".utf8) { hasUpgradeToken = true }
                 // Never the fields that frame the message: dropping them would change what the next hop reads.
                 guard word != Array("content-length".utf8), word != Array("transfer-encoding".utf8) else { continue }

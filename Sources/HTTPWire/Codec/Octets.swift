@@ -24,6 +24,16 @@ package enum Octets {
         }
     }
 
+    /// The members of a list, without the blanks around them; empty ones are none (RFC 9110, 5.6.1).
+    static func members(_ list: UnsafeRawBufferPointer) -> [UnsafeRawBufferPointer] {
+        list.split(separator: 0x2C).compactMap { member in
+            var (start, end) = (member.startIndex, member.endIndex)
+            while start < end, list[start] == 0x20 || list[start] == 0x09 { start += 1 }
+            while end > start, list[end - 1] == 0x20 || list[end - 1] == 0x09 { end -= 1 }
+            return start < end ? UnsafeRawBufferPointer(rebasing: list[start..<end]) : nil
+        }
+    }
+
     /// Whether two ranges hold the same text, without case.
     static func equal(_ bytes: UnsafeRawBufferPointer, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
         guard left.count == right.count else { return false }

@@ -48,6 +48,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     private var wantsPause = false
     private var isProcessing = false
     private var isInsideHead = false
+    /// Whether an empty line before the next head was dropped.
+    private var hasDroppedLine = false
     private var awaitsFlush = false
     private var deadline = NIODeadline.distantFuture
     private var rate: BodyRate
@@ -324,6 +326,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
 
     /// Reads a head and asks the responder; false while the head is not whole.
     private func takeHead(_ bytes: inout ByteBuffer) -> Bool {
+        guard !dropEmptyLine(&bytes) || bytes.readableBytes > 0 else { return false }
         do {
             let outcome = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in try parser.parseRequest(raw) }
             guard outcome == .complete else {
@@ -342,6 +345,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             return false
         }
         isInsideHead = false
+        hasDroppedLine = false
         head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
         bytes.moveReaderIndex(forwardBy: parser.length)
         isAnswered = false
@@ -388,6 +392,14 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             if !hasBody { responder.receiveBody(ByteBuffer(), isLast: true, on: self) }
         case .answered: break
         }
+        return true
+    }
+
+    /// Drops one CRLF before a request, which old clients write behind a body (RFC 9112, 2.2); a second one is for the parser to refuse.
+    private func dropEmptyLine(_ bytes: inout ByteBuffer) -> Bool {
+        guard !hasDroppedLine, bytes.getInteger(at: bytes.readerIndex, as: UInt16.self) == 0x0D0A else { return false }
+        bytes.moveReaderIndex(forwardBy: 2)
+        hasDroppedLine = true
         return true
     }
 

@@ -16,6 +16,8 @@ package protocol TaskDoor: Sendable {
     var load: DoorLoad { get }
     /// Whether the task of a request whose client has gone is cancelled; else it ends as it would.
     var cancelsAbandoned: Bool { get }
+    /// The threads that the requests run on; nil for those that all doors share.
+    var executor: (any TaskExecutor)? { get }
 
     /// Answers a request.
     ///
@@ -23,5 +25,7 @@ package protocol TaskDoor: Sendable {
     func serve(_ head: TaskHead, _ body: RequestBody, _ writer: ReplyWriter) async -> Bool
 
     /// The answer to a request that the codec refused.
-    func refusal(_ status: Int) -> ByteBuffer
+    ///
+    /// - Parameter fields: of its head where only its body broke, else none.
+    func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer
 }

@@ -19,6 +19,8 @@ package final class TaskResponder: WireResponder {
         var writer: ReplyWriter?
         var task: Task<Void, Never>?
         var chunks: ChunkedBody?
+        /// The request's fields, for what an answer repeats of them where its body breaks.
+        var fields: [(name: String, value: String)] = []
         /// Tells a request's late steps from the next one's.
         var turn = 0
         var lastProgress = NIODeadline.now()
@@ -63,8 +65,9 @@ package final class TaskResponder: WireResponder {
         exchange.writer = writer
         exchange.chunks = parser.framing == .chunked ? ChunkedBody() : nil
         let head = head(connection, parser)
+        exchange.fields = head.fields
         let door = door
-        exchange.task = Task {
+        exchange.task = Task(executorPreference: door.executor) {
             let isWhole = await door.serve(head, body, writer)
             loop.execute { bound.value.responder.end(bound.value.connection, turn, isWhole: isWhole) }
         }
@@ -131,7 +134,9 @@ package final class TaskResponder: WireResponder {
         connection.cut()
     }
 
-    package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer { door.refusal(status) }
+    package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
+        door.refusal(status, exchange(connection).fields)
+    }
 
     private func end(_ connection: DownstreamConnection, _ turn: Int, isWhole: Bool) {
         let exchange = exchange(connection)
@@ -147,6 +152,7 @@ package final class TaskResponder: WireResponder {
         exchange.body = nil
         exchange.writer = nil
         exchange.task = nil
+        exchange.fields = []
         exchange.isWaiting = false
     }
 

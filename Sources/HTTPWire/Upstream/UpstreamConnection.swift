@@ -10,8 +10,10 @@ package protocol UpstreamReceiver: AnyObject {
     func upstreamPause(_ connection: UpstreamConnection)
     /// The answer is whole.
     func upstreamEnd(_ connection: UpstreamConnection)
-    /// The connection broke before that.
+    /// The connection broke before that; `takeUnsent` tells what of the request never left.
     func upstreamFailed(_ connection: UpstreamConnection)
+    /// The time for the answer's head is over.
+    func upstreamLate(_ connection: UpstreamConnection)
     /// The upstream takes bytes again.
     func upstreamResume(_ connection: UpstreamConnection)
     /// Whether bytes of the answer can be passed on now.
@@ -50,10 +52,17 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
     private var isBroken = false
     private var awaitsFlush = false
     private var wantsWebSocket = false
+    /// What was handed over in this turn of the loop: the channel gets it when the turn ends.
+    private var unsent: [ByteBuffer] = []
+    /// Whether the channel got something of the current request.
+    private var hasSent = false
     /// Whether the upstream has left HTTP for the WebSocket protocol.
     package private(set) var isTunnel = false
+    /// When something last moved, in either direction.
     private var lastByte: NIODeadline
-    private var timeout = TimeAmount.zero
+    private var timing = HeadTiming()
+    /// Bytes that waited for the upstream to take them when they were last looked at.
+    private var waitingBytes = 0
 
     init(address: UpstreamAddress, remote: String, wire: WireLoop) {
         self.address = address
@@ -69,7 +78,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
 
     /// Begins a request.
     ///
-    /// - Parameter timeout: without a byte of the answer; nil for the usual one.
+    /// - Parameter timeout: from the request's last byte to the end of the answer's head; nil for the usual one.
     package func begin(
         _ receiver: any UpstreamReceiver,
         isHEAD: Bool,
@@ -77,19 +86,22 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         timeout: TimeAmount? = nil
     ) {
         self.wantsWebSocket = wantsWebSocket
-        self.timeout = timeout ?? limits.upstreamTimeout
+        timing.begin(timeout)
         self.receiver = receiver
         isAnswerToHEAD = isHEAD
         hasAnswered = false
+        hasSent = false
+        unsent.removeAll(keepingCapacity: true)
         inBody = false
         lastByte = wire.now
     }
 
-    package func send(_ bytes: ByteBuffer) {
-        guard let context else { return }
-        // The wait for the first byte begins with the last one that was sent.
+    /// - Parameter isLast: whether the request is whole with it.
+    package func send(_ bytes: ByteBuffer, isLast: Bool) {
+        guard context != nil else { return }
         lastByte = wire.now
-        context.write(wrapOutboundOut(bytes), promise: nil)
+        unsent.append(bytes)
+        if isLast { timing.handedOver(wire.now, limits.upstreamTimeout) }
         guard !awaitsFlush else { return }
         awaitsFlush = true
         wire.flushAfterTick(self)
@@ -97,7 +109,23 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
 
     func flushWritten() {
         awaitsFlush = false
-        context?.flush()
+        guard let context, !isBroken, let last = unsent.popLast() else { return }
+        hasSent = true
+        for bytes in unsent { context.write(wrapOutboundOut(bytes), promise: nil) }
+        unsent.removeAll(keepingCapacity: true)
+        // Only where a time was given for this very call is it worth knowing when the system has the last byte.
+        let isTimed = timing.isHandedOver && timing.timeout != nil
+        context.write(wrapOutboundOut(last), promise: isTimed ? wholeness(context) : nil)
+        context.flush()
+    }
+
+    /// What of the current request has not left, if nothing of it has: it may go on another connection, whatever its method is.
+    package func takeUnsent() -> ByteBuffer? {
+        guard !hasSent else { return nil }
+        var bytes = ByteBuffer()
+        for piece in unsent { bytes.writeImmutableBuffer(piece) }
+        unsent.removeAll(keepingCapacity: true)
+        return bytes
     }
 
     package func close() {
@@ -106,12 +134,66 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         context?.close(promise: nil)
     }
 
-    /// Whether the upstream has been silent for too long.
+    // MARK: - Time
+
+    /// Whether the upstream has been waited for too long; asked every second.
+    ///
+    /// Before the request is whole it may be late only in taking what waits for it; from then on with its answer's head, however much comes
+    /// before that is whole; then with the next byte of its body.
     package func isLate(_ now: NIODeadline) -> Bool {
         // It is not the upstream who is waited for while its bytes are not taken.
-        if readIsHeld { lastByte = now }
-        // The loop's time, which the last byte was stamped with, may be a second old: nobody is given up too early.
-        return now > lastByte + (hasAnswered ? limits.upstreamIdleTimeout : timeout) + .seconds(1)
+        if readIsHeld {
+            lastByte = now
+            timing.putOff(now, limits.upstreamTimeout)
+        }
+        if timing.hasHead { return isPast(lastByte + limits.upstreamIdleTimeout, now) }
+        let waiting = (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        if waiting > 0 { timing.putOff(now, limits.upstreamTimeout) }
+        guard timing.isWhole, waiting == 0 else {
+            // Without bytes that wait it is the client who is waited for, whom the door's times bound.
+            if waiting != waitingBytes || waiting == 0 && !timing.isHandedOver { lastByte = now }
+            waitingBytes = waiting
+            // Bytes that were handed over and are not in the channel wait for TLS to be agreed on.
+            let isAgreeing = timing.isHandedOver && waiting == 0
+            return isPast(lastByte + (isAgreeing ? limits.handshakeTimeout : limits.upstreamTimeout), now)
+        }
+        if timing.timeout != nil { arm() }
+        return isPast(timing.end, now)
+    }
+
+    /// The loop's time, which bytes are stamped with, may be a second old: nobody is given up too early.
+    private func isPast(_ end: NIODeadline, _ now: NIODeadline) -> Bool { now > end + .seconds(1) }
+
+    /// Tells when the system has taken the last byte of the request.
+    private func wholeness(_ context: ChannelHandlerContext) -> EventLoopPromise<Void> {
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        let request = timing.request
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        promise.futureResult.whenSuccess {
+            let connection = bound.value
+            guard connection.timing.request == request else { return }
+            connection.timing.isWhole(.now())
+            connection.arm()
+        }
+        return promise
+    }
+
+    /// Ends a call to the millisecond once its end is near: until then nothing has to be remembered for it.
+    private func arm() {
+        let left = timing.end - .now()
+        guard let context, !timing.isArmed, !timing.hasHead, left <= HeadTiming.nearMax else { return }
+        timing.isArmed = true
+        let request = timing.request
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: max(.zero, left)) {
+            let connection = bound.value
+            guard connection.timing.request == request, !connection.timing.hasHead, let receiver = connection.receiver
+            else { return }
+            connection.timing.isArmed = false
+            if connection.readIsHeld { connection.timing.putOff(.now(), connection.limits.upstreamTimeout) }
+            guard NIODeadline.now() >= connection.timing.end else { return connection.arm() }
+            receiver.upstreamLate(connection)
+        }
     }
 
     package func resumeReading() {
@@ -136,6 +218,8 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
             // Bytes that nobody asked for: the connection cannot be trusted any more.
             return close()
         }
+        // They are no answer to a request of which nothing has left.
+        guard hasSent else { return fail() }
         while bytes.readableBytes > 0, receiver != nil {
             hasAnswered = true
             guard inBody ? takeBody(&bytes) : takeHead(&bytes) else { break }
@@ -190,6 +274,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         if parser.status == 101, wantsWebSocket, parser.upgradesToWebSocket {
             inBody = true
             isTunnel = true
+            timing.hasHead = true
             receiver?.upstreamHead(head, self)
             return true
         }
@@ -202,6 +287,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
             return true
         }
         inBody = true
+        timing.hasHead = true
         switch parser.framing {
         case .length(let length): bodyLeft = length
         case .chunked: chunks = ChunkedBody()

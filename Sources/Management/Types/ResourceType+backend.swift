@@ -33,8 +33,8 @@ extension ResourceType {
                     )
                 ])
             ),
-            .init("proxy", .any),
-            .init("properties", .any),
+            .init("proxy", .any, isSealed: true),
+            .init("properties", .any, isSealed: true),
         ],
         // 0 title, 1 ids of the pool's members, 2 names of certificates, one a line.
         index: { properties in
@@ -138,10 +138,10 @@ package enum BackendRules {
 
     private static func checkURL(_ text: String?) throws(APIError) {
         guard let text else { throw .validation("url", "Value cannot be null.") }
-        guard let url = URL(string: text), ["http", "https"].contains(url.scheme?.lowercased()), url.host != nil,
-            url.query == nil, url.fragment == nil, url.user == nil
-        else {
-            throw .validation("url", "The value must be an absolute URL of http or https without query and user.")
+        do throws(BackendURL.Problem) {
+            guard try !BackendURL(text).isWebSocket else { throw .scheme }
+        } catch {
+            throw .validation("url", "The value \(error.words).")
         }
     }
 

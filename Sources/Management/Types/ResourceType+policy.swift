@@ -46,7 +46,8 @@ extension ResourceType {
         nameRule: .free,
         properties: [
             .init("displayName", .text(1...256), isRequired: true),
-            .init("value", .text(0...4096)),
+            // One that becomes a secret later must not have rested in plain text before.
+            .init("value", .text(0...4096), isSealed: true),
             .init("secret", .bool, default: false),
             .init("tags", .list(.text(1...300))),
         ],
@@ -79,7 +80,7 @@ package enum PolicyRules {
     static let documentBytesMax = 262_144
 
     static let properties: [PropertyRule] = [
-        .init("value", .text(1...documentBytesMax), isRequired: true),
+        .init("value", .text(1...documentBytesMax), isRequired: true, isSealed: true),
         .init("format", .choice(["xml", "rawxml", "xml-link", "rawxml-link"]), default: "xml"),
     ]
 
@@ -292,6 +293,13 @@ enum NamedValueRules {
         if let given, given.contains("{{") {
             throw .validation("value", "A named value may not hold another.")
         }
+        // It is put into names and values of headers, where a line end begins another header.
+        if let given, given != draft.before?.properties["value"]?.string, given.unicodeScalars.contains(where: isControl) {
+            throw .validation(
+                "value",
+                "The value must not hold control characters, such as a carriage return, a line feed, a tab or a NUL."
+            )
+        }
         if isSecret {
             // A secret is never part of a document: it rests encrypted.
             draft.properties["value"] = nil
@@ -306,6 +314,10 @@ enum NamedValueRules {
             let surroundings = try await PolicyRules.surroundings(context.store, context.secret, value: (name, given))
             try await PolicyRules.checkUsers(ofNamedValue: name, context, surroundings)
         }
+    }
+
+    private static func isControl(_ character: Unicode.Scalar) -> Bool {
+        character.properties.generalCategory == .control || ["\u{2028}", "\u{2029}"].contains(character)
     }
 
     private static func checkUnused(_ name: String, _ context: RuleContext) async throws(APIError) {

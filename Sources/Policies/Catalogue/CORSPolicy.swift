@@ -64,7 +64,7 @@ struct CORSPolicy: PolicyStep {
     // MARK: - Calls
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
-        guard let origin = call.request.values("origin").first else { return .next }
+        guard let origin = self.origin(call) else { return .next }
         guard try matches(origins, origin, call) else {
             guard terminatesUnmatched else { return .next }
             call.response = PolicyResponse(status: 200)
@@ -83,8 +83,8 @@ struct CORSPolicy: PolicyStep {
     /// - Returns: nil where a wider scope's policy may answer.
     func preflight(_ call: PolicyCall) throws(PolicyFailure) -> PolicyResponse? {
         var response = PolicyResponse(status: 200)
-        let origin = call.request.values("origin").first ?? ""
-        let method = call.request.values("access-control-request-method").first ?? ""
+        let origin = self.origin(call) ?? ""
+        let method = call.request.values("access-control-request-method").joined(separator: ",")
         let asked = call.request.values("access-control-request-headers").joined(separator: ",")
         let names = asked.split(separator: ",").map { String($0).trimmingBlanks }
         var isAllowed = try matches(origins, origin, call)
@@ -96,6 +96,12 @@ struct CORSPolicy: PolicyStep {
         if !names.isEmpty { response.headers.set("Access-Control-Allow-Headers", [try text(headers, call) ?? asked]) }
         if let maxAge { response.headers.set("Access-Control-Max-Age", [try maxAge.fieldText(call)]) }
         return response
+    }
+
+    /// Several lines are read as the list that they make, which is no origin.
+    private func origin(_ call: PolicyCall) -> String? {
+        let lines = call.request.values("origin")
+        return lines.isEmpty ? nil : lines.joined(separator: ",")
     }
 
     private func originFields(_ origin: String) throws(PolicyFailure) -> [(name: FieldName, value: String)] {

@@ -68,7 +68,7 @@ struct ForwardRequestPolicy: PolicyStep {
     }
 
     /// Makes an error of an answer of 400 to 599.
-    private struct StatusCheck: PolicyStep {
+    struct StatusCheck: PolicyStep {
         func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
             guard let status = call.response?.status, (400..<600).contains(status) else { return .next }
             throw .inside("BackendStatusFailure", "The backend answered with status \(status).")

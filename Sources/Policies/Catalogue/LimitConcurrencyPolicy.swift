@@ -14,6 +14,11 @@ enum LimitConcurrencyPolicy {
         steps.add(Leave())
     }
 
+    /// How many of the policies that begin among these steps do not end among them.
+    static func depth(_ instructions: ArraySlice<PolicyInstruction>) -> Int {
+        instructions.reduce(0) { $0 + ($1.step is Enter ? 1 : $1.step is Leave ? -1 : 0) }
+    }
+
     private struct Enter: PolicyStep {
         let key: CompiledValue
         let max: CompiledValue

@@ -105,12 +105,12 @@ struct QuotaByKeyPolicy: PolicyStep {
 }
 
 /// Times as policies write them.
-enum TimeText {
+package enum TimeText {
     /// 0001-01-01T00:00:00Z, the default of the contract.
-    static let yearOne: Int64 = -62_135_596_800
+    package static let yearOne: Int64 = -62_135_596_800
 
     /// - Returns: seconds since 1970, or nil where the text is no time of UTC.
-    static func seconds(_ text: String) -> Int64? {
+    package static func seconds(_ text: String) -> Int64? {
         let parts = text.trimmingBlanks.uppercased().split(separator: "T", maxSplits: 1)
         guard let date = parts.first else { return nil }
         let day = date.split(separator: "-").map { Int64($0) }

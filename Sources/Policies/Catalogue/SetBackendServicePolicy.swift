@@ -1,3 +1,5 @@
+import ResourceModel
+
 /// `set-backend-service`: another place for the call to go.
 struct SetBackendServicePolicy: PolicyStep {
     static let definition = PolicyDefinition("set-backend-service", sections: [.inbound, .backend]) {
@@ -10,7 +12,15 @@ struct SetBackendServicePolicy: PolicyStep {
         guard (url == nil) != (id == nil) else {
             throw compiler.problem("<set-backend-service> needs \"base-url\" or \"backend-id\".", at: element.offset)
         }
-        if let url, url.constantText == "" { throw compiler.missing("base-url", element) }
+        if let text = url?.constantText {
+            guard !text.isEmpty else { throw compiler.missing("base-url", element) }
+            do throws(BackendURL.Problem) { _ = try BackendURL(text) } catch {
+                throw compiler.problem(
+                    "\"base-url\" \(error.words).",
+                    at: compiler.attribute(element, "base-url")?.offset ?? element.offset
+                )
+            }
+        }
         if let text = id?.constantText {
             guard !text.isEmpty else { throw compiler.missing("backend-id", element) }
             guard compiler.surroundings.hasBackend(text) else {

@@ -1,4 +1,4 @@
-import Expressions
+package import Expressions
 import ResourceModel
 
 /// One call on its way through a program: the state that its steps read and change; used on one event loop.
@@ -13,7 +13,7 @@ package final class PolicyCall {
     /// Names the call in logs and answers.
     package private(set) lazy var requestID = effects.makeRequestID()
     let effects: any PolicyEffects
-    var variables: [String: ExpressionValue] = [:]
+    package var variables: [String: ExpressionValue] = [:]
     /// Answers that policies kept in variables.
     var responses: [String: PolicyResponse] = [:]
     /// The backend's last answer, the only one whose body may still come.
@@ -36,6 +36,8 @@ package final class PolicyCall {
     package let trace: CallTrace?
     /// Attempts of each `retry`, by its place.
     var attempts: [Int: Int] = [:]
+    /// What a backend was asked for in vain inside `retry`, until its condition was asked.
+    var failedAttempt: FailedAttempt?
 
     package let program: PolicyProgram
     private var section = PolicySection.inbound
@@ -119,12 +121,33 @@ package final class PolicyCall {
         switch result {
         case .success(let response):
             self.response = response
+            // That of an attempt before.
+            lastError = nil
             lastForwarded = response.source.map { ObjectIdentifier($0) }
             resume()
         case .failure(let failure):
+            let failed = FailedAttempt(failure: failure, instruction: instructions[place], hasNoResponse: true)
+            if let test = retry(failed) {
+                place = test - 1
+                return resume()
+            }
             take(failure, instructions[place])
             if !isRunning { run() } else { isResumed = true }
         }
+    }
+
+    /// Lets the `retry` around the current step judge an attempt that failed.
+    ///
+    /// - Returns: where its test stands; nil where there is none.
+    private func retry(_ failed: FailedAttempt) -> Int? {
+        guard let test = RetryPolicy.test(instructions, behind: place) else { return nil }
+        for _ in 0..<min(permits.count, RetryPolicy.permits(instructions, at: place, of: test)) {
+            effects.release(permits.removeLast())
+        }
+        note(failed.failure, failed.instruction)
+        if failed.hasNoResponse { response = answer(failed.failure) }
+        failedAttempt = failed
+        return test
     }
 
     /// The caller has gone: nothing more happens.
@@ -167,8 +190,24 @@ package final class PolicyCall {
                     if section == sectionBefore { place += 1 }
                 }
             } catch {
-                take(error, instructions[place])
+                catchFailure(error)
             }
+        }
+    }
+
+    /// Goes on after a step that failed: with the `retry` around it, if it asked the backend, or with on-error.
+    private func catchFailure(_ failure: PolicyFailure) {
+        let instruction = instructions[place]
+        let isAnswer = instruction.step is ForwardRequestPolicy.StatusCheck
+        // What a loop would not try again is left to the next one around it.
+        let failed =
+            failedAttempt
+            ?? (isAnswer ? FailedAttempt(failure: failure, instruction: instruction, hasNoResponse: false) : nil)
+        failedAttempt = nil
+        if let failed, let test = retry(failed) {
+            place = test
+        } else {
+            take(failure, failed?.instruction ?? instruction)
         }
     }
 
@@ -210,6 +249,20 @@ package final class PolicyCall {
     private func take(_ failure: PolicyFailure, _ instruction: PolicyInstruction?) {
         releasePermits()
         attempts = [:]
+        note(failure, instruction)
+        response = answer(failure)
+        guard section != .onError else {
+            // An error in on-error ends the call with the answer of that error.
+            place = Int.max / 2
+            return
+        }
+        section = .onError
+        instructions = program.steps(section)
+        place = 0
+    }
+
+    /// Says in the trace and in `context.LastError` what failed.
+    private func note(_ failure: PolicyFailure, _ instruction: PolicyInstruction?) {
         trace?.add(
             section.rawValue,
             failure.source ?? instruction?.policy ?? "gateway",
@@ -228,6 +281,9 @@ package final class PolicyCall {
             path: instruction?.path,
             policyID: instruction?.policyID
         )
+    }
+
+    private func answer(_ failure: PolicyFailure) -> PolicyResponse {
         var answer = PolicyResponse(
             status: failure.status,
             reason: failure.statusReason,
@@ -235,15 +291,7 @@ package final class PolicyCall {
         )
         answer.headers.set(FieldName.contentType, ["application/json"])
         for field in failure.fields { answer.headers.set(field.name, [field.value]) }
-        response = answer
-        guard section != .onError else {
-            // An error in on-error ends the call with the answer of that error.
-            place = Int.max / 2
-            return
-        }
-        section = .onError
-        instructions = program.steps(section)
-        place = 0
+        return answer
     }
 
     private func end() {
@@ -268,6 +316,15 @@ package final class PolicyCall {
         for key in permits { effects.release(key) }
         permits = []
     }
+}
+
+/// An attempt to ask a backend that failed inside `retry`.
+struct FailedAttempt {
+    let failure: PolicyFailure
+    /// The step that failed.
+    let instruction: PolicyInstruction
+    /// Whether the backend gave no answer.
+    let hasNoResponse: Bool
 }
 
 /// The contract's bodies, to the letter (contracts/api-management.md 2.1).

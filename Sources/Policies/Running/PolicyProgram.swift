@@ -46,6 +46,8 @@ package final class PolicyProgram: Sendable {
     private let onError: [PolicyInstruction]
     /// Whether a request's body is waited for as a whole, so that it can be sent more than once.
     package let buffersRequests: Bool
+    /// Whether a request may be sent again because of what came of it (`retry`).
+    package let mayRepeat: Bool
     /// The values of secret named values that its documents hold: what nobody is shown.
     package let secrets: Set<String>
 
@@ -61,6 +63,7 @@ package final class PolicyProgram: Sendable {
         backend = steps(.backend)
         outbound = steps(.outbound)
         onError = steps(.onError)
+        mayRepeat = RetryPolicy.stands(in: backend)
         // A request that may have to be sent to a second place is kept whole, as one that may be sent twice.
         buffersRequests = backend.contains { instruction in
             (instruction.step as? ForwardRequestPolicy).map { $0.buffersRequest || $0.followsRedirects } ?? false

@@ -29,8 +29,7 @@ enum EchoAnswer {
         buffer.writeStaticString("\r\nX-Content-Type-Options: nosniff\r\n")
         connection.head.withUnsafeReadableBytes { head in
             for field in fields {
-                guard let value = connection.parser.values(field, in: head).first else { continue }
-                buffer.writeString("\(field): \(value)\r\n")
+                for value in connection.parser.values(field, in: head) { buffer.writeString("\(field): \(value)\r\n") }
             }
         }
         wire.writeDate(to: &buffer)

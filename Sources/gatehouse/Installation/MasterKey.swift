@@ -21,7 +21,7 @@ struct MasterKey {
         guard let next = try folder.existingSecret(Self.nextName) else {
             guard try await resources.canOpen(Self.witness, box) else {
                 throw InstallationError(
-                    "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the installation's secrets are sealed by."
+                    "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the secrets in \(folder.configurationFile) are sealed by: one of the two belongs to another installation."
                 )
             }
             return box

@@ -16,6 +16,7 @@ struct PortalDoor {
     let worker: RunWorker
     let datasets: DatasetService
     let resources: ResourceService
+    let disk: DiskWatch
     private let router: Router<ServingContext>
     private let logger: Logger
 
@@ -29,6 +30,7 @@ struct PortalDoor {
         facts: FactKeeping,
         tracing: Tracing,
         quotas: QuotaCounters,
+        orphanDays: Int,
         isLoopback: Bool,
         logger: Logger
     ) {
@@ -84,7 +86,16 @@ struct PortalDoor {
         router = Router(context: ServingContext.self)
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: ActorMiddleware(management: management, everyday: everyday))
-        HealthRoutes(facts: facts, builder: builder, tokens: management, isLoopback: isLoopback).addRoutes(to: router)
+        router.add(middleware: SpaceMiddleware())
+        let disk = DiskWatch(
+            opened,
+            orphanDays: orphanDays,
+            removeDatasets: { try await datasets.removeUnnamed(keptSeconds: $0) },
+            logger: logger
+        )
+        self.disk = disk
+        HealthRoutes(facts: facts, builder: builder, disk: disk, tokens: management, isLoopback: isLoopback)
+            .addRoutes(to: router)
         tracing.addRoutes(to: router)
         let doors = { @Sendable in
             ARMRoutes.ServiceAddresses(

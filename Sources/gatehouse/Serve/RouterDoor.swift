@@ -15,6 +15,7 @@ struct RouterDoor: TaskDoor {
     let load = DoorLoad(workingMax: requestsMax)
     /// A change that is begun is ended, whether or not its caller still listens.
     let cancelsAbandoned = false
+    let executor: (any TaskExecutor)? = PlaneThreads.management
     private let responder: RouterResponder<ServingContext>
     private let logger: Logger
 
@@ -70,7 +71,7 @@ struct RouterDoor: TaskDoor {
         .json(APIError(status: status, code: code, message: message).document, status: status)
     }
 
-    func refusal(_ status: Int) -> ByteBuffer {
+    func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer {
         let document = APIError(
             status: status,
             code: "BadRequest",

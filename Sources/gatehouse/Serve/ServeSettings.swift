@@ -44,6 +44,10 @@ struct ServeSettings: Sendable {
     var blobHostsAllowed: [String] = []
     /// Days that a block may wait to be committed (the service's own: a week).
     var blobUncommittedDays = 7
+    /// Days that files are kept which a start found and no database named.
+    var orphanDays = 30
+    /// Databases whose loss, in whole or in part, is accepted for this start: a flag only, since it is for one start.
+    var acceptedLosses: Set<String> = []
 
     /// A file of certificates that https upstreams may be signed by, beside the system's authorities.
     var upstreamAuthorities: String?
@@ -84,6 +88,7 @@ struct ServeSettings: Sendable {
             if file.hasSuffix(".json") {
                 reader = ConfigReader(provider: try await FileProvider<JSONSnapshot>(filePath: FilePath(file)))
             } else {
+                try SettingsFile.check(file)
                 reader = ConfigReader(provider: try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)))
             }
         }
@@ -139,6 +144,10 @@ struct ServeSettings: Sendable {
         blobHostsAllowed =
             text(nil, "blob-hosts-allowed")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
+        orphanDays = try number(nil, "orphan-days", 1...36_500) ?? orphanDays
+        acceptedLosses = Set(
+            flags.acceptedLosses.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }
+        )
         upstreamAuthorities = text(nil, "upstream-ca-file")
         trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
         hasGatewayTLS = try flag("gateway-tls") ?? true

@@ -30,16 +30,34 @@ struct Server {
         defer { close(lock) }
         let logger = Logger(label: "gatehouse")
         let descriptors = Descriptors.raise()
-        let opened = try await OpenInstallation.open(folder, form: .init())
-        if let password = opened.firstPassword {
-            AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: folder)
+        let opened = try await OpenInstallation.open(folder, form: .init(), accepting: settings.acceptedLosses)
+        for note in opened.databases.notes { logger.warning("\(note)") }
+        if opened.isNew { AdministratorNotice.print(email: opened.installation.adminEmail, folder: folder) }
+        do { try await serve(opened, folder, descriptors, logger) } catch {
+            try? opened.databases.close()
+            throw error
         }
+        try opened.databases.close()
+        logger.info("ended")
+    }
+
+    private func serve(
+        _ opened: OpenInstallation,
+        _ folder: DataFolder,
+        _ descriptors: Descriptors,
+        _ logger: Logger
+    ) async throws {
+        opened.databases.reserve.fill()
+        do { try folder.markOpen() } catch { logger.error("\(error)") }
         // Before any door is open, so that nothing is being written whose name is not stored yet.
-        let collected = try await opened.content.collect(keeping: try await ContentReferences.all(opened.resources))
-        if collected > 0 { logger.info("orphaned contents removed", metadata: ["content.count": "\(collected)"]) }
+        let orphans = try await opened.content.tendOrphans(
+            naming: try await ContentReferences.all(opened.resources),
+            now: Date().timeIntervalSince1970
+        )
+        OrphanLog.tell(orphans, folder.contentFolder, settings, logger)
         let addresses = DoorAddresses(settings: settings)
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
-        let facts = try FactKeeping(folder, settings, logger)
+        let facts = try FactKeeping(opened.databases.facts, settings, logger)
         let tls = settings.hasGatewayTLS ? try GatewayTLS(folder, settings, logger) : nil
         let resolving = NIOThreadPool(numberOfThreads: Self.resolvingThreads)
         resolving.start()
@@ -103,11 +121,10 @@ struct Server {
             facts: facts,
             tracing: tracing,
             quotas: quotas,
+            orphanDays: settings.orphanDays,
             isLoopback: settings.isLoopback,
             logger: logger
         )
-        // The portal is not open yet: nobody is making a dataset.
-        try await portal.datasets.collect()
         let worker = portal.worker
         // Control work has a loop of its own, never one of the data path.
         let portalGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -121,14 +138,16 @@ struct Server {
         }
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
         services.append(FactKeeping.Turning(keeping: facts))
+        services.append(DiskWatch.Turning(watch: portal.disk))
         if let tls { services.append(GatewayTLS.Watching(tls: tls)) }
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
-            services.append(WorkerService(worker: worker))
+            services.append(ServiceApart(service: WorkerService(worker: worker), threads: .runs))
             services.append(BatchService(worker: batch.worker))
         }
-        services.append(SubscriptionExpiry(resources: portal.resources, logger: logger))
+        let expiry = SubscriptionExpiry(resources: portal.resources, logger: logger)
+        services.append(ServiceApart(service: expiry, threads: .management))
         services.append(Announcement { await announce(addresses, folder, logger) })
         let serviceGroup = ServiceGroup(
             configuration: .init(
@@ -146,9 +165,6 @@ struct Server {
         try await resolving.shutdownGracefully()
         try await group.shutdownGracefully()
         try await portalGroup.shutdownGracefully()
-        try opened.resources.file.close()
-        try opened.queue.file.close()
-        logger.info("ended")
     }
 
     /// Opens the doors of the data path.
@@ -243,6 +259,7 @@ struct Server {
             store: storage.store,
             accounts: storage.accounts,
             remote: storage.remote,
+            trustedProxies: settings.trustedProxies,
             logger: logger
         )
         try await open(.blobs, nil) { wire in TaskResponder(wire: wire, door: blobDoor) }
@@ -331,6 +348,16 @@ struct DataPathService: Service {
         await withTaskGroup(of: Void.self) { group in
             for listener in listeners { group.addTask { await listener.drain(timeout: timeout) } }
         }
+    }
+}
+
+/// Runs a service on threads of its own.
+struct ServiceApart: Service {
+    let service: any Service
+    let threads: PlaneThreads
+
+    func run() async throws {
+        try await withTaskExecutorPreference(threads) { try await service.run() }
     }
 }
 

@@ -12,7 +12,7 @@ enum PolicyFuzz {
         backends: ["b"]
     )
 
-    static func run(_ bytes: UnsafeRawBufferPointer) {
+    static func run(_ bytes: UnsafeRawBufferPointer) throws {
         guard let first = bytes.first else { return }
         let text = String(decoding: bytes.dropFirst(), as: UTF8.self)
         let scopes = PolicyScope.allCases
@@ -31,7 +31,7 @@ enum PolicyFuzz {
             // By bytes: a Character may hold both bytes of a line's end.
             let lines = text.utf8.count { $0 == 0x0A } + 1
             if error.line < 1 || error.column < 1 || error.line > lines {
-                found("line \(error.line), column \(error.column) of \(lines) lines", bytes)
+                throw Finding("line \(error.line), column \(error.column) of \(lines) lines", bytes)
             }
         }
         _ = PolicyFormat.raw(text)
@@ -69,7 +69,7 @@ enum ExpressionFuzz {
         }
     }
 
-    static func run(_ bytes: UnsafeRawBufferPointer) {
+    static func run(_ bytes: UnsafeRawBufferPointer) throws {
         let text = String(decoding: bytes, as: UTF8.self)
         do throws(ExpressionError) {
             let program = try ExpressionProgram(text)
@@ -77,7 +77,7 @@ enum ExpressionFuzz {
             if let value = try? program.value(Context()) { _ = value.text }
         } catch {
             if error.offset < 0 || error.offset > text.utf8.count {
-                found("offset \(error.offset) of \(text.utf8.count)", bytes)
+                throw Finding("offset \(error.offset) of \(text.utf8.count)", bytes)
             }
         }
     }

@@ -1,7 +1,6 @@
+import Gateway
 import Policies
 import ResourceModel
-
-@testable import Gateway
 
 /// Templates and paths: no pair ends the process, and what matches is what its template says.
 ///
@@ -9,15 +8,15 @@ import ResourceModel
 enum RouteFuzz {
     private static let linesMax = 16
 
-    static func run(_ bytes: UnsafeRawBufferPointer) {
+    static func run(_ bytes: UnsafeRawBufferPointer) throws {
         let text = String(decoding: bytes, as: UTF8.self)
         let lines = text.split(separator: "\n", maxSplits: 64, omittingEmptySubsequences: false).map(String.init)
         guard let path = lines.first, let gap = lines.firstIndex(of: ""), gap > 0 else { return }
         var operations: [APIOperation] = []
-        for (place, line) in lines[1..<gap].prefix(linesMax).enumerated() {
+        for (index, line) in lines[1..<gap].prefix(linesMax).enumerated() {
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
             guard words.count == 2, let template = try? URLTemplate(words[1]) else { continue }
-            let facts = PolicyFacts.Operation(id: "o\(place)", name: "", method: words[0], urlTemplate: words[1])
+            let facts = PolicyFacts.Operation(id: "o\(index)", name: "", method: words[0], urlTemplate: words[1])
             operations.append(APIOperation(facts: facts, template: template))
         }
         let route = APIRoute(
@@ -32,27 +31,32 @@ enum RouteFuzz {
             operations: operations
         )
         let tree = RouteTree([route])
-        for line in lines[(gap + 1)...].prefix(linesMax) { ask(line, tree, route, bytes) }
+        for line in lines[(gap + 1)...].prefix(linesMax) { try ask(line, tree, route, bytes) }
     }
 
-    private static func ask(_ line: String, _ tree: RouteTree, _ route: APIRoute, _ bytes: UnsafeRawBufferPointer) {
+    private static func ask(
+        _ line: String,
+        _ tree: RouteTree,
+        _ route: APIRoute,
+        _ bytes: UnsafeRawBufferPointer
+    ) throws {
         let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard words.count == 2 else { return }
         let halves = words[1].split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        Array(words[0].utf8).withUnsafeBytes { method in
-            Array(halves[0].utf8).withUnsafeBytes { path in
-                Array((halves.count > 1 ? halves[1] : "").utf8).withUnsafeBytes { query in
-                    guard let place = tree.find(path) else { return }
-                    if place.length > path.count { found("an API's path is longer than the path", bytes) }
-                    let rest = UnsafeRawBufferPointer(rebasing: path[place.length...])
+        try Array(words[0].utf8).withUnsafeBytes { method in
+            try Array(halves[0].utf8).withUnsafeBytes { path in
+                try Array((halves.count > 1 ? halves[1] : "").utf8).withUnsafeBytes { query in
+                    guard let match = tree.find(path) else { return }
+                    if match.length > path.count { throw Finding("an API's path is longer than the path", bytes) }
+                    let rest = UnsafeRawBufferPointer(rebasing: path[match.length...])
                     guard let entry = route.operations.match(method: method, path: rest, query: query) else { return }
-                    if entry.method != Array(method) { found("another method matched", bytes) }
+                    if entry.method != Array(method) { throw Finding("another method matched", bytes) }
                     let names = entry.parameters(path: rest, query: query).map(\.name)
                     guard let template = try? URLTemplate(entry.facts.urlTemplate) else {
-                        found("a template matched that cannot be read", bytes)
+                        throw Finding("a template matched that cannot be read", bytes)
                     }
                     if names.count != template.parameterNames.count {
-                        found("\(names) of \(template.parameterNames)", bytes)
+                        throw Finding("\(names) of \(template.parameterNames)", bytes)
                     }
                 }
             }

@@ -7,23 +7,23 @@ enum CodecFuzz {
         case complete(length: Int, fields: Int, framing: BodyFraming, target: Range<Int>, keepsAlive: Bool)
     }
 
-    static func run(_ bytes: UnsafeRawBufferPointer) {
+    static func run(_ bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count > 1 else { return }
         let message = UnsafeRawBufferPointer(rebasing: bytes[1...])
         // Some thirty pieces at most: each is read from the beginning.
         let step = max(Int(bytes[0] & 0x3F) + 1, message.count / 30)
-        heads(message, step) { parser, raw throws(HeadError) in try parser.parseRequest(raw) }
-        heads(message, step) { parser, raw throws(HeadError) in
+        try heads(message, step) { parser, raw throws(HeadError) in try parser.parseRequest(raw) }
+        try heads(message, step) { parser, raw throws(HeadError) in
             try parser.parseResponse(raw, isAnswerToHEAD: step & 1 == 1)
         }
-        chunks(message, step)
+        try chunks(message, step)
     }
 
     private static func heads(
         _ bytes: UnsafeRawBufferPointer,
         _ step: Int,
         _ parse: (inout HeadParser, UnsafeRawBufferPointer) throws(HeadError) -> HeadParser.Outcome
-    ) {
+    ) throws {
         func outcome(_ parser: inout HeadParser, _ raw: UnsafeRawBufferPointer) -> Outcome {
             do throws(HeadError) {
                 guard try parse(&parser, raw) == .complete else { return .incomplete }
@@ -39,13 +39,13 @@ enum CodecFuzz {
         var whole = HeadParser(limits: WireLimits())
         let expected = outcome(&whole, bytes)
         if case .complete(let length, _, _, _, _) = expected, length > bytes.count {
-            found("a head is longer than its bytes", bytes)
+            throw Finding("a head is longer than its bytes", bytes)
         }
         for field in whole.fields where expected != .refused && expected != .incomplete {
             guard field.nameStart < field.nameEnd,
                 field.nameEnd < field.valueStart || field.valueStart == field.valueEnd,
                 field.valueEnd <= field.lineEnd, Int(field.lineEnd) <= whole.length
-            else { found("a field stands outside of its head", bytes) }
+            else { throw Finding("a field stands outside of its head", bytes) }
         }
         var parser = HeadParser(limits: WireLimits())
         var count = 0
@@ -54,14 +54,14 @@ enum CodecFuzz {
             let got = outcome(&parser, UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             if got == .incomplete { continue }
             if got != expected, !(got == .refused && expected == .incomplete) {
-                found("\(expected) as a whole, \(got) in pieces of \(step)", bytes)
+                throw Finding("\(expected) as a whole, \(got) in pieces of \(step)", bytes)
             }
             return
         }
-        if expected != .incomplete { found("\(expected) as a whole, incomplete in pieces of \(step)", bytes) }
+        if expected != .incomplete { throw Finding("\(expected) as a whole, incomplete in pieces of \(step)", bytes) }
     }
 
-    private static func chunks(_ bytes: UnsafeRawBufferPointer, _ step: Int) {
+    private static func chunks(_ bytes: UnsafeRawBufferPointer, _ step: Int) throws {
         func read(_ step: Int) -> (content: [UInt8], taken: Int, isDone: Bool)? {
             var body = ChunkedBody()
             var content: [UInt8] = []
@@ -78,7 +78,7 @@ enum CodecFuzz {
         switch (read(.max / 2), read(step)) {
         case (nil, nil): break
         case (let whole?, let pieces?) where whole == pieces: break
-        default: found("a chunked body means something else in pieces of \(step)", bytes)
+        default: throw Finding("a chunked body means something else in pieces of \(step)", bytes)
         }
     }
 }
