@@ -24,23 +24,32 @@ import Testing
     }
 
     private static let secretNames = [
-        "pwd", "PWD", "pWd", "user_pwd", "userPwd", "USERPWD", "user%5Bpwd%5D", "%70wd", "%2570wd", "p%77d%zz", "new-password", "passwd",
-        "assertion", "client_assertion", "auth", "x-auth", "authToken", "jwt", "id_token_hint", "idToken", "accesstoken", "refresh_token",
-        "session", "sessionid", "JSESSIONID", "PHPSESSID", "session_state", "SAMLResponse", "SAMLRequest", "samlart", "code", "auth_code",
-        "authcode", "device_code", "user_code", "code_verifier", "client_secret", "sig", "Signature", "X-Amz-Signature", "X-Amz-Credential",
-        "api_key", "apikey", "API-Key", "subscription-key", "accountkey", "userpass", "sv_sas", "otp", "ticket", "my+pwd", "key1", "pwd2",
+        "pwd", "PWD", "pWd", "user_pwd", "userPwd", "USERPWD", "user%5Bpwd%5D", "%70wd", "%2570wd", "p%77d%zz",
+        "new-password", "passwd",
+        "assertion", "client_assertion", "auth", "x-auth", "authToken", "jwt", "id_token_hint", "idToken",
+        "accesstoken", "refresh_token",
+        "session", "sessionid", "JSESSIONID", "PHPSESSID", "session_state", "SAMLResponse", "SAMLRequest", "samlart",
+        "code", "auth_code",
+        "authcode", "device_code", "user_code", "code_verifier", "client_secret", "sig", "Signature", "X-Amz-Signature",
+        "X-Amz-Credential",
+        "api_key", "apikey", "API-Key", "subscription-key", "accountkey", "userpass", "sv_sas", "otp", "ticket",
+        "my+pwd", "key1", "pwd2",
         "Authorization", "cookie", "hmac",
     ]
     private static let harmlessNames = [
-        "page", "keyword", "monkey", "author", "authority", "design", "signal", "country_code", "zipCode", "statuscode", "codec", "encoding",
+        "page", "keyword", "monkey", "author", "authority", "design", "signal", "country_code", "zipCode", "statuscode",
+        "codec", "encoding",
         "compass", "passenger", "assess", "pinned", "sort", "lang", "top", "$filter", "macro", "cook",
         "idtype", "ticketing",
     ]
 
-    @Test(arguments: secretNames) func `parameters that are secrets by their names stand in no address`(_ name: String) {
+    @Test(arguments: secretNames) func `parameters that are secrets by their names stand in no address`(_ name: String)
+    {
         for text in [
-            "/a?\(name)=abc123", "/a?x=1&\(name)=abc/1;2=3&y=2", "/a;\(name)=abc123/b", "/a?x#\(name)=abc123", "/a/\(name)=abc123/b",
-            "https://h/a?\(name)=abc123", "/a?next=%2Fb%3F\(name)%3Dabc123", "/a?x=1;\(name)=abc123", "/a?\(name)%3Dabc123",
+            "/a?\(name)=abc123", "/a?x=1&\(name)=abc/1;2=3&y=2", "/a;\(name)=abc123/b", "/a?x#\(name)=abc123",
+            "/a/\(name)=abc123/b",
+            "https://h/a?\(name)=abc123", "/a?next=%2Fb%3F\(name)%3Dabc123", "/a?x=1;\(name)=abc123",
+            "/a?\(name)%3Dabc123",
             "/a?state=%7B%22\(name)%22%3A%22abc123%22%7D",
         ] {
             let shown = Redactor.address(text)
@@ -50,7 +59,10 @@ import Testing
     }
 
     @Test(arguments: harmlessNames) func `other parameters stay`(_ name: String) {
-        for text in ["/a?\(name)=abc123&y=2", "/a;\(name)=abc123/b", "/a?next=%2Fb%3F\(name)%3Dabc123", "/a?t=12:30:00&u=http://h:80/x"] {
+        for text in [
+            "/a?\(name)=abc123&y=2", "/a;\(name)=abc123/b", "/a?next=%2Fb%3F\(name)%3Dabc123",
+            "/a?t=12:30:00&u=http://h:80/x",
+        ] {
             #expect(Redactor.address(text) == text)
         }
     }

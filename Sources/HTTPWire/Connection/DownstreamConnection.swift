@@ -13,7 +13,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    private enum State {
+    enum State {
         /// Between requests, or inside a head.
         case head
         case collecting(bytesMax: Int, isAnonymous: Bool)
@@ -28,39 +28,39 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     package let wire: WireLoop
-    private let responder: any WireResponder
-    private var context: ChannelHandlerContext?
-    private var state = State.head
+    let responder: any WireResponder
+    var context: ChannelHandlerContext?
+    var state = State.head
     package private(set) var parser: HeadParser
     /// The bytes of the current request's head.
     package private(set) var head = ByteBuffer()
     /// Whatever the responder keeps between the calls for one connection.
     package var exchange: AnyObject?
 
-    private var pending: ByteBuffer?
-    private var collected: ByteBuffer?
+    var pending: ByteBuffer?
+    var collected: ByteBuffer?
     private var bodyLeft = 0
     private var chunks = ChunkedBody()
     private var isChunkedBody = false
-    private var isAnswered = false
-    private var closesAfterAnswer = false
+    var isAnswered = false
+    var closesAfterAnswer = false
     private var readIsHeld = false
-    private var wantsPause = false
+    var wantsPause = false
     private var isProcessing = false
-    private var isInsideHead = false
+    var isInsideHead = false
     /// Whether an empty line before the next head was dropped.
     private var hasDroppedLine = false
     private var awaitsFlush = false
-    private var deadline = NIODeadline.distantFuture
-    private var rate: BodyRate
+    var deadline = NIODeadline.distantFuture
+    var rate: BodyRate
     /// Bytes of the current body that count as the door's (`CollectedBytes`).
-    private var collectedCount = 0
+    var collectedCount = 0
     /// Bytes of the rest of a body that were dropped.
     private var droppedCount = 0
     /// Whether the client waits for 100 Continue.
-    private var awaitsContinue = false
+    var awaitsContinue = false
     /// When the connection began to wait for a request, or for a head's rest.
-    private var waitsSince = NIODeadline.now()
+    var waitsSince = NIODeadline.now()
     /// Where it stands among its loop's.
     var loopIndex = 0
     /// Whom it is counted for.
@@ -68,7 +68,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// Whether the whole body of the current request came together with its head.
     package private(set) var hasWholeBody = false
     /// Whether the connection was not let in, and so is not counted.
-    private var isTurnedAway = false
+    var isTurnedAway = false
     /// Whether a request is open whose end the responder has not been told.
     private var isOpen = false
     /// What the current answer passes through on its way to a client of HTTP/1.0.
@@ -411,29 +411,6 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         send(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
     }
 
-    /// A quarter is for who was not asked who he is, so that the others have the rest.
-    private static let anonymousPart = 4
-
-    /// Counts bytes of a body that is not whole yet.
-    ///
-    /// - Returns: false where the door holds too many; the request is refused then.
-    private func holdCollected(_ count: Int, _ isAnonymous: Bool) -> Bool {
-        let max = wire.limits.collectedBytesMax / (isAnonymous ? Self.anonymousPart : 1)
-        guard wire.collected.take(count, max: max) else {
-            refuse(503)
-            return false
-        }
-        collectedCount += count
-        return true
-    }
-
-    private func giveCollected() {
-        guard collectedCount > 0 else { return }
-        wire.collected.give(collectedCount)
-        collectedCount = 0
-        collected = nil
-    }
-
     private func collect(_ bytes: inout ByteBuffer, _ bytesMax: Int, _ isAnonymous: Bool) {
         deadline = wire.now + wire.limits.bodyTimeout
         if !isChunkedBody {
@@ -542,7 +519,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         }
     }
 
-    private func refuse(_ status: Int) {
+    func refuse(_ status: Int) {
         let hasRequest: Bool
         switch state {
         case .collecting, .streaming: hasRequest = true
@@ -581,7 +558,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// Closes for writing once everything was sent, and only then for reading, so that what was sent arrives even where the client still sends.
     ///
     /// A client that takes nothing for too long is given up by the system (`WireLimits.writeTimeout`).
-    private func closeSoon(isBodyComing: Bool = false) {
+    func closeSoon(isBodyComing: Bool = false) {
         state = .closed
         deadline = .distantFuture
         guard let context else { return }
@@ -595,83 +572,5 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         channel.close(mode: .output, promise: sent)
         pending = nil
         releaseRead()
-    }
-
-    /// Bytes that the client has not taken yet.
-    package var unsentBytes: Int {
-        guard let options = context?.channel.syncOptions else { return 0 }
-        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
-    // MARK: - Time
-
-    /// Called every second.
-    func closeIfLate(_ now: NIODeadline) {
-        switch state {
-        case .responding where !isAnswered: responder.checkTime(now, on: self)
-        case .streaming where wantsPause || awaitsContinue:
-            // It is not the client who is waited for.
-            deadline = now + wire.limits.bodyTimeout
-            responder.checkTime(now, on: self)
-        default: break
-        }
-        if isTooSlow() {
-            if !isAnswered { responder.abandon(on: self) }
-            return cut()
-        }
-        guard now > deadline else { return }
-        switch state {
-        case .head:
-            guard unsentBytes > 0 else { return cut() }
-            // The last answer is still on its way: neither is the client idle, nor is it read meanwhile.
-            deadline = now + (isInsideHead ? wire.limits.headTimeout : wire.limits.idleTimeout)
-            return
-        case .discarding where isAnswered:
-            guard unsentBytes > 0 else { return closeSoon() }
-            deadline = now + wire.limits.droppedTimeout
-            return
-        default: break
-        }
-        if !isAnswered { responder.abandon(on: self) }
-        cut()
-    }
-
-    /// Whether a body comes at less than the least rate; time in which it was not read does not count.
-    private func isTooSlow() -> Bool {
-        switch state {
-        case .collecting, .streaming, .discarding: break
-        default: return false
-        }
-        guard !wantsPause, !awaitsContinue else {
-            rate.pass(received: bytesReceived)
-            return false
-        }
-        return rate.isTooSlow(received: bytesReceived)
-    }
-
-    /// Since when nobody has waited for the connection but its client; nil while a request is at work or an answer on its way.
-    var restsSince: NIODeadline? {
-        guard !isTurnedAway else { return nil }
-        switch state {
-        case .head: break
-        case .discarding, .closed: guard isAnswered else { return nil }
-        case .collecting, .streaming, .responding, .tunnel: return nil
-        }
-        return unsentBytes > 0 ? nil : waitsSince
-    }
-
-    /// Ends the connection for another one, which is counted in its stead.
-    func giveWay() {
-        isTurnedAway = true
-        cut()
-    }
-
-    /// Closes where no request is open; the last answer may still be on its way.
-    func closeIfIdle() {
-        closesAfterAnswer = true
-        guard case .head = state, pending == nil else { return }
-        // What was written in this very turn.
-        context?.flush()
-        if unsentBytes > 0 { closeSoon() } else { cut() }
     }
 }

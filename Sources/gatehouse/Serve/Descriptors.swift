@@ -9,8 +9,8 @@ import Logging
 struct Descriptors: Sendable {
     /// More than any door asks for; where there is no limit at all, it is counted from here.
     private static let most = 1 << 20
-    /// What databases, content files, logs, listeners and event loops need: a quarter, within bounds that were measured on an idle server (60
-    /// descriptors) and on one that answers the blobs door from 512 files at once.
+    /// What databases, content files, logs, listeners and event loops need: a quarter, within bounds. An idle server has some 50 descriptors, and
+    /// sixty downloads at once open some twenty files more.
     private static let storesRange = 96...1024
     /// What a door has for its connections at least, however few descriptors there are.
     private static let connectionsMin = 4
@@ -21,7 +21,9 @@ struct Descriptors: Sendable {
     /// Raises the soft limit to the hard one, as the system lets everybody do.
     static func raise() -> Descriptors {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return Descriptors(count: 1024) }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return Descriptors(count: 1024)
+        }
         var raised = limit
         raised.rlim_cur = limit.rlim_max
         if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limit = raised }

@@ -130,7 +130,7 @@ struct Server {
         let portalGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         if settings.roles.contains("portal") {
             let door = portal.door
-            let listener = try await listen(.portal, portalGroup, descriptors, loops: 1) { wire in
+            let listener = try await listen(.portal, portalGroup, descriptors, loops: 1, logger) { wire in
                 TaskResponder(wire: wire, door: door)
             }
             addresses.bound(.portal, port: listener.port)
@@ -218,6 +218,7 @@ struct Server {
                 descriptors,
                 loops: settings.loops,
                 tls: tls,
+                logger,
                 makeResponder: make
             )
             addresses.bound(door, port: listener.port)
@@ -272,6 +273,7 @@ struct Server {
         _ descriptors: Descriptors,
         loops: Int,
         tls: DownstreamTLS? = nil,
+        _ logger: Logger,
         makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
     ) async throws -> WireListener {
         let port = settings.ports[door] ?? door.defaultPort
@@ -283,6 +285,12 @@ struct Server {
                 limits: descriptors.bounded(settings.limits(of: door), door, loops: loops),
                 tls: tls,
                 givesWay: settings.loops > ProcessorCount.available,
+                noteShortage: { error in
+                    logger.warning(
+                        "connections wait: the system gives no descriptors for them",
+                        metadata: ["door": "\(door.rawValue)", "error": "\(String(cString: strerror(error)))"]
+                    )
+                },
                 makeResponder: makeResponder
             )
         } catch let error as IOError {
