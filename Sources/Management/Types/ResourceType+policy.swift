@@ -294,7 +294,9 @@ enum NamedValueRules {
             throw .validation("value", "A named value may not hold another.")
         }
         // It is put into names and values of headers, where a line end begins another header.
-        if let given, given != draft.before?.properties["value"]?.string, given.unicodeScalars.contains(where: isControl) {
+        if let given, given != draft.before?.properties["value"]?.string,
+            given.unicodeScalars.contains(where: isControl)
+        {
             throw .validation(
                 "value",
                 "The value must not hold control characters, such as a carriage return, a line feed, a tab or a NUL."
