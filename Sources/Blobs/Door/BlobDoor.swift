@@ -140,6 +140,14 @@ package final class BlobDoor: Sendable {
         // What would change the meaning of a request and is not built must not be passed over.
         for (name, what) in Self.refused where request.header(name) != nil { throw .unsupported(what) }
         if request.parameter("versionid") != nil { throw .unsupported("versions of blobs") }
+        // Writes without a body read none, and what they state of it is judged all the same.
+        if body.length == 0, let stated = try request.md5(header: "content-md5"),
+            !stated.elementsEqual(Insecure.MD5.hash(data: []))
+        {
+            throw .md5Mismatch
+        }
+        // A lease may have to be broken before what it holds can be deleted.
+        if request.method == "PUT", request.component != "lease" { try await store.checkSpace() }
         if request.container.isEmpty { return try await answerService(request, body) }
         if request.blob.isEmpty || request.resourceType == "container" {
             return try await answerContainer(request, body)
@@ -224,7 +232,8 @@ package final class BlobDoor: Sendable {
         )
         let now = store.now
         var text = XMLText()
-        text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request))])
+        let endpoint = endpoint(request)
+        text.open("EnumerationResults", [(request.listsAddresses ? "AccountName" : "ServiceEndpoint", endpoint)])
         if !prefix.isEmpty { text.name("Prefix", prefix) }
         if !marker.isEmpty { text.name("Marker", marker) }
         text.leaf("MaxResults", optional: stated.map(String.init))
@@ -232,6 +241,7 @@ package final class BlobDoor: Sendable {
         for container in found.prefix(limit) {
             text.open("Container")
             text.leaf("Name", container.name)
+            if request.listsAddresses { text.leaf("Url", endpoint + container.name) }
             text.open("Properties")
             text.leaf("Last-Modified", HTTPDate.text(seconds: Int(container.modified)))
             text.leaf("Etag", "\"\(container.etag)\"")

@@ -405,7 +405,7 @@ extension BlobStore {
         _ conditions: AccessConditions
     ) async throws(BlobError) -> (BlobRecord, LeaseRules.Outcome) {
         let now = now
-        return try await change { transaction in
+        return try await changeToFree { transaction in
             var blob = try Self.blob(transaction, place)
             try conditions.check(etag: blob.etag, modified: blob.modified, for: .write)
             let outcome = try LeaseRules.apply(action, to: &blob.lease, at: now)
@@ -428,7 +428,7 @@ extension BlobStore {
         _ conditions: AccessConditions = AccessConditions()
     ) async throws(BlobError) {
         let now = now
-        let freed = try await change { transaction in
+        let freed = try await changeToFree { transaction in
             let blob = try Self.blob(transaction, place, snapshot: snapshot)
             try conditions.check(etag: blob.etag, modified: blob.modified, for: .write)
             guard snapshot.isEmpty else { return try transaction.delete(blob) }

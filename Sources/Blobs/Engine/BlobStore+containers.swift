@@ -48,7 +48,7 @@ extension BlobStore {
         _ conditions: AccessConditions = AccessConditions()
     ) async throws(BlobError) {
         let now = now
-        try await change { transaction in
+        try await changeToFree { transaction in
             let container = try Self.container(transaction, account, name)
             try conditions.check(etag: container.etag, modified: container.modified, for: .write)
             try conditions.checkLease(container.lease, at: now, on: .container)
@@ -87,7 +87,7 @@ extension BlobStore {
         _ conditions: AccessConditions
     ) async throws(BlobError) -> (ContainerRecord, LeaseRules.Outcome) {
         let now = now
-        return try await change { transaction in
+        return try await changeToFree { transaction in
             var container = try Self.container(transaction, account, name)
             try conditions.check(etag: container.etag, modified: container.modified, for: .write)
             let outcome = try LeaseRules.apply(action, to: &container.lease, at: now)

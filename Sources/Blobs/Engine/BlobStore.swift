@@ -47,10 +47,13 @@ package final class BlobStore: Sendable {
     private let logger: Logger
     private let stamps = Mutex<Int64>(0)
     private let isReaping = Mutex(false)
+    private let reserve: DiskReserve?
 
-    package init(index: any BlobIndex, files: ContentFiles, logger: Logger) {
+    /// - Parameter reserve: what deletes may use on a full disk.
+    package init(index: any BlobIndex, files: ContentFiles, reserve: DiskReserve? = nil, logger: Logger) {
         self.index = index
         self.files = files
+        self.reserve = reserve
         self.logger = logger
     }
 
@@ -91,6 +94,28 @@ package final class BlobStore: Sendable {
         do { return try await index.write(body) } catch { throw failure(error) }
     }
 
+    /// Runs a change that makes room: on a full disk it gets the reserve.
+    func changeToFree<Value: Sendable>(
+        _ body: @Sendable @escaping (any BlobTransaction) throws -> Value
+    ) async throws(BlobError) -> Value {
+        do { return try await index.write(body) } catch {
+            guard let reserve, error as? StoreError == .diskFull else { throw failure(error) }
+            logger.warning("the disk is full: the reserve is used to delete")
+            reserve.release()
+            return try await change(body)
+        }
+    }
+
+    /// Refuses what would fill the disk while only the reserve is left of it.
+    package func checkSpace() async throws(BlobError) {
+        guard let reserve, !reserve.isHeld else { return }
+        let isHeld: Bool
+        do { isHeld = try await files.onDisk { () throws(ContentFiles.Failure) in reserve.take() } } catch {
+            throw failure(error)
+        }
+        guard isHeld else { throw .diskFull }
+    }
+
     func look<Value: Sendable>(
         _ body: @Sendable @escaping (any BlobTransaction) throws -> Value
     ) async throws(BlobError) -> Value {
@@ -101,6 +126,7 @@ package final class BlobStore: Sendable {
     func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
+        if let error = error as? StoreError, error == .diskFull { return .diskFull }
         if let error = error as? ContentFiles.Failure {
             switch error {
             case .damaged(let content, let offset):
@@ -265,7 +291,8 @@ package final class BlobStore: Sendable {
         else { return }
         defer { isReaping.withLock { $0 = false } }
         while !Task.isCancelled {
-            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) }) else {
+            guard let (freed, isMoreLeft) = try? await changeToFree({ try $0.reap(limit: BlobIndexLimits.reapBatch) })
+            else {
                 return
             }
             discard(freed)
@@ -276,7 +303,9 @@ package final class BlobStore: Sendable {
     /// Removes blocks that were put before the time and never committed.
     package func collectBlocks(before time: Double) async {
         while !Task.isCancelled {
-            let removed = try? await change { try $0.deleteBlocks(before: time, limit: BlobIndexLimits.reapBatch) }
+            let removed = try? await changeToFree {
+                try $0.deleteBlocks(before: time, limit: BlobIndexLimits.reapBatch)
+            }
             guard let removed, !removed.isEmpty else { return }
             discard(removed)
         }

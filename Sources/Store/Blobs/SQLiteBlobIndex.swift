@@ -12,7 +12,14 @@ package struct SQLiteBlobIndex: BlobIndex {
     package func write<Value: Sendable>(
         _ body: @Sendable @escaping (any BlobTransaction) throws -> Value
     ) async throws -> Value {
-        try await file.write { db in try body(SQLiteBlobTransaction(db: db)) }
+        do { return try await file.write { db in try body(SQLiteBlobTransaction(db: db)) } } catch let error
+            as DatabaseError
+        {
+            // The second is of the memory that processes share, which is a file beside the database.
+            let isFull =
+                error.resultCode == .SQLITE_FULL || error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
+            throw isFull ? StoreError.diskFull : error
+        }
     }
 
     package func read<Value: Sendable>(

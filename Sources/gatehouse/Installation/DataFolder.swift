@@ -34,6 +34,8 @@ struct DataFolder: Sendable {
     var factsFile: String { "\(path)/facts.sqlite" }
     var contentFolder: String { "\(path)/content" }
     var blobsFolder: String { "\(path)/blobs" }
+    /// Space that only deletes may use.
+    var diskReserve: String { "\(path)/disk-reserve" }
     /// Addresses of the running server, for commands that are started beside it.
     var serverFile: String { "\(path)/server.json" }
 

@@ -27,7 +27,8 @@ struct BlobStorage: Sendable {
         if orphans > 0 { logger.info("orphaned blob contents removed", metadata: ["content.count": "\(orphans)"]) }
         let accounts = StorageAccounts(store: opened.resources, box: opened.box)
         try await accounts.start(withDevelopment: settings.hasDevelopmentAccount)
-        let store = BlobStore(index: index, files: files, logger: logger)
+        let reserve = DiskReserve(path: opened.folder.diskReserve)
+        let store = BlobStore(index: index, files: files, reserve: reserve, logger: logger)
         let remote = RemoteBlobs(hosts: AllowedHosts(settings.blobHostsAllowed) { addresses.url(.blobs) })
         return BlobStorage(
             store: store,
