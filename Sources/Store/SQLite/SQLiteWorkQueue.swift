@@ -58,6 +58,7 @@ package final class SQLiteWorkQueue: WorkQueue {
         ),
         SQLiteQuotaStore.migration,
         SQLiteQuotaStore.endMigration,
+        SQLiteQuotaStore.sweepMigration,
     ]
 
     private static let columns =

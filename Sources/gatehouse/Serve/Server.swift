@@ -74,7 +74,10 @@ struct Server {
         let workers = NIOThreadPool(numberOfThreads: ProcessorCount.available)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
-        let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
+        let quotaStore = SQLiteQuotaStore(opened.queue)
+        try await StoredQuotas.digestKeys(in: quotaStore)
+        let quotas = QuotaCounters(ledger: StoredQuotas(store: quotaStore), keysMax: settings.limitKeysMax)
+        let counters = LimitCounters(keysMax: settings.limitKeysMax)
         let listeners = try await listen(
             group,
             workers,
@@ -90,6 +93,7 @@ struct Server {
             NameResolver(threads: resolving),
             upstreamTLS,
             quotas,
+            counters,
             logger
         )
         let portal = PortalDoor(
@@ -112,6 +116,7 @@ struct Server {
         services.append(FactKeeping.Turning(keeping: facts))
         if let tls { services.append(GatewayTLS.Watching(tls: tls)) }
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
+        services.append(LimitSweeping(counters: counters, quotas: quotas, store: quotaStore, logger: logger))
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
             services.append(WorkerService(worker: worker))
@@ -165,6 +170,7 @@ struct Server {
         _ resolver: NameResolver,
         _ upstreamTLS: UpstreamTLS,
         _ quotas: QuotaCounters,
+        _ counters: LimitCounters,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -215,7 +221,6 @@ struct Server {
             listeners.append(listener)
         }
         try await open(.services, WireLimits(), nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
-        let counters = LimitCounters()
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
         let serviceName = opened.installation.serviceName
         let trustedProxies = settings.trustedProxies
