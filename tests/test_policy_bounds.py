@@ -46,7 +46,7 @@ def upstream():
 
 @pytest.fixture
 def cached(live, upstream, request):
-    name = "c" + request.node.name.replace("_", "-")[-40:].lower().strip("-[]")
+    name = "c" + "".join(c for c in request.node.name.replace("_", "-").lower() if c.isalnum() or c == "-")[-40:].strip("-")
     made = Managed(live, upstream, name)
 
     def keep(lookup="", store="", inside=""):

@@ -32,10 +32,11 @@ def rewritten(live):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lines)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     made = Managed(live, f"http://127.0.0.1:{server.server_address[1]}", "rewritten")
-    for name, template in (("free", "/q/{value}/{*rest}"), ("other", "/x/{other}"), ("pair", "/pair/{a}...{b}")):
+    for name, template, words in (("free", "/q/{value}/{*rest}", ("value", "*rest")), ("other", "/x/{other}", ("other",)),
+                                  ("pair", "/pair/{a}...{b}", ("a", "b"))):
         made.put(f"/apis/rewritten/operations/{name}", {
             "displayName": name, "method": "GET", "urlTemplate": template,
-            "templateParameters": [{"name": word, "type": "string"} for word in ("value", "rest", "other", "a", "b") if word in template],
+            "templateParameters": [{"name": word.lstrip("*"), "type": "string"} for word in words],
             "request": {"queryParameters": [{"name": "page", "type": "string"}]}})
     yield made
     live.management("DELETE", "/apis/rewritten", headers={"If-Match": "*"})
@@ -68,9 +69,9 @@ def test_a_question_mark_of_an_expression_begins_the_query(rewritten):
 
 
 def test_a_caller_does_not_lead_an_expression_elsewhere(rewritten):
-    rewritten.set(sections(inbound='<base /><rewrite-uri template="@("/t/" + context.Request.MatchedParameters["value"])" />'))
-    for value in ("..%2Fx", "x%2F..", "..%5Cx", "x%2F..%3Ba%2Fy"):
-        answer = rewritten.call(path=f"/q/{value}/r")
+    rewritten.set(sections(inbound='<base /><rewrite-uri template="@("/t/" + context.Request.MatchedParameters["lang"])" />'))
+    for value in ("..", "..%2Fx", "x%2F..", "..%5Cx", "x%2F..%3Ba%2Fy", "x%2F%252e%252E"):
+        answer = rewritten.call(path=f"/items/7?lang={value}")
         assert answer.status == 500 and "activityId" in answer.json(), (value, answer.text)
 
 
@@ -93,7 +94,7 @@ def test_a_constant_template_is_checked_at_its_operation(rewritten):
 
     refused = put("/t/{other}")
     assert refused.status == 400 and refused.json()["error"]["details"][0]["target"] == "value"
-    assert 'The operation has no parameter "other". (line 1, column 40)' in refused.text.replace('\\"', '"')
+    assert 'The operation has no parameter "other". (line 1, column 41)' in refused.text.replace('\\"', '"')
     assert put("/t?x={lang}").status == 400 and put("/t/{open").status == 400
     for good in ("/t/{VALUE}/{*rest}", "/t/{rest}?p={page}", "/t"):
         assert put(good).status in (200, 201)
