@@ -49,14 +49,18 @@ package final class LimitCounters: Sendable {
         /// Forgets counters whose windows are over.
         mutating func sweep(_ now: Int64, _ bounds: CounterBounds) {
             sweptAt = now
+            // Looked at first: where nothing is over, nothing is built anew.
+            guard counters.values.contains(where: { $0.window.isOver(now) }) else { return setNextSweep() }
             counters = counters.filter { item in
                 guard item.value.window.isOver(now) else { return true }
                 if let holder = item.value.holder { bounds.leave(holder) }
                 return false
             }
-            // Where all are in use they stay: forgetting one would let calls through.
-            sweepAt = max(LimitCounters.countersMax, counters.count * 2)
+            setNextSweep()
         }
+
+        /// Where all are in use they stay: forgetting one would let calls through.
+        private mutating func setNextSweep() { sweepAt = max(LimitCounters.countersMax, counters.count * 2) }
     }
 
     private final class Cell: Sendable {

@@ -82,6 +82,9 @@ package final class QuotaCounters: Sendable {
         var waiting: [@Sendable () -> Void] = []
         var hasFailed = false
 
+        /// Whether its period is over, and nobody waits for it.
+        func isOver(_ now: Int64) -> Bool { !isAsking && waiting.isEmpty && end.map { $0 <= now } ?? false }
+
         /// A period of another length that began at the same time, after a change of the policy, is another one.
         func counts(_ span: (start: Int64, end: Int64?)) -> Bool { period == span.start && end == span.end }
 
@@ -105,13 +108,14 @@ package final class QuotaCounters: Sendable {
         /// Forgets counters whose periods are over.
         mutating func sweep(_ now: Int64, _ bounds: CounterBounds) {
             sweptAt = now
+            defer { sweepAt = max(QuotaCounters.countersMax, counters.count * 2) }
+            // Looked at first: where nothing is over, nothing is built anew.
+            guard counters.values.contains(where: { $0.isOver(now) }) else { return }
             counters = counters.filter { item in
-                let counter = item.value
-                guard let end = counter.end, end <= now, !counter.isAsking, counter.waiting.isEmpty else { return true }
-                if let holder = counter.holder { bounds.leave(holder) }
+                guard item.value.isOver(now) else { return true }
+                if let holder = item.value.holder { bounds.leave(holder) }
                 return false
             }
-            sweepAt = max(QuotaCounters.countersMax, counters.count * 2)
         }
     }
 

@@ -113,18 +113,26 @@ package struct SQLiteQuotaStore: QuotaStore {
         ofCountersFrom start: String,
         to name: @Sendable @escaping (String) -> String
     ) async throws {
-        let rows = try await file.read { db in
-            try Row.fetchAll(
-                db,
-                sql: "SELECT counter, subject, period, ending, calls FROM quotas WHERE counter >= ? AND counter < ?",
-                arguments: [start, start + "\u{10FFFF}"]
-            ).map { QuotaReservation(counter: $0[0], subject: $0[1], period: $0[2], end: $0[3], calls: $0[4]) }
-                .filter { name($0.subject) != $0.subject }
-        }
-        for start in stride(from: 0, to: rows.count, by: Self.rowsOfChange) {
-            let some = rows[start..<min(start + Self.rowsOfChange, rows.count)]
+        var last = (counter: start, subject: "")
+        while true {
+            let (counter, subject) = last
+            let page = try await file.read { db in
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT counter, subject, period, ending, calls FROM quotas
+                        WHERE (counter, subject) > (?, ?) AND counter < ? ORDER BY counter, subject LIMIT ?
+                        """,
+                    arguments: [counter, subject, start + "\u{10FFFF}", Self.rowsOfChange]
+                )
+                .map { QuotaReservation(counter: $0[0], subject: $0[1], period: $0[2], end: $0[3], calls: $0[4]) }
+            }
+            guard let end = page.last else { return }
+            last = (end.counter, end.subject)
+            let rows = page.filter { name($0.subject) != $0.subject }
+            guard !rows.isEmpty else { continue }
             try await file.write { db in
-                for row in some {
+                for row in rows {
                     try db.execute(
                         sql: """
                             INSERT INTO quotas (counter, subject, period, calls, ending) VALUES (?, ?, ?, ?, ?)

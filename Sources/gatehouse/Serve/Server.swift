@@ -75,6 +75,7 @@ struct Server {
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
         let quotaStore = SQLiteQuotaStore(opened.queue)
+        _ = try await quotaStore.removeEnded(before: QuotaCounters.clock())
         try await StoredQuotas.digestKeys(in: quotaStore)
         let quotas = QuotaCounters(ledger: StoredQuotas(store: quotaStore), keysMax: settings.limitKeysMax)
         let counters = LimitCounters(keysMax: settings.limitKeysMax)
