@@ -1,5 +1,6 @@
 import BlobClient
 import Foundation
+import HTTPWire
 import NIOCore
 import ResourceModel
 import Store
