@@ -79,18 +79,18 @@ extension GatewayExchange {
         takeBack(policies)
     }
 
-    /// Where a call goes.
     /// Whether the call goes to a service of this installation.
     func isLocal(_ policies: PolicyRun) -> Bool {
         let request = policies.call.request
         if let text = request.backendURL {
-            if case .local? = APIRoute.Backend(url: text) { return true }
+            if case .local? = try? APIRoute.Backend(url: text) { return true }
             return false
         }
         guard request.backendID == nil, case .local? = policies.setup.api?.backend else { return false }
         return true
     }
 
+    /// Where a call goes.
     func backend(
         _ policies: PolicyRun
     ) throws(PolicyFailure) -> APIRoute.Backend {
