@@ -108,7 +108,9 @@ let package = Package(
             name: "Management",
             dependencies: [
                 "ResourceModel", "Telemetry", "Policies", "Store", "HTTPServing", hummingbird, httpTypes, logging,
-                crypto, .product(name: "Yams", package: "Yams"),
+                crypto,
+                // Its libyaml, CYaml: the reader above it has no bounds.
+                .product(name: "Yams", package: "Yams"),
             ]
         ),
         // Routes, keys and forwarding of managed calls. Never sees Store, Management or WebServices.
@@ -209,6 +211,7 @@ let package = Package(
         .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore, nioPosix]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
+        .testTarget(name: "ManagementTests", dependencies: ["Management", "Policies", "ResourceModel"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "HTTPWire", "Policies", "ResourceModel", nioCore]),
         .testTarget(
             name: "WebServicesTests",

@@ -13,7 +13,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let live = "\(folder)/live.sqlite"
         let store = try SQLiteResourceStore(path: live)
-        let put = { (turn: Int) async throws in
+        let put = { @Sendable (turn: Int) async throws in
             let id = ResourceID(["apis", "api-\(turn)"])
             let text = JSONValue.string(String(repeating: "x", count: 3000))
             _ = try await store.apply([ResourceWrite(id, .put(properties: ["text": text], index: [], secrets: []))])

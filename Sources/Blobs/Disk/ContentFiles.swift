@@ -67,7 +67,7 @@ package final class ContentFiles: Sendable {
         try await threads.shutdownGracefully()
     }
 
-    func makeID() -> Int64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
+    package func makeID() -> Int64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
 
     private static func folderName(of id: Int64) -> String { String(id / filesPerFolder, radix: 16) }
     private func folder(of id: Int64) -> String { "\(folder)/\(Self.folderName(of: id))" }
@@ -142,6 +142,11 @@ package final class ContentFiles: Sendable {
         package var putAside = 0
         /// Files that were put aside before and are named again, now back where they were.
         package var broughtBack = 0
+
+        package init(putAside: Int = 0, broughtBack: Int = 0) {
+            self.putAside = putAside
+            self.broughtBack = broughtBack
+        }
     }
 
     /// Puts files aside that are not named, and brings back those that are; called before the door opens.

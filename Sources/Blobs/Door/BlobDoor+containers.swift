@@ -1,3 +1,4 @@
+import BlobClient
 import HTTPWire
 import ResourceModel
 import Store
@@ -237,7 +238,13 @@ extension BlobDoor {
         let start = marker
         let page = try await store.look { try listing.page(after: start, in: $0) }
         var text = XMLText()
-        text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request)), ("ContainerName", request.container)])
+        let address = endpoint(request) + request.container
+        text.open(
+            "EnumerationResults",
+            request.listsAddresses
+                ? [("ContainerName", address)]
+                : [("ServiceEndpoint", endpoint(request)), ("ContainerName", request.container)]
+        )
         if !prefix.isEmpty { text.name("Prefix", prefix) }
         if !sentMarker.isEmpty { text.name("Marker", sentMarker) }
         text.leaf("MaxResults", optional: stated.map(String.init))
@@ -250,7 +257,8 @@ extension BlobDoor {
                 text.open("BlobPrefix")
                 text.name("Name", name)
                 text.close("BlobPrefix")
-            case .blob(let blob): write(blob, includes, now, to: &text)
+            case .blob(let blob):
+                write(blob, request.listsAddresses ? address : nil, includes, now, to: &text)
             case .uncommitted(let name):
                 text.open("Blob")
                 text.name("Name", name)
@@ -267,9 +275,17 @@ extension BlobDoor {
         return .xml(text.text)
     }
 
-    private func write(_ blob: BlobRecord, _ includes: Set<String>, _ now: Double, to text: inout XMLText) {
+    /// - Parameter address: of the container, where the blob's own is to be said.
+    private func write(
+        _ blob: BlobRecord,
+        _ address: String?,
+        _ includes: Set<String>,
+        _ now: Double,
+        to text: inout XMLText
+    ) {
         text.open("Blob")
         text.name("Name", blob.name)
+        if let address { text.leaf("Url", "\(address)/\(BlobLocation.encoded(blob.name))") }
         if !blob.snapshot.isEmpty { text.leaf("Snapshot", blob.snapshot) }
         text.open("Properties")
         text.leaf("Creation-Time", HTTPDate.text(seconds: Int(blob.created)))

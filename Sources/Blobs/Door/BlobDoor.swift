@@ -58,8 +58,8 @@ package final class BlobDoor: TaskDoor {
             clientAddress: head.clientAddress,
             requestID: Identifier.guid()
         )
-        // A batch holds deletions, and changes of tiers that write little.
-        let isFreeing = head.method == "DELETE" || head.method == "POST" && head.target.contains("comp=batch")
+        // A batch holds deletions, and changes of tiers that write little; a lease may have to be broken before what it holds can be deleted.
+        let isFreeing = head.method == "DELETE" || head.target.contains("comp=batch") || head.target.contains("comp=lease")
         return await SpaceUse.$isFreeing.withValue(isFreeing) {
             await serve(head: words, body, writer, closes: head.closes)
         }
@@ -175,6 +175,12 @@ package final class BlobDoor: TaskDoor {
         // What would change the meaning of a request and is not built must not be passed over.
         for (name, what) in Self.refused where request.header(name) != nil { throw .unsupported(what) }
         if request.parameter("versionid") != nil { throw .unsupported("versions of blobs") }
+        // Writes without a body read none, and what they state of it is judged all the same.
+        if body.length == 0, let stated = try request.md5(header: "content-md5"),
+            !stated.elementsEqual(Insecure.MD5.hash(data: []))
+        {
+            throw .md5Mismatch
+        }
         if request.container.isEmpty { return try await answerService(request, body) }
         if request.blob.isEmpty || request.resourceType == "container" {
             return try await answerContainer(request, body)
@@ -259,7 +265,8 @@ package final class BlobDoor: TaskDoor {
         )
         let now = store.now
         var text = XMLText()
-        text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request))])
+        let endpoint = endpoint(request)
+        text.open("EnumerationResults", [(request.listsAddresses ? "AccountName" : "ServiceEndpoint", endpoint)])
         if !prefix.isEmpty { text.name("Prefix", prefix) }
         if !marker.isEmpty { text.name("Marker", marker) }
         text.leaf("MaxResults", optional: stated.map(String.init))
@@ -267,6 +274,7 @@ package final class BlobDoor: TaskDoor {
         for container in found.prefix(limit) {
             text.open("Container")
             text.leaf("Name", container.name)
+            if request.listsAddresses { text.leaf("Url", endpoint + container.name) }
             text.open("Properties")
             text.leaf("Last-Modified", HTTPDate.text(seconds: Int(container.modified)))
             text.leaf("Etag", "\"\(container.etag)\"")

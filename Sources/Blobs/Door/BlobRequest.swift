@@ -43,6 +43,9 @@ struct BlobRequest: Sendable {
     /// A longer id of the client's is not repeated, as the service does not.
     private static let clientIDBytesMax = 1024
 
+    /// Whether listings name the address of each thing, as they did before this version.
+    var listsAddresses: Bool { version < "2013-08-15" }
+
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 
     /// A query parameter by its name without case.

@@ -125,6 +125,11 @@ package struct BlobError: Error, Sendable, Equatable {
         "InternalError",
         "The bytes of this blob on disk are damaged: they do not match their checksum."
     )
+    static let diskFull = BlobError(
+        500,
+        "InternalError",
+        "The disk is full: No space left on device. Until some is free nothing is written; deleting works."
+    )
     static let bodyTooLarge = BlobError(
         413,
         "RequestBodyTooLarge",

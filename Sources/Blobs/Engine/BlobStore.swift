@@ -101,9 +101,7 @@ package final class BlobStore: Sendable {
     package func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
-        if let error = error as? StoreError, error == .diskFull {
-            return BlobError(500, "InternalError", "The disk refused the operation: No space left on device.")
-        }
+        if let error = error as? StoreError, error == .diskFull { return .diskFull }
         if let error = error as? ContentFiles.Failure {
             switch error {
             case .damaged(let content, let offset):
@@ -268,7 +266,8 @@ package final class BlobStore: Sendable {
         else { return }
         defer { isReaping.withLock { $0 = false } }
         while !Task.isCancelled {
-            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) }) else {
+            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) })
+            else {
                 return
             }
             discard(freed)
@@ -315,7 +314,9 @@ package final class BlobStore: Sendable {
     /// Removes blocks that were put before the time and never committed.
     package func collectBlocks(before time: Double) async {
         while !Task.isCancelled {
-            let removed = try? await change { try $0.deleteBlocks(before: time, limit: BlobIndexLimits.reapBatch) }
+            let removed = try? await change {
+                try $0.deleteBlocks(before: time, limit: BlobIndexLimits.reapBatch)
+            }
             guard let removed, !removed.isEmpty else { return }
             discard(removed)
         }

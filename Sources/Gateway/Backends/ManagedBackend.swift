@@ -48,6 +48,13 @@ package final class ManagedBackend: Sendable {
             return request
         }
 
+        /// All values among them: what nobody is shown.
+        var texts: Set<String> {
+            var texts = Set(headers.flatMap(\.values) + query.flatMap(\.values))
+            if let authorization { texts.insert(authorization.parameter) }
+            return texts
+        }
+
         var isEmpty: Bool { headers.isEmpty && query.isEmpty && authorization == nil }
     }
 

@@ -38,6 +38,8 @@ package struct RedirectTarget {
         else { return nil }
         base = (address.isTLS ? "https://" : "http://") + address.authority
         self.path = prefix.isEmpty ? "/" : bare.hasSuffix("/") ? prefix + "/" : prefix
-        isElsewhere = address != from
+        isElsewhere =
+            (address.host.lowercased(), address.port, address.isTLS)
+            != (from.host.lowercased(), from.port, from.isTLS)
     }
 }

@@ -23,11 +23,14 @@ enum TraceWish {
 }
 
 extension CallTrace {
-    static func ofGateway(start: UInt64) -> CallTrace {
-        CallTrace(
+    /// - Parameter secrets: texts that are not shown.
+    static func ofGateway(start: UInt64, hiding secrets: Set<String>) -> CallTrace {
+        let hidden = TraceSecrets(secrets)
+        return CallTrace(
             start: start,
             clock: { (MonotonicClock.wallMilliseconds(), MonotonicClock.nanoseconds()) },
-            timestamp: { TimeWords.iso(milliseconds: $0) }
+            timestamp: { TimeWords.iso(milliseconds: $0) },
+            hide: { hidden.hidden($0) }
         )
     }
 }
@@ -93,7 +96,10 @@ extension GatewayExchange {
             )
             let document: JSONValue = [
                 "serviceName": .string(surroundings.serviceName), "traceId": .string(id),
-                "traceEntries": TraceSecrets(policies.call.program.secrets).hidden(trace.document),
+                "traceEntries": TraceSecrets(
+                    policies.call.program.secrets.union(policies.backend?.credentials.texts ?? [])
+                )
+                .hidden(trace.document),
             ]
             return surroundings.traces.insert(id, document, now: MonotonicClock.wallMilliseconds() / 1000)
         }

@@ -121,9 +121,10 @@ package struct ChunkedBody: Sendable {
         }
     }
 
-    /// Extensions mean nothing here, and are held to their grammar all the same: `;name`, `;name=token` or `;name="text"` (RFC 9112,
-    /// 7.1.1), so that a reader behind us finds the line's end where we do. Blanks may stand before and behind `;` and `=`, and
-    /// nowhere else: none is left over before the line's end.
+    /// Extensions mean nothing here, and are held to their grammar all the same, so that a reader behind us finds the line's end where we do.
+    ///
+    /// They are `;name`, `;name=token` or `;name="text"` (RFC 9112, 7.1.1). Blanks may stand before and behind `;` and `=`, and nowhere
+    /// else: none is left over before the line's end.
     private mutating func stepExtension(_ byte: UInt8) throws(HeadError) {
         let isToken = tokens[Int(byte)]
         switch (state, byte) {

@@ -25,6 +25,10 @@ package enum YAMLDocument {
     package struct YAMLError: Error, CustomStringConvertible {
         package let message: String
         package var description: String { message }
+
+        static func tooDeep(line: Int) -> YAMLError {
+            YAMLError(message: "Values are nested deeper than \(depthMax) levels, line \(line).")
+        }
     }
 
     package static func value(_ text: String) throws(YAMLError) -> JSONValue {
@@ -62,7 +66,7 @@ package enum YAMLDocument {
             let node = try node(try events.next(), depth: 0)
             _ = try events.next()
             guard case .streamEnd = try events.next() else {
-                throw YAMLError(message: "There is more than one document, \(events.place).")
+                throw YAMLError(message: "There is more than one document, line \(events.line).")
             }
             return node.value
         }
@@ -79,7 +83,7 @@ package enum YAMLDocument {
                 return named(anchor, Node(value: scalar.value, text: scalar.text, count: 1, height: 0))
             case .sequenceStart(let anchor): return named(anchor, try sequence(depth: depth))
             case .mappingStart(let anchor): return named(anchor, try mapping(depth: depth))
-            default: throw YAMLError(message: "A value is missing, \(events.place).")
+            default: throw YAMLError(message: "A value is missing, line \(events.line).")
             }
         }
 
@@ -90,13 +94,15 @@ package enum YAMLDocument {
 
         private func checkDepth(_ depth: Int) throws(YAMLError) {
             guard depth <= depthMax else {
-                throw YAMLError(message: "Values are nested deeper than \(depthMax) levels, \(events.place).")
+                throw YAMLError.tooDeep(line: events.line)
             }
         }
 
         private mutating func alias(_ name: String, depth: Int) throws(YAMLError) -> Node {
             guard let node = anchors[name] else {
-                throw YAMLError(message: "The alias \"\(name.prefix(80))\" has no anchor before it, \(events.place).")
+                throw YAMLError(
+                    message: "The alias \"\(name.prefix(80))\" has no anchor before it, line \(events.line)."
+                )
             }
             aliases += 1
             aliased += node.count
@@ -104,7 +110,9 @@ package enum YAMLDocument {
                 throw YAMLError(message: "There are more than \(aliasesMax) aliases.")
             }
             guard aliased <= aliasedValuesMax else {
-                throw YAMLError(message: "The aliases stand for more than \(aliasedValuesMax) values, \(events.place).")
+                throw YAMLError(
+                    message: "The aliases stand for more than \(aliasedValuesMax) values, line \(events.line)."
+                )
             }
             try checkDepth(depth + node.height)
             return node
@@ -133,10 +141,12 @@ package enum YAMLDocument {
                 if case .mappingEnd = event { break }
                 let key = try node(event, depth: depth + 1)
                 guard let name = key.text else {
-                    throw YAMLError(message: "A name must be a text, \(events.place).")
+                    throw YAMLError(message: "A name must be a text, line \(events.line).")
                 }
                 guard names.insert(name).inserted else {
-                    throw YAMLError(message: "The name \"\(name.prefix(80))\" appears twice in one mapping, \(events.place).")
+                    throw YAMLError(
+                        message: "The name \"\(name.prefix(80))\" appears twice in one mapping, line \(events.line)."
+                    )
                 }
                 let value = try node(try events.next(), depth: depth + 1)
                 members.append((name, value.value))

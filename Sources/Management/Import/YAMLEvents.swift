@@ -44,7 +44,7 @@ final class YAMLEvents {
     }
 
     /// Where the parser stands, for messages.
-    var place: String { "line \(parser.pointee.mark.line + 1)" }
+    var line: Int { parser.pointee.mark.line + 1 }
 
     func next() throws(YAMLDocument.YAMLError) -> Event {
         var event = yaml_event_t()
@@ -71,10 +71,16 @@ final class YAMLEvents {
 
     private var problem: YAMLDocument.YAMLError {
         let text = parser.pointee.problem.map { String(cString: $0) } ?? "it cannot be read"
+        // The library reads ahead, and has a bound of its own.
+        guard !text.hasPrefix("Maximum nesting level") else {
+            return .tooDeep(line: parser.pointee.problem_mark.line + 1)
+        }
         return YAMLDocument.YAMLError(message: "\(text), line \(parser.pointee.problem_mark.line + 1).")
     }
 
-    private static func text(_ bytes: UnsafeMutablePointer<yaml_char_t>?) -> String? { bytes.map { String(cString: $0) } }
+    private static func text(_ bytes: UnsafeMutablePointer<yaml_char_t>?) -> String? {
+        bytes.map { String(cString: $0) }
+    }
 }
 
 /// A value that is no collection, by the core schema of YAML 1.2.

@@ -149,7 +149,8 @@ package struct ResourceService: Sendable {
     private func retrying<Value>(_ mayRetry: Bool, _ change: () async throws -> Value) async throws -> Value {
         var attempts = 0
         while true {
-            do { return try await change() } catch let error as APIError where error == .preconditionFailed && mayRetry {
+            do { return try await change() } catch let error as APIError where error == .preconditionFailed && mayRetry
+            {
                 attempts += 1
                 guard attempts < ResourceService.attemptsMax else { throw error }
             }

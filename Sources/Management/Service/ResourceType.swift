@@ -14,7 +14,8 @@ package struct ResourceType: Sendable {
     package let secrets: [SecretRule]
     /// Reads a body that is a document of another kind, as a description to import, before its properties are looked at; gives them with
     /// what is written in the same transaction.
-    package let prepare: @Sendable (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> PreparedBody
+    package let prepare:
+        @Sendable (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> PreparedBody
     /// What must be true beyond single properties; may complete the draft.
     package let rules: @Sendable (inout ResourceDraft, RuleContext) async throws(APIError) -> Void
     /// The flat columns: what start-up and look-ups read.
@@ -73,7 +74,8 @@ package struct ResourceType: Sendable {
         secrets: [SecretRule] = [],
         index: @Sendable @escaping (JSONObject) -> [String?],
         prepare:
-            @Sendable @escaping (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> PreparedBody = {
+            @Sendable @escaping (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> PreparedBody =
+            {
                 _,
                 given,
                 _,

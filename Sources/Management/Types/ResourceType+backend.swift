@@ -33,8 +33,8 @@ extension ResourceType {
                     )
                 ])
             ),
-            .init("proxy", .any, isSealed: true),
-            .init("properties", .any, isSealed: true),
+            .init("proxy", .any),
+            .init("properties", .any),
         ],
         // 0 title, 1 ids of the pool's members, 2 names of certificates, one a line.
         index: { properties in

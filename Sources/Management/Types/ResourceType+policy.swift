@@ -100,10 +100,34 @@ package enum PolicyRules {
     }
 
     static func compile(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
-        let surroundings = try await surroundings(context.store, context.secret)
+        var surroundings = try await surroundings(context.store, context.secret)
+        do {
+            surroundings.operation = try await operation(of: draft.id, context.store, refusesOthers: true)
+        } catch { throw APIError.inside }
         do throws(PolicyDiagnostic) { _ = try document(draft.id, draft.properties, surroundings) } catch {
             throw .validation("value", error.description)
         }
+    }
+
+    /// The parameters of the operation that a document is of; nil for documents of wider scopes.
+    ///
+    /// - Parameter refusesOthers: whether a document that names others is refused.
+    package static func operation(
+        of id: ResourceID,
+        _ store: any ResourceStore,
+        refusesOthers: Bool = false
+    ) async throws -> PolicySurroundings.Operation? {
+        guard scope(id) == .operation,
+            let properties = try await store.get(ResourceID(Array(id.segments.prefix(4))))?.properties
+        else { return nil }
+        func lowercased(_ names: [String]) -> Set<String> { Set(names.map { $0.lowercased() }) }
+        return PolicySurroundings.Operation(
+            template: lowercased((try? URLTemplate(properties["urlTemplate"]?.string ?? ""))?.parameterNames ?? []),
+            query: lowercased(
+                (properties["request"]?["queryParameters"]?.array ?? []).compactMap { $0["name"]?.string }
+            ),
+            refusesOthers: refusesOthers
+        )
     }
 
     static func compileFragment(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
@@ -294,7 +318,9 @@ enum NamedValueRules {
             throw .validation("value", "A named value may not hold another.")
         }
         // It is put into names and values of headers, where a line end begins another header.
-        if let given, given != draft.before?.properties["value"]?.string, given.unicodeScalars.contains(where: isControl) {
+        if let given, given != draft.before?.properties["value"]?.string,
+            given.unicodeScalars.contains(where: isControl)
+        {
             throw .validation(
                 "value",
                 "The value must not hold control characters, such as a carriage return, a line feed, a tab or a NUL."

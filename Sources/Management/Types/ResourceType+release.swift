@@ -95,8 +95,10 @@ enum ReleaseRules {
         let newTree = try await store.tree(released).filter { $0.id.segments.count > 2 }
         var writes = oldTree.reversed().map { ResourceWrite($0.id, .delete) }
         writes.append(ResourceWrite(released, .delete))
-        // Links and children of the API itself stay: only its document is written anew.
-        writes.append(APITree.put(api, next.properties, isCurrent: true))
+        // Links and children of the API itself stay: only its document is written anew, with what callers see of it whichever revision answers.
+        var properties = next.properties
+        for name in RevisionRules.shared { properties[name] = current.properties[name] }
+        writes.append(APITree.put(api, properties, isCurrent: true))
         writes += newTree.map { APITree.moved($0, from: released, to: api) }
         writes.append(APITree.put(kept, current.properties, isCurrent: false))
         writes += oldTree.map { APITree.moved($0, from: api, to: kept) }

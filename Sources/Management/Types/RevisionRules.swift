@@ -131,7 +131,8 @@ enum RevisionRules {
         var refused: [APIError.Detail] = []
         for property in shared {
             // A description says what it says of the upstream; of a revision that is there it must say nothing new.
-            let byDescription = before == nil || property == "protocols" && imported?.saysProtocols != true
+            let byDescription =
+                before == nil || property == "protocols" && imported?.saysProtocols != true
                 ? nil : imported?.properties[property]
             let wanted = said[property] ?? byDescription
             guard let wanted, !(wanted.isNull && before == nil), !isSame(property, wanted, standing[property]) else {
@@ -209,7 +210,10 @@ enum RevisionRules {
             let name = RevisionName("\(draft.id.name);rev=\(number)")
         else { return }
         guard try await context.reading({ store in try await store.get(name.id) }) == nil else {
-            throw .validation("apiRevision", "There is a revision \(number) already; a release makes it the current one.")
+            throw .validation(
+                "apiRevision",
+                "There is a revision \(number) already; a release makes it the current one."
+            )
         }
     }
 }

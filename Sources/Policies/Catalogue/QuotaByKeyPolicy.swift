@@ -41,11 +41,13 @@ struct QuotaByKeyPolicy: PolicyStep {
             steps.add(
                 QuotaByKeyPolicy(
                     // One counter for a key over all scopes; an hour and a day of the same key are two.
-                    counter: "quota by key \(period) \(firstPeriod)" + (isBandwidth ? QuotaWindow.bytesMark : ""),
+                    counter: "\(QuotaWindow.byKeyStart)\(period) \(firstPeriod)"
+                        + (isBandwidth ? QuotaWindow.bytesMark : ""),
                     limit: limit,
                     isBandwidth: isBandwidth,
                     period: period,
                     firstPeriod: firstPeriod,
+                    policy: "\(compiler.owner) \(steps.path)",
                     key: key,
                     increment: increment
                 )
@@ -59,6 +61,8 @@ struct QuotaByKeyPolicy: PolicyStep {
     let isBandwidth: Bool
     let period: Int
     let firstPeriod: Int64
+    /// Whose counters these are, beside the caller's subscription.
+    let policy: String
     let key: CompiledValue
     let increment: CallIncrement
 
@@ -73,10 +77,11 @@ struct QuotaByKeyPolicy: PolicyStep {
             calls: isBandwidth ? limit * QuotaAnswer.kilobyte : limit,
             period: period,
             firstPeriod: firstPeriod,
-            isBandwidth: isBandwidth
+            isBandwidth: isBandwidth,
+            holder: CounterHolder(policy: policy, subscription: call.facts.subscription?.id ?? "")
         )
         // One call counts a key once, however many scopes ask for it.
-        let counted = "\(counter) \(window.subject)"
+        let counted = CountedKey(counter: counter, subject: window.subject)
         let isCounted = call.countedKeys.contains(counted)
         let count = isCounted || isBandwidth || increment.readsResponse ? 0 : try increment.count(call)
         let verdict = call.effects.take(window, increment: count, call)
@@ -102,6 +107,12 @@ struct QuotaByKeyPolicy: PolicyStep {
         }
         return flow
     }
+}
+
+/// A key that a call was counted for.
+struct CountedKey: Hashable {
+    let counter: String
+    let subject: String
 }
 
 /// Times as policies write them.

@@ -60,6 +60,7 @@ package final class SQLiteWorkQueue: WorkQueue {
         SQLiteQuotaStore.endMigration,
         SQLiteBlobIndex.tagMigration,
         SQLiteFile.installationMigration,
+        SQLiteQuotaStore.sweepMigration,
     ]
 
     /// The storage accounts that own a container, without the public one, which every installation has.

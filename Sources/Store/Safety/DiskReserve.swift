@@ -24,7 +24,8 @@ package final class DiskReserve: Sendable {
 
     private let path: String
     private let released = Atomic(false)
-    private let lock = Mutex(())
+    /// Bytes that it has, or had before it was given up; 0 before the first.
+    private let size = Mutex<Int64>(0)
 
     package init(path: String) { self.path = path }
 
@@ -36,8 +37,8 @@ package final class DiskReserve: Sendable {
     /// - Returns: whether writes of all kinds may go on.
     @discardableResult
     package func fill() -> Bool {
-        lock.withLock { _ in
-            let code = allocate()
+        size.withLock { size in
+            let code = allocate(&size)
             if code != 0 { unlink(path) }
             // A file system that cannot keep space back is used without: only a full one is a reason to refuse.
             let isFull = code == ENOSPC || code == EDQUOT
@@ -50,13 +51,13 @@ package final class DiskReserve: Sendable {
     ///
     /// - Returns: whether there was something to give.
     package func release() -> Bool {
-        lock.withLock { _ in
+        size.withLock { _ in
             released.store(true, ordering: .relaxed)
             return unlink(path) == 0
         }
     }
 
-    private func allocate() -> Int32 {
+    private func allocate(_ size: inout Int64) -> Int32 {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
@@ -64,10 +65,16 @@ package final class DiskReserve: Sendable {
         var space = statvfs()
         guard fstat(descriptor, &status) == 0, fstatvfs(descriptor, &space) == 0 else { return errno }
         // One that is there already stays as it is.
-        if Int64(status.st_size) >= Self.bytesMin { return 0 }
+        if Int64(status.st_size) >= Self.bytesMin {
+            size = Int64(status.st_size)
+            return 0
+        }
+        // One that was given up is made as large again: the room that it left is not shared out as if it were new.
         let free = Int64(space.f_bavail) * Int64(space.f_frsize)
-        let size = min(Self.bytesMax, free / Self.partOfFree)
-        guard size >= Self.bytesMin else { return ENOSPC }
-        return posix_fallocate(descriptor, 0, off_t(size))
+        let wanted = size > 0 ? size : min(Self.bytesMax, free / Self.partOfFree)
+        guard wanted >= Self.bytesMin else { return ENOSPC }
+        let code = posix_fallocate(descriptor, 0, off_t(wanted))
+        if code == 0 { size = wanted }
+        return code
     }
 }

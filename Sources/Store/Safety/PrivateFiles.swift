@@ -13,7 +13,7 @@ package enum PrivateFiles {
     /// - Returns: files and folders that stay open to others, since they are not this user's or all share them, as /tmp.
     package static func narrow(_ folder: String, _ names: [String]) -> [String] {
         var open: [String] = []
-        narrow(folder, &open)
+        narrow(URL(fileURLWithPath: folder).resolvingSymlinksInPath().path, &open)
         for name in names {
             let path = "\(folder)/\(name)"
             if narrow(path, &open) == S_IFDIR { narrowInside(path, &open) }
@@ -34,7 +34,7 @@ package enum PrivateFiles {
         }
     }
 
-    /// - Returns: what it is; links are not followed.
+    /// - Returns: what it is; links in the folder are not followed.
     @discardableResult
     private static func narrow(_ path: String, _ open: inout [String]) -> mode_t {
         var status = stat()

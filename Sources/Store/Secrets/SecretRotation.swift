@@ -19,7 +19,8 @@ extension SQLiteResourceStore {
     /// - Returns: how many secrets there are, with documents that hold sealed properties.
     package func reseal(from old: SecretBox, to new: SecretBox) async throws -> Int {
         let sealings = (
-            old: DocumentSealing(members: sealing.members, box: old), new: DocumentSealing(members: sealing.members, box: new)
+            old: DocumentSealing(members: sealing.members, box: old),
+            new: DocumentSealing(members: sealing.members, box: new)
         )
         let count = try await file.write { db in
             let rows = try Row.fetchAll(db, sql: "SELECT key, slot, ciphertext, hash IS NOT NULL FROM secrets")
@@ -35,7 +36,9 @@ extension SQLiteResourceStore {
                 )
             }
             let documents = try SQLiteResourceStore.changeDocuments(db, sealings.new) { id, properties in
-                if !sealings.new.isPlain(id, properties), (try? sealings.new.opened(id, properties)) != nil { return nil }
+                if !sealings.new.isPlain(id, properties), (try? sealings.new.opened(id, properties)) != nil {
+                    return nil
+                }
                 return try sealings.new.sealed(id, try sealings.old.opened(id, properties))
             }
             return rows.count + documents.count

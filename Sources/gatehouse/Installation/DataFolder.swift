@@ -103,13 +103,24 @@ struct DataFolder: Sendable {
     /// A secret that somebody must know to be let in: a short one would let in whoever guesses.
     func password(_ name: String, make: () -> String) throws -> String {
         let text = try secret(name, make: make)
-        guard text.utf8.count >= Self.passwordBytesMin else {
-            let what = text.isEmpty ? "is empty" : "holds fewer than \(Self.passwordBytesMin) characters"
-            throw InstallationError(
-                "The file \(path)/secrets/\(name) \(what). Put the secret back, or remove the file: the next start makes another."
-            )
-        }
+        try check(password: text, name)
         return text
+    }
+
+    /// Judges the secrets that are there, before anything else is opened.
+    func checkSecrets() throws {
+        for name in ["management-token", "workspace-token", "workspace-token-secondary", "admin-password"] {
+            if let text = try existingSecret(name) { try check(password: text, name) }
+        }
+        try MasterKey(folder: self).check()
+    }
+
+    private func check(password text: String, _ name: String) throws {
+        guard text.utf8.count < Self.passwordBytesMin else { return }
+        let what = text.isEmpty ? "is empty" : "holds fewer than \(Self.passwordBytesMin) characters"
+        throw InstallationError(
+            "The file \(path)/secrets/\(name) \(what). Put the secret back, or remove the file: the next start makes another."
+        )
     }
 
     /// Ours have 20 characters and more; shorter ones that somebody chose himself are guessed.

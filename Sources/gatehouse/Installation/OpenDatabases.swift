@@ -27,6 +27,7 @@ struct OpenDatabases: Sendable {
                 "--accept-loss: \"\(unknown.sorted().joined(separator: ","))\" is no database; there are \(StartCheck.databases.joined(separator: ", "))."
             )
         }
+        try folder.checkSecrets()
         let findings = try StartCheck(folder: folder.path, accepted: accepted).run()
         var notes = findings.notes
         for log in findings.acceptedLogs { notes.append("The log is kept as \(try folder.keepCopy(ofLog: log)).") }

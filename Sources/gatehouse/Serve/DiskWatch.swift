@@ -92,11 +92,8 @@ final class DiskWatch: Sendable {
     private func tryToWrite() -> String? {
         if databases.reserve.isReleased { tendReserve() }
         if databases.reserve.isReleased { return "The disk is full: only deletions are taken." }
-        var devices: Set<Int> = []
+        // Each may be mounted by itself.
         for folder in folders {
-            let facts = try? FileManager.default.attributesOfItem(atPath: folder)
-            guard let device = facts?[.systemNumber] as? Int else { return "A folder of the installation is missing." }
-            guard devices.insert(device).inserted else { continue }
             if let code = Self.writeOnTrial("\(folder)/.trial") {
                 switch code {
                 case ENOSPC, EDQUOT: return "The disk is full."

@@ -1,6 +1,7 @@
 import Analytics
 import Configuration
 import Foundation
+import Gateway
 import HTTPWire
 import NIOCore
 import SystemPackage
@@ -70,6 +71,9 @@ struct ServeSettings: Sendable {
 
     /// Bytes of all answers that policies keep in the response cache.
     var responseCacheBytesMax = 64 << 20
+
+    /// Keys that each policy by key counts for each subscription.
+    var limitKeysMax = LimitCounters.keysMax
 
     var batch = BatchLimits()
 
@@ -162,6 +166,7 @@ struct ServeSettings: Sendable {
         }
         responseCacheBytesMax =
             try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax
+        limitKeysMax = try number(nil, "limit-keys-max", 1...10_000_000) ?? limitKeysMax
         accessLog = text(nil, "access-log")
         addressRanges = text(nil, "address-ranges-file")
         retention.usageDays = try Int64(number(nil, "usage-days", 1...36_500) ?? Int(retention.usageDays))

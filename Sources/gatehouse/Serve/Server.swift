@@ -92,7 +92,11 @@ struct Server {
         let workers = NIOThreadPool(numberOfThreads: ProcessorCount.available)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
-        let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
+        let quotaStore = SQLiteQuotaStore(opened.queue)
+        _ = try await quotaStore.removeEnded(before: QuotaCounters.clock())
+        try await StoredQuotas.digestKeys(in: quotaStore)
+        let quotas = QuotaCounters(ledger: StoredQuotas(store: quotaStore), keysMax: settings.limitKeysMax)
+        let counters = LimitCounters(keysMax: settings.limitKeysMax)
         var listeners = try await listen(
             group,
             descriptors,
@@ -109,6 +113,7 @@ struct Server {
             NameResolver(threads: resolving),
             upstreamTLS,
             quotas,
+            counters,
             logger
         )
         let portal = PortalDoor(
@@ -141,6 +146,7 @@ struct Server {
         services.append(DiskWatch.Turning(watch: portal.disk))
         if let tls { services.append(GatewayTLS.Watching(tls: tls)) }
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
+        services.append(LimitSweeping(counters: counters, quotas: quotas, store: quotaStore, logger: logger))
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
             services.append(ServiceApart(service: WorkerService(worker: worker), threads: .runs))
@@ -184,6 +190,7 @@ struct Server {
         _ resolver: NameResolver,
         _ upstreamTLS: UpstreamTLS,
         _ quotas: QuotaCounters,
+        _ counters: LimitCounters,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -225,7 +232,6 @@ struct Server {
             listeners.append(listener)
         }
         try await open(.services, nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
-        let counters = LimitCounters()
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
         let serviceName = opened.installation.serviceName
         let trustedProxies = settings.trustedProxies
