@@ -386,7 +386,7 @@ extension APIError {
                 code: "InsufficientStorage",
                 message: "The disk is full: nothing can be stored until something is deleted."
             )
-        case .newerSchema, .notDurable, .claimLost, .unreadable:
+        case .notDurable, .claimLost, .unreadable:
             self = APIError.inside
         }
     }
