@@ -66,6 +66,13 @@ def lives(running, doors=DOORS):
 ALL = {door: True for door in DOORS}
 
 
+def at_every_door(check):
+    """Runs a check at all doors side by side: most of its time is waiting."""
+    with concurrent.futures.ThreadPoolExecutor(len(DOORS)) as pool:
+        for done in [pool.submit(check, door) for door in DOORS]:
+            done.result()
+
+
 def ended(stream, pieces, pause=0.25, limit=12):
     """Seconds until the server ends the connection of who sends these pieces, one after the other."""
     began = time.monotonic()
@@ -157,12 +164,14 @@ def test_every_door_ends_who_rests_drips_or_stops(short):
 
 
 def test_a_kept_connection_serves_again_and_rests_no_longer_than_it_may(short):
-    for door in DOORS:
+    def check(door):
         with connect(short, door) as stream:
             for _ in range(3):
                 stream.sendall(b"GET /nobody/here HTTP/1.1\r\nHost: a\r\n\r\n")
                 assert answer(stream) >= 400
             assert 1 < ended(stream, []) < 5, door
+
+    at_every_door(check)
 
 
 @pytest.mark.parametrize("fields", ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n", "Host: a\r\nX: y\r\nhost: a\r\n", "HOST: a\r\nhOST: \r\n"])
@@ -286,7 +295,8 @@ def test_a_full_door_lets_go_of_who_rests_and_of_nobody_else(tmp_path):
     with server(*settings(tmp_path, {f"{door}-connections-max": 10 for door in DOORS})) as running:
         running.guide = running.demo()
         heads = bodies(running)
-        for door in DOORS:
+
+        def check(door):
             # At work: their bodies are still to come.
             busy = [connect(running, door) for _ in range(10)]
             for stream in busy:
@@ -310,6 +320,8 @@ def test_a_full_door_lets_go_of_who_rests_and_of_nobody_else(tmp_path):
                     gone += not stream.recv(1)
                 stream.close()
             assert gone == 5, (door, gone)
+
+        at_every_door(check)
 
 
 @pytest.mark.parametrize("kind", ["read slowly", "write slowly"])
