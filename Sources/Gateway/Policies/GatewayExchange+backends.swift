@@ -58,6 +58,13 @@ extension GatewayExchange {
         return true
     }
 
+    /// Forgets where answers pointed: policies go on with the request as they made it.
+    func restoreRequest(_ policies: PolicyRun) {
+        guard let before = policies.requestBeforeRedirect else { return }
+        policies.requestBeforeRedirect = nil
+        policies.call.request = before
+    }
+
     /// Lets go of an answer that the policies do not want, so that they may ask again.
     func dropAnswer(_ policies: PolicyRun) {
         if case .forwarding(let upstream) = state {

@@ -188,10 +188,7 @@ extension GatewayExchange {
         guard let policies else { return }
         policies.awaitsAnswer = false
         policies.holdsAnswer = true
-        if let before = policies.requestBeforeRedirect {
-            policies.requestBeforeRedirect = nil
-            policies.call.request = before
-        }
+        restoreRequest(policies)
         policies.call.trace?.add("backend", "forward-request", ["response": ["status": .int(status)]])
         policies.call.forwarded(.success(PolicyResponse(status: status, source: source, body: .streamed)))
     }
@@ -413,6 +410,7 @@ extension GatewayExchange: PolicyEffects {
     func forward(_ call: PolicyCall, _ options: ForwardOptions) {
         guard let policies else { return }
         policies.unreachable = []
+        policies.redirectCount = 0
         if policies.holdsAnswer { dropAnswer(policies) }
         attempt(call, options)
     }
@@ -427,7 +425,8 @@ extension GatewayExchange: PolicyEffects {
                         "BackendConnectionFailure",
                         "A body that is not buffered (buffer-request-body) is sent once."
                     )
-                )
+                ),
+                mayRepeat: false
             )
         }
         if policies.collectsMax != nil, policies.collected == nil, case .original = call.request.body,

@@ -172,7 +172,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         promise.futureResult.whenSuccess {
             let connection = bound.value
             guard connection.timing.request == request else { return }
-            connection.timing.isWhole(.now())
+            connection.timing.markWhole(.now())
             connection.arm()
         }
         return promise
