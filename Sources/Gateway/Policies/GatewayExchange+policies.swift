@@ -26,7 +26,7 @@ final class PolicyRun {
 
     let call: PolicyCall
     let setup: PolicySetup
-    /// Without a byte of the answer.
+    /// From the request's end to that of the answer's head; nil for the usual time.
     var timeout: TimeAmount?
     /// What goes out in the place of the request's body.
     var replacedBody: ByteBuffer?
