@@ -130,5 +130,6 @@ def orphans(data_folder):
         used = {number for (number,) in index.execute(
             "SELECT content FROM extents UNION SELECT content FROM blocks")}
         rows = {number for (number,) in index.execute("SELECT id FROM contents")}
-    files = {int(path.name, 16) for path in pathlib.Path(data_folder, "blobs").glob("*/*")}
+    # What the start put aside is no longer among them.
+    files = {int(path.name, 16) for path in pathlib.Path(data_folder, "blobs").glob("*/*") if path.parent.name != "orphans"}
     return files - named, named - files, rows - used, used - rows

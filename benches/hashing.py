@@ -32,8 +32,7 @@ def main():
     parse.add_argument("--rounds", type=int, default=3)
     parse.add_argument("--seconds", type=float, default=2)
     options = parse.parse_args()
-    subprocess.run(["swift", "build", "-c", "release", "--product", "hashing-bench"], cwd=ROOT, check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(["scripts/build", "tests"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     binary = ROOT / ".build/release/hashing-bench"
     print("| words a text | gatehouse rows/s per core | scikit-learn rows/s per core | ratio (median) |\n|---|---|---|---|")
     for words, count in ((15, 5000), (80, 1500)):

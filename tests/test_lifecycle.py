@@ -44,7 +44,7 @@ def test_secrets_are_sealed_at_rest(tmp_path):
     guide = running.demo()
     running.stop()
     stored = b"".join(path.read_bytes() for path in running.data.glob("*.sqlite*"))
-    for secret in (guide["apiKey"], guide["subscriptionKey"], guide["starterKey"], guide["admin"]["password"]):
+    for secret in (guide["apiKey"], guide["subscriptionKey"], guide["starterKey"], pathlib.Path(guide["admin"]["passwordFile"]).read_text().strip()):
         assert secret.encode() not in stored
     log = (tmp_path / "log").read_text()
     assert guide["subscriptionKey"] not in log and guide["managementToken"] not in log

@@ -42,6 +42,17 @@ def test_the_client_of_the_guides_time(live):
     assert len(set(done.stdout.split("\n"))) > 60
 
 
+@pytest.mark.parametrize("version", ["2012-02-12", "2014-02-14"])
+def test_the_library_of_the_guides_era(live, version):
+    """azure-storage 0.20.3, which signs as azure 0.8.4 did, in an environment of its own."""
+    storage = live.guide["storage"]
+    port = str(urllib.parse.urlsplit(live.urls["blobs"]).port)
+    done = subprocess.run([str(ROOT / ".venv-era/bin/python"), str(ROOT / "tests/era_storage.py"), storage["account"], storage["key"],
+                           port, version], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
+    assert len(set(done.stdout.split("\n"))) > 40
+
+
 def test_the_guides_container_is_there(live):
     storage = live.guide["storage"]
     assert set(storage) == {"account", "key", "container", "connectionString"}
@@ -388,3 +399,57 @@ def test_a_damaged_file_is_reported_and_not_served(fresh):
     with pytest.raises(Exception):
         client.download_blob("damaged").readall()
     assert "damaged content" in (fresh.folder / "log").read_text()
+
+
+def test_on_a_full_disk_deleting_works(tmp_path):
+    """A small disk of its own, filled from outside: what stands there is read and deleted, and then written again."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(disk)], capture_output=True).returncode != 0:
+        pytest.skip("no disk may be mounted here")
+    running = Server(disk)
+    try:
+        running.start()
+        storage = running.demo()["storage"]
+        client = ContainerClient.from_connection_string(storage["connectionString"], storage["container"], retry_total=0)
+        for number in range(40):
+            client.upload_blob(f"small/{number}", os.urandom(1000))
+        client.upload_blob("large", os.urandom(6 << 20))
+        with open(disk / "filler", "wb", buffering=0) as filler:
+            with pytest.raises(OSError):
+                while True:
+                    filler.write(bytes(4096))
+        # What is left in the files that are there is used up, too.
+        refused = 0
+        for number in range(4000):
+            try:
+                client.upload_blob(f"more/{number}", os.urandom(1000))
+            except HttpResponseError as error:
+                assert error.status_code == 500 and "No space left on device" in error.message
+                refused += 1
+                if refused == 3:
+                    break
+        assert refused == 3
+        assert client.download_blob("small/7").readall()
+        for number in range(40):
+            client.delete_blob(f"small/{number}")
+        client.delete_blob("large")
+        assert [blob.name for blob in client.list_blobs(name_starts_with="small/")] == []
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                client.upload_blob("after", b"there is room again", overwrite=True)
+                break
+            except HttpResponseError:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+        running.kill()
+        (disk / "filler").unlink()
+        running.start()
+        client = ContainerClient.from_connection_string(running.demo()["storage"]["connectionString"], storage["container"])
+        assert client.download_blob("after").readall() == b"there is room again"
+        assert not client.get_blob_client("large").exists() and not client.get_blob_client("small/7").exists()
+    finally:
+        if running.process is not None:
+            running.stop()
+        subprocess.run(["umount", "-l", str(disk)], check=False)

@@ -175,7 +175,7 @@ def test_bounds_are_settings(tmp_path):
     settings.write_text("\n".join(f"{name}: {value}" for name, value in {
         "gateway-fields-max": 20, "gateway-head-bytes-max": 4096, "gateway-target-bytes-max": 1024, "gateway-head-seconds": 2,
         "gateway-idle-seconds": 2, "gateway-body-seconds": 20, "gateway-body-grace-seconds": 2, "gateway-body-rate-min": 1000,
-        "gateway-connections-per-address-max": 30, "gateway-body-bytes-max": 5000}.items()))
+        "gateway-body-bytes-max": 5000}.items()))
     with server("--config", str(settings)) as running:
         parts = urllib.parse.urlsplit(running.urls["gateway"])
 
@@ -236,23 +236,6 @@ def test_bounds_are_settings(tmp_path):
         assert connection.getresponse().status == 413
         connection.close()
 
-        held = [connect() for _ in range(29)]
-        time.sleep(0.2)
-        rest = [connect() for _ in range(10)]
-        time.sleep(0.2)
-        turned_away = 0
-        for stream in rest:
-            stream.settimeout(1)
-            try:
-                stream.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                turned_away += not stream.recv(10)
-            except OSError:
-                turned_away += 1
-        assert 7 <= turned_away <= 9, turned_away
-        for stream in held + rest:
-            stream.close()
-        time.sleep(0.3)
-        assert status(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == "404"
         wrong = tmp_path / "wrong.yaml"
         wrong.write_text("gateway-fields-max: 5\n")
         with pytest.raises(RuntimeError, match="--gateway-fields-max 5 must be from 16 to 1024"):

@@ -178,37 +178,51 @@ package final class RemoteBlobs: Sendable {
     /// Reads a blob, or any address, range by range where the other side knows ranges.
     ///
     /// - Parameters:
+    ///   - range: which bytes; all where it is nil.
     ///   - bytesMax: more is refused before it is read where the length is known, else when it is passed.
+    ///   - conditions: fields that the first call carries; what they ask for holds to the end.
     ///   - begin: is told the length, where it is known, and the content type.
     ///   - take: gets the bytes in order.
     package func download(
         _ location: BlobLocation,
+        range: Range<Int64>? = nil,
         bytesMax: Int64 = .max,
+        conditions: [(name: String, value: String)] = [],
         begin: (Int64?, String?) async throws -> Void = { _, _ in },
         take: (ByteBuffer) async throws -> Void
     ) async throws {
-        var place: Int64 = 0
+        let first = range?.lowerBound ?? 0
+        let end = range?.upperBound ?? .max
+        var offset = first
         var etag: String?
         while true {
-            var headers = [("x-ms-range", "bytes=\(place)-\(place + Int64(Self.pieceBytes) - 1)")]
+            let last = min(end, offset + Int64(Self.pieceBytes)) - 1
+            var headers = [("x-ms-range", "bytes=\(offset)-\(last)")]
             headers.append(("Range", headers[0].1))
             // A blob that changes between two ranges must not be mixed with what it was.
-            if let etag { headers.append(("If-Match", etag)) }
+            if let etag { headers.append(("If-Match", etag)) } else { headers += conditions }
             let answer = try await call(.GET, location, headers: headers)
-            if answer.status == 416, place == 0 { return try await begin(0, nil) }
+            if answer.status == 416, offset == 0, range == nil { return try await begin(0, nil) }
             guard answer.status == 200 || answer.status == 206 else { throw Self.refusal(answer, location) }
             let total = answer.headers.first(name: "Content-Range")?.split(separator: "/").last.flatMap { Int64($0) }
-            let length = answer.status == 206 ? total : Int64(answer.body.count)
-            guard (length ?? 0) <= bytesMax, place + Int64(answer.body.count) <= bytesMax else {
+            var body = answer.body[...]
+            if answer.status == 200, let range {
+                // The other side knows no ranges: of the whole that it sent, the range is cut here.
+                let whole = Int64(body.count)
+                body = body[Int(min(range.lowerBound, whole))..<Int(min(range.upperBound, whole))]
+            }
+            let whole = answer.status == 206 ? total : Int64(answer.body.count)
+            let length = whole.map { max(0, min($0, end) - first) }
+            guard (length ?? 0) <= bytesMax, offset - first + Int64(body.count) <= bytesMax else {
                 throw APIError.badRequest("\(location.shown) is longer than \(bytesMax) bytes.")
             }
-            if place == 0 {
+            if offset == first {
                 etag = answer.headers.first(name: "ETag")
                 try await begin(length, answer.headers.first(name: "Content-Type"))
             }
-            if !answer.body.isEmpty { try await take(ByteBuffer(bytes: answer.body)) }
-            place += Int64(answer.body.count)
-            guard answer.status == 206, let total, place < total, !answer.body.isEmpty else { return }
+            if !body.isEmpty { try await take(ByteBuffer(bytes: body)) }
+            offset += Int64(body.count)
+            guard answer.status == 206, let total, offset < min(total, end), !body.isEmpty else { return }
         }
     }
 

@@ -30,11 +30,12 @@ package struct SignableRequest: Sendable {
 package enum SharedKey {
     /// What `Authorization: SharedKey` signs.
     ///
-    /// - Parameter emptyLength: what an absent body counts as: nothing from version 2015-02-21 on, "0" before.
+    /// A length that was not sent is signed as nothing; one that was sent as 0 is signed as "0" before version 2015-02-21, and
+    /// as nothing from it on.
     package static func stringToSign(_ request: SignableRequest, account: String) -> String {
         let version = request.header("x-ms-version") ?? ""
         var length = request.header("content-length") ?? ""
-        if length == "0" || length.isEmpty { length = version >= "2015-02-21" || version.isEmpty ? "" : "0" }
+        if length == "0", version >= "2015-02-21" || version.isEmpty { length = "" }
         let hasDate = request.header("x-ms-date") != nil
         var lines = [request.method]
         for name in ["content-encoding", "content-language"] { lines.append(request.header(name) ?? "") }
@@ -82,6 +83,11 @@ package enum SharedKey {
 
 /// Shared access signatures: what their text signs, by their version.
 package enum SharedAccess {
+    /// The headers of answers that a service SAS may name, in the order in which they are signed.
+    package static let overrides = ["rscc", "rscd", "rsce", "rscl", "rsct"]
+
+    package static func signsOverrides(_ version: String) -> Bool { version >= "2013-08-15" }
+
     /// What the `sig` of an account SAS signs.
     package static func accountStringToSign(_ fields: [String: String], account: String) -> String {
         let value = { (name: String) in fields[name] ?? "" }
@@ -109,7 +115,7 @@ package enum SharedAccess {
         lines.append(version)
         if version >= "2018-11-09" { lines += [value("sr"), snapshot] }
         if version >= "2020-12-06" { lines.append(value("ses")) }
-        lines += ["rscc", "rscd", "rsce", "rscl", "rsct"].map(value)
+        if signsOverrides(version) { lines += overrides.map(value) }
         return lines.joined(separator: "\n")
     }
 }

@@ -186,8 +186,7 @@ package final class GatewayResponder: WireResponder {
             }
             switch call.backend {
             case .local(let prefix):
-                exchange.beginLocal(connection, api: call.api, prefix: prefix, targetOffset: offset)
-                return .collect(bytesMax: local.bodyBytesMax)
+                return exchange.beginLocal(connection, api: call.api, prefix: prefix, targetOffset: offset)
             case .http(let address, let prefix):
                 exchange.beginForward(address, connection, prefix: prefix, targetOffset: offset)
                 return .stream

@@ -52,7 +52,7 @@ package final class GatewaySnapshot: Sendable {
     }
 
     /// Whether the subscription's scope covers the API.
-    func covers(_ subscription: SubscriptionEntry, api: String) -> Bool {
+    package func covers(_ subscription: SubscriptionEntry, api: String) -> Bool {
         switch subscription.scope {
         case .service, .allAPIs: true
         case .api(let id): id == api

@@ -8,6 +8,9 @@ package protocol LocalBackend: AnyObject {
     /// The longest body that a service takes.
     var bodyBytesMax: Int { get }
 
+    /// Judges a request by its head, before its body is kept.
+    func judge(_ target: ByteBuffer, _ connection: DownstreamConnection) -> LocalJudgement
+
     /// Answers a request as the services door would.
     ///
     /// - Parameters:
@@ -20,6 +23,13 @@ package protocol LocalBackend: AnyObject {
         body: ByteBuffer,
         completion: @escaping (WholeAnswer) -> Void
     ) -> (any LocalCall)?
+}
+
+/// What a local service makes of a request whose body is still to come.
+package enum LocalJudgement {
+    /// No body can make it right: this is its answer.
+    case answered(WholeAnswer)
+    case wantsBody(bytesMax: Int, isAnonymous: Bool)
 }
 
 /// Work of a local service that goes on after `respond` returned.

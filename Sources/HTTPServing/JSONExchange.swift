@@ -39,15 +39,18 @@ extension Request {
     ///
     /// - Throws: `APIError` 413 above the bound.
     package func bodyBytes(max: Int) async throws -> [UInt8] {
+        let tooLarge = APIError(
+            status: 413,
+            code: "RequestEntityTooLarge",
+            message: "The body is longer than \(max) bytes."
+        )
+        // One that says so itself is not waited for.
+        if let length = headers[.contentLength].flatMap({ Int($0) }), length > max { throw tooLarge }
         do {
             let buffer = try await body.collect(upTo: max)
             return Array(buffer.readableBytesView)
         } catch is NIOTooManyBytesError {
-            throw APIError(
-                status: 413,
-                code: "RequestEntityTooLarge",
-                message: "The body is longer than \(max) bytes."
-            )
+            throw tooLarge
         }
     }
 

@@ -1,14 +1,23 @@
 package import Hummingbird
-import NIOCore
+package import Logging
 import ResourceModel
+
+/// Where a request of an ordinary door comes from.
+package struct ServingSource: RequestContextSource {
+    package let logger: Logger
+
+    package init(logger: Logger) { self.logger = logger }
+}
 
 /// What an ordinary door knows of a request beside the request itself.
 package struct ServingContext: RequestContext {
+    package typealias Source = ServingSource
+
     package var coreContext: CoreRequestContextStorage
     /// Sent back as `x-ms-request-id` and written to the log.
     package let requestID: String
 
-    package init(source: Source) {
+    package init(source: ServingSource) {
         coreContext = CoreRequestContextStorage(source: source)
         requestID = Identifier.guid()
     }

@@ -7,11 +7,12 @@ package struct TokenGuard: Sendable {
     private let digests: [[UInt8]]
 
     package init(tokens: [String]) {
-        digests = tokens.map { Array(SHA256.hash(data: Data($0.utf8))) }
+        // An empty token is none: it would let in whoever says nothing.
+        digests = tokens.filter { !$0.isEmpty }.map { Array(SHA256.hash(data: Data($0.utf8))) }
     }
 
     package func admits(_ token: String?) -> Bool {
-        guard let token else { return false }
+        guard let token, !token.isEmpty else { return false }
         // Digests have one length, so the comparison tells nothing of the token's.
         let digest = Array(SHA256.hash(data: Data(token.utf8)))
         var isAdmitted = false

@@ -29,6 +29,12 @@ package protocol QuotaStore: Sendable {
     /// What is reserved for a subject by all counters.
     func reservations(subject: String) async throws -> [QuotaReservation]
 
+    /// Removes what is reserved for periods that ended before a time, some rows at a time.
+    ///
+    /// - Parameter time: in seconds since 1970.
+    /// - Returns: how many were removed.
+    func removeEnded(before time: Int64) async throws -> Int
+
     /// What is reserved for a period with that end; 0 where nothing is.
     func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64
 }

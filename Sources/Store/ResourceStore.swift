@@ -154,8 +154,8 @@ package struct ResourceWrite: Sendable {
     /// What must hold beside the resource's own condition.
     package enum Requirement: Sendable {
         case exists(ResourceID)
-        /// No other resource of the type has this value in this flat column.
-        case unique(type: String, column: Int, value: String, field: String)
+        /// No other resource of the type has this value in this flat column, but for those whose keys begin with a text.
+        case unique(type: String, column: Int, value: String, field: String, besides: String? = nil)
         /// No child of these type words is there.
         case noChildren([String])
         /// Nothing at all was changed since this place in the order of changes; else it is as if the etag were another.
@@ -224,7 +224,9 @@ package enum StoreError: Error, Sendable, Equatable {
     case overloaded
     /// The item of the work queue was ended, or is another's.
     case claimLost
-    /// The database file is of a newer version than this program.
-    case newerSchema(found: Int)
+    /// The disk is full: only deletions are taken.
+    case diskFull
     case notDurable(String)
+    /// A document holds what the installation's secret does not open.
+    case unreadable(ResourceID)
 }

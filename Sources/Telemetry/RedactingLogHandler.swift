@@ -33,32 +33,3 @@ package struct RedactingLogHandler: LogHandler {
         FileHandle.standardError.write(Data(line.utf8))
     }
 }
-
-/// Finds secrets in text that is about to be written.
-package enum Redactor {
-    /// What stands in the place of a secret.
-    package static let mark = "[redacted]"
-    private static let secretKeys = [
-        "key", "apikey", "token", "password", "secret", "authorization", "signature", "sig", "cookie",
-    ]
-
-    /// A value whose name says that it is a secret is replaced whole.
-    package static func redact(key: String, value: String) -> String {
-        let words = key.lowercased().split { !$0.isLetter }.map(String.init)
-        return words.contains { secretKeys.contains($0) } ? mark : redact(value)
-    }
-
-    /// Bearer tokens, account keys, SAS signatures and subscription keys inside a text.
-    package static func redact(_ text: String) -> String {
-        var result = text
-        for marker in ["bearer ", "accountkey=", "sig=", "subscription-key=", "ocp-apim-subscription-key: "] {
-            var from = result.startIndex
-            while let found = result.range(of: marker, options: .caseInsensitive, range: from..<result.endIndex) {
-                let end = result[found.upperBound...].firstIndex { " ;&\"'\n\r\t".contains($0) } ?? result.endIndex
-                result.replaceSubrange(found.upperBound..<end, with: mark)
-                from = result.index(found.lowerBound, offsetBy: marker.count + mark.count)
-            }
-        }
-        return result
-    }
-}

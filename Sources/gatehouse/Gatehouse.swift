@@ -1,7 +1,7 @@
 import ArgumentParser
 import Commands
 
-/// The program: `serve`, `init` and `rotate-secret` work on a data folder, all other commands speak HTTP to a running server.
+/// The program: `serve`, `init`, `rotate-secret` and `orphans` work on a data folder, all other commands speak HTTP to a running server.
 @main
 struct Gatehouse: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,7 +9,8 @@ struct Gatehouse: AsyncParsableCommand {
         abstract: "Turns a model into a managed API on your own machine.",
         discussion: "All other types of the management API are commands as well: `gatehouse resource` lists them.",
         version: "0.1.0",
-        subcommands: [InitCommand.self, ServeCommand.self, RotateSecretCommand.self] + CommandCatalogue.commands,
+        subcommands: [InitCommand.self, ServeCommand.self, RotateSecretCommand.self, OrphansCommand.self]
+            + CommandCatalogue.commands,
         defaultSubcommand: CommandCatalogue.fallback
     )
 }

@@ -39,6 +39,9 @@ final class SimulatedDisk: FileLayer {
     /// The files by their paths.
     var files: [String: File] { state.withLock { $0.files } }
 
+    /// The next operations succeed, the one behind them fails.
+    func fail(after count: Int) { state.withLock { $0.failAt = $0.operations + count + 1 } }
+
     func failNever() { state.withLock { $0.failAt = nil } }
 
     /// The power goes: what was not synced is lost.
@@ -108,6 +111,8 @@ final class SimulatedDisk: FileLayer {
     }
 
     func makeFolder(_ path: String) throws(FileLayerError) { try step("make folder") { _ in } }
+
+    func removeFolder(_ path: String) throws(FileLayerError) {}
 
     func create(_ path: String) throws(FileLayerError) -> any WritableFile {
         try step("create") { $0.files[path] = File() }

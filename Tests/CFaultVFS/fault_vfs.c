@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Pending {
     struct Pending *next;
@@ -31,6 +32,8 @@ typedef struct FaultFile {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Image *images;
+static char *full_while;
+static char *full_below;
 static sqlite3_vfs *real_vfs;
 static sqlite3_vfs fault_vfs;
 
@@ -98,7 +101,18 @@ static int fault_close(sqlite3_file *file) {
 static int fault_read(sqlite3_file *file, void *to, int size, sqlite3_int64 offset) {
     return real(file)->pMethods->xRead(real(file), to, size, offset);
 }
+// Whether the disk has no room for a file of this folder to grow.
+static int is_full(Image *image, sqlite3_file *file, sqlite3_int64 end) {
+    if (!image) return 0;
+    pthread_mutex_lock(&lock);
+    int full = full_while && strncmp(image->path, full_below, strlen(full_below)) == 0 && access(full_while, F_OK) == 0;
+    pthread_mutex_unlock(&lock);
+    sqlite3_int64 size = 0;
+    return full && file->pMethods->xFileSize(file, &size) == SQLITE_OK && end > size;
+}
+
 static int fault_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 offset) {
+    if (is_full(((FaultFile *)file)->image, real(file), offset + size)) return SQLITE_FULL;
     int code = real(file)->pMethods->xWrite(real(file), from, size, offset);
     if (code == SQLITE_OK && ((FaultFile *)file)->image) {
         pthread_mutex_lock(&lock);
@@ -212,6 +226,15 @@ int fault_vfs_install(void) {
     }
     pthread_mutex_unlock(&lock);
     return code;
+}
+
+void fault_vfs_full_while(const char *folder, const char *path) {
+    pthread_mutex_lock(&lock);
+    free(full_while);
+    free(full_below);
+    full_while = path ? strdup(path) : NULL;
+    full_below = folder ? strdup(folder) : NULL;
+    pthread_mutex_unlock(&lock);
 }
 
 int fault_vfs_power_loss(const char *folder, const char *target) {

@@ -1,6 +1,5 @@
+import Expressions
 import Testing
-
-@testable import Expressions
 
 /// A request as expressions see it.
 private struct SampleContext: ExpressionContext {

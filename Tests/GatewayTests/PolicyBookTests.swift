@@ -1,7 +1,6 @@
+import Gateway
 import Policies
 import Testing
-
-@testable import Gateway
 
 @Suite struct PolicyBookTests {
     private func document(_ inbound: String, _ scope: PolicyScope = .api) throws -> PolicyDocument {

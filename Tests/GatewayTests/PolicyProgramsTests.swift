@@ -1,7 +1,6 @@
+import Gateway
 import Policies
 import Testing
-
-@testable import Gateway
 
 @Suite struct PolicyProgramsTests {
     private func document(_ value: String) throws -> PolicyDocument {

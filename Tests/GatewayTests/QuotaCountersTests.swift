@@ -1,8 +1,7 @@
+import Gateway
 import Policies
 import Synchronization
 import Testing
-
-@testable import Gateway
 
 /// A ledger whose answers come when the test wants them, and which can fail.
 private final class SampleLedger: QuotaLedger {

@@ -1,9 +1,8 @@
+import Gateway
 import HTTPWire
 import Policies
 import ResourceModel
 import Testing
-
-@testable import Gateway
 
 @Suite struct RoutingTests {
     private func api(

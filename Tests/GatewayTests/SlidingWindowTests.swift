@@ -1,8 +1,7 @@
+import Gateway
 import Policies
 import Synchronization
 import Testing
-
-@testable import Gateway
 
 @Suite struct SlidingWindowTests {
     private static let second: Int64 = 1_000_000_000

@@ -1,9 +1,8 @@
+import HTTPWire
 import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
-
-@testable import HTTPWire
 
 @Suite struct `Looking up names` {
     /// Name servers that say what they are told, and a clock that is turned by hand.

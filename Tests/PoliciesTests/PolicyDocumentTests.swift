@@ -1,6 +1,5 @@
+import Policies
 import Testing
-
-@testable import Policies
 
 @Suite struct PolicyDocumentTests {
     private func refusal(

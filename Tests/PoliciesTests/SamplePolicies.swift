@@ -1,4 +1,4 @@
-@testable import Policies
+import Policies
 
 /// A request that policies run on.
 final class SampleRequest: RequestSource {
@@ -11,6 +11,9 @@ final class SampleRequest: RequestSource {
     var query = "lang=en&details=true"
     var clientAddress = "10.1.2.3"
     var matchedParameters: [(name: String, value: String)] = [("id", "7"), ("lang", "en")]
+    func templateText(_ name: String, isQuery: Bool) -> String? {
+        matchedParameters.first { $0.name.lowercased() == name.lowercased() }.map { PercentText.encoded($0.value) }
+    }
     var templateQueryNames: Set<String> { ["lang"] }
     var subscriptionKey: String? { "k1" }
     var headers: [(String, String)] = [("accept", "text/plain"), ("x-many", "a"), ("x-many", "b")]
@@ -21,13 +24,19 @@ final class SampleRequest: RequestSource {
 }
 
 final class SampleAnswer: HeaderSource {
-    func values(_ lowercasedName: String) -> [String] { lowercasedName == "x-backend" ? ["yes"] : [] }
+    let headers: [String: [String]]
+
+    init(_ headers: [String: [String]] = [:]) { self.headers = headers.merging(["x-backend": ["yes"]]) { $1 } }
+
+    func values(_ lowercasedName: String) -> [String] { headers[lowercasedName] ?? [] }
 }
 
 /// Effects that say what was asked of them.
 final class SampleEffects: PolicyEffects {
     var log: [String] = []
     var backend: [Result<Int, PolicyFailure>] = []
+    /// Of the backend's answers, names in lower case.
+    var answerHeaders: [String: [String]] = [:]
     var counts: [String: Int] = [:]
     var permits: [String: Int] = [:]
     var quotas: [QuotaVerdict] = []
@@ -71,18 +80,27 @@ final class SampleEffects: PolicyEffects {
         )
         switch backend.isEmpty ? .success(200) : backend.removeFirst() {
         case .success(let status):
-            call.forwarded(.success(PolicyResponse(status: status, source: SampleAnswer(), body: .streamed)))
+            call.forwarded(
+                .success(PolicyResponse(status: status, source: SampleAnswer(answerHeaders), body: .streamed))
+            )
         case .failure(let failure): call.forwarded(.failure(failure))
         }
     }
 
-    var cache: [String: PolicyResponse] = [:]
+    var cache: [CacheKey: PolicyResponse] = [:]
+    /// The names that the last answer of a key varies by.
+    var varying: [CacheKey: [String]] = [:]
     var kept: [Int] = []
     var metrics: [EmittedMetric] = []
 
-    func cached(_ key: String) -> (response: PolicyResponse, secondsLeft: Int)? { cache[key].map { ($0, 9) } }
+    func cached(_ request: CacheRequest) -> CachedAnswer? {
+        guard let key = request.key(varyingBy: varying[request.key] ?? []), let found = cache[key] else { return nil }
+        return CachedAnswer(response: found, secondsKept: 51, secondsLeft: 9)
+    }
 
-    func keep(_ response: PolicyResponse, _ key: String, seconds: Int) {
+    func keep(_ response: PolicyResponse, _ request: CacheRequest, varyingBy names: [String], seconds: Int) {
+        guard let key = request.key(varyingBy: names) else { return }
+        varying[request.key] = names
         cache[key] = response
         kept.append(seconds)
     }

@@ -43,6 +43,67 @@ import Testing
         try store.file.close()
     }
 
+    @Test func `on a full disk only deletions are taken, and they are`() async throws {
+        #expect(fault_vfs_install() == 0)
+        let live = try folder()
+        defer { try? FileManager.default.removeItem(atPath: live) }
+        let reserve = DiskReserve(path: "\(live)/reserve")
+        #expect(reserve.fill() && !reserve.isReleased)
+        let store = try SQLiteResourceStore(path: "\(live)/configuration.sqlite", .init(reserve: reserve))
+        let id = { @Sendable (number: Int) in ResourceID(["apis", "api-\(number)"]) }
+        let put = { @Sendable (number: Int) async throws in
+            _ = try await store.apply([
+                ResourceWrite(id(number), .put(properties: ["number": .int(number)], index: [], secrets: []))
+            ])
+        }
+        for number in 0..<10 { try await put(number) }
+        fault_vfs_full_while(live, "\(live)/reserve")
+        defer { fault_vfs_full_while(nil, nil) }
+        // While the reserve is there, whoever stores something gets no part of it.
+        await #expect(throws: StoreError.diskFull) { try await put(10) }
+        #expect(reserve.isReleased && store.file.isFailing)
+        await #expect(throws: StoreError.diskFull) { try await put(11) }
+        #expect(try await store.get(id(10)) == nil)
+        // Deletions go on, also where they wait together with others.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    try await SpaceUse.$isFreeing.withValue(true) {
+                        _ = try await store.apply([ResourceWrite(id(number), .delete)])
+                    }
+                }
+                group.addTask { await #expect(throws: StoreError.diskFull) { try await put(20 + number) } }
+            }
+            try await group.waitForAll()
+        }
+        let query = ResourceQuery(parent: .service, type: "apis", limit: 1)
+        #expect(try await store.count(query) == 2)
+        // With room again all goes on, and there is a reserve again.
+        fault_vfs_full_while(nil, nil)
+        #expect(reserve.fill() && !reserve.isReleased)
+        try await put(30)
+        #expect(!store.file.isFailing)
+        #expect(try await store.count(query) == 3)
+        try store.file.close()
+    }
+
+    @Test func `a deletion on a full disk takes the reserve`() async throws {
+        #expect(fault_vfs_install() == 0)
+        let live = try folder()
+        defer { try? FileManager.default.removeItem(atPath: live) }
+        let reserve = DiskReserve(path: "\(live)/reserve")
+        reserve.fill()
+        let store = try SQLiteResourceStore(path: "\(live)/configuration.sqlite", .init(reserve: reserve))
+        let id = ResourceID(["apis", "one"])
+        _ = try await store.apply([ResourceWrite(id, .put(properties: [:], index: [], secrets: []))])
+        fault_vfs_full_while(live, "\(live)/reserve")
+        defer { fault_vfs_full_while(nil, nil) }
+        try await SpaceUse.$isFreeing.withValue(true) { _ = try await store.apply([ResourceWrite(id, .delete)]) }
+        #expect(try await store.get(id) == nil)
+        #expect(!FileManager.default.fileExists(atPath: "\(live)/reserve"))
+        try store.file.close()
+    }
+
     @Test func `an accepted run survives a loss of power`() async throws {
         #expect(fault_vfs_install() == 0)
         let live = try folder()

@@ -35,5 +35,34 @@ enum QuotaStoreConformance {
         let found = try await store.reservations(subject: "b")
         #expect(found == [QuotaReservation(counter: "c", subject: "b", period: 0, end: 300, calls: 1)])
         #expect(try await store.reserved(counter: "other", subject: "a", period: -62_135_596_800, end: nil) == 0)
+        // What is over goes; what never ends stays.
+        for number in 0..<2500 {
+            try await store.reserve(
+                QuotaReservation(counter: "c", subject: "s\(number)", period: 0, end: 1000, calls: 1)
+            )
+        }
+        #expect(try await store.removeEnded(before: 1000) == 2)
+        #expect(try await reserved("s7", 0, 1000) == 1)
+        #expect(try await store.removeEnded(before: 1001) == 2500)
+        #expect(try await reserved("s7", 0, 1000) == 0)
+        #expect(try await reserved("a", -62_135_596_800) == 1)
+        #expect(try await store.removeEnded(before: .max) == 0)
+    }
+
+    static func renamesSubjects(_ store: SQLiteQuotaStore) async throws {
+        func reserve(_ counter: String, _ subject: String, _ calls: Int64) async throws {
+            try await store.reserve(QuotaReservation(counter: counter, subject: subject, period: 0, calls: calls))
+        }
+        try await reserve("by key 1", "long", 3)
+        try await reserve("by key 1", "LONG", 5)
+        try await reserve("by key 2", "SHORT", 7)
+        try await reserve("by", "long", 9)
+        for _ in 0..<2 {
+            try await store.renameSubjects(ofCountersFrom: "by key ") { $0.uppercased() }
+            for (subject, row) in [("long", "by 9"), ("LONG", "by key 1 5"), ("SHORT", "by key 2 7")] {
+                let found = try await store.reservations(subject: subject).map { "\($0.counter) \($0.calls)" }
+                #expect(found == [row])
+            }
+        }
     }
 }

@@ -46,6 +46,7 @@ import Testing
         try await WorkQueueConformance.fencesClaims(queue)
         try await WorkQueueConformance.aborts(queue)
         try await QuotaStoreConformance.keepsWhatIsReserved(SQLiteQuotaStore(queue))
+        try await QuotaStoreConformance.renamesSubjects(SQLiteQuotaStore(queue))
         try queue.file.close()
     }
 

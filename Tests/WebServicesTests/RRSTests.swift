@@ -3,8 +3,7 @@ import NIOCore
 import ResourceModel
 import StudioModules
 import Testing
-
-@testable import WebServices
+import WebServices
 
 @Suite struct RRSTests {
     /// A service that answers with its input: every type, one row through.

@@ -1,14 +1,16 @@
 import CChecksum
 
 /// CRC-32C of each 64 KiB of a content, taken while its bytes come.
-struct BlockChecksums {
+package struct BlockChecksums {
     static let blockBytes = 64 << 10
 
     private(set) var done: [UInt32] = []
     private var running: UInt32 = 0
     private var filled = 0
 
-    mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    package init() {}
+
+    package mutating func add(_ bytes: UnsafeRawBufferPointer) {
         var rest = bytes
         if filled > 0 {
             let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.blockBytes - filled))
@@ -31,7 +33,7 @@ struct BlockChecksums {
     }
 
     /// The checksums of all blocks, the last of which may be short.
-    func finish() -> [UInt32] { filled > 0 ? done + [running] : done }
+    package func finish() -> [UInt32] { filled > 0 ? done + [running] : done }
 
     /// Whether the blocks are those that were written.
     ///

@@ -1,13 +1,13 @@
 import Foundation
 import NIOCore
 import NIOPosix
-import Store
+package import Store
 import Synchronization
 
 /// Contents of blobs as files by number, some thousands a folder.
 ///
 /// A file is whole on the disk, name and bytes, before the index names it; a file that the index does not name is an orphan and
-/// is removed at the next start. So nothing that was not acknowledged is ever seen, and nothing that was is ever lost.
+/// is put aside at the next start. So nothing that was not acknowledged is ever seen, and nothing that was is ever lost.
 package final class ContentFiles: Sendable {
     package enum Failure: Error, Sendable, Equatable {
         case file(FileLayerError)
@@ -36,14 +36,26 @@ package final class ContentFiles: Sendable {
     private let nextID: Atomic<Int64>
     private let folders: FolderFlush
     private let readers = ReaderEpochs()
+    private let reserve: DiskReserve?
 
     /// - Parameters:
     ///   - folder: is made where it is not there.
     ///   - lastID: the highest content that the index names.
-    package init(folder: String, lastID: Int64, files: any FileLayer = SystemFileLayer()) throws {
+    ///   - reserve: says whether the disk is full, so that nothing new is begun.
+    package init(
+        folder: String,
+        lastID: Int64,
+        files: any FileLayer = SystemFileLayer(),
+        reserve: DiskReserve? = nil
+    ) throws {
         self.folder = folder
         self.files = files
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        self.reserve = reserve
+        try FileManager.default.createDirectory(
+            atPath: folder,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
         nextID = Atomic(lastID + 1)
         threads = NIOThreadPool(numberOfThreads: Self.threadCount)
         threads.start()
@@ -55,9 +67,10 @@ package final class ContentFiles: Sendable {
         try await threads.shutdownGracefully()
     }
 
-    func makeID() -> Int64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
+    package func makeID() -> Int64 { nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-    private func folder(of id: Int64) -> String { "\(folder)/\(String(id / Self.filesPerFolder, radix: 16))" }
+    private static func folderName(of id: Int64) -> String { String(id / filesPerFolder, radix: 16) }
+    private func folder(of id: Int64) -> String { "\(folder)/\(Self.folderName(of: id))" }
     private func path(of id: Int64) -> String { "\(folder(of: id))/\(String(id, radix: 16))" }
 
     /// Runs work that waits for the disk on a thread of its own.
@@ -85,6 +98,7 @@ package final class ContentFiles: Sendable {
     // MARK: - Writing
 
     func create(_ id: Int64) throws(Failure) -> any WritableFile {
+        guard reserve?.isReleased != true else { throw .file(FileLayerError(operation: "create", code: ENOSPC)) }
         do throws(FileLayerError) {
             do throws(FileLayerError) { return try files.create(path(of: id)) } catch {
                 guard error.isNotFound else { throw error }
@@ -116,29 +130,63 @@ package final class ContentFiles: Sendable {
 
     private func remove(_ ids: [Int64]) {
         guard !ids.isEmpty else { return }
-        // A file that stays because of an error is an orphan: the next start removes it.
+        // A file that stays because of an error is an orphan: the next start puts it aside.
         threads.submit { [self] _ in for id in ids { try? files.remove(path(of: id)) } }
     }
 
-    /// Removes the files that are not named; called before the door opens.
+    // MARK: - Orphans
+
+    /// What a look for orphans did.
+    package struct OrphanCount: Sendable, Equatable {
+        /// Files that no name leads to, now put aside.
+        package var putAside = 0
+        /// Files that were put aside before and are named again, now back where they were.
+        package var broughtBack = 0
+
+        package init(putAside: Int = 0, broughtBack: Int = 0) {
+            self.putAside = putAside
+            self.broughtBack = broughtBack
+        }
+    }
+
+    /// Puts files aside that are not named, and brings back those that are; called before the door opens.
     ///
-    /// - Parameter isNamed: tells which of some ids the index names.
-    /// - Returns: how many were removed.
-    package func collectOrphans(
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - named: tells which of some ids the index names.
+    package func tendOrphans(
+        now: Double,
         _ named: @Sendable @escaping (Set<Int64>) async throws -> Set<Int64>
-    ) async throws -> Int {
-        var count = 0
+    ) async throws -> OrphanCount {
+        let orphans = OrphanFolder(of: folder, files: files)
+        var highest: Int64 = 0
+        var count = OrphanCount()
+        for batch in try orphans.batches() {
+            let ids = Set(batch.files.compactMap { Int64($0, radix: 16) })
+            highest = max(highest, ids.max() ?? 0)
+            for id in try await named(ids) {
+                let isBack = try orphans.restore(String(id, radix: 16), of: batch.name, to: Self.folderName(of: id))
+                if isBack { count.broughtBack += 1 }
+            }
+        }
+        try orphans.removeEmptyBatches()
+        var unnamed: [(folder: String, file: String)] = []
         for name in try files.list(folder) {
             guard let number = Int64(name, radix: 16) else { continue }
             let inside = try files.list("\(folder)/\(name)")
             let ids = Set(inside.compactMap { Int64($0, radix: 16) }.filter { $0 / Self.filesPerFolder == number })
-            let known = try await named(ids)
-            for id in ids.subtracting(known) {
-                try files.remove(path(of: id))
-                count += 1
-            }
+            highest = max(highest, ids.max() ?? 0)
+            for id in ids.subtracting(try await named(ids)) { unnamed.append((name, String(id, radix: 16))) }
         }
+        count.putAside = try orphans.take(unnamed, now: now)
+        // No new content gets the number of a file that may be brought back.
+        if nextID.load(ordering: .relaxed) <= highest { nextID.store(highest + 1, ordering: .relaxed) }
         return count
+    }
+
+    /// The folder that a file belongs to, by its name; nil for a name that is none of ours.
+    package static func folderName(ofFile name: String) -> String? {
+        Int64(name, radix: 16).map { folderName(of: $0) }
     }
 
     // MARK: - Reading

@@ -2,6 +2,7 @@ import Crypto
 import Dispatch
 import Foundation
 import ResourceModel
+package import Store
 
 /// Bytes by the hash of themselves, on disk: what datasets, cached outputs and frozen values rest in.
 ///
@@ -17,13 +18,21 @@ package struct ContentStore: Sendable {
 
     private let folder: String
     private let files: any FileLayer
+    private let reserve: DiskReserve?
+    private static let draftEnding = ".new"
 
-    /// - Parameter folder: is made when it is not there; half-written files of an earlier process are removed.
-    package init(folder: String, files: any FileLayer = SystemFileLayer()) throws {
+    /// - Parameters:
+    ///   - folder: is made when it is not there.
+    ///   - reserve: says whether the disk is full, so that nothing new is begun.
+    package init(folder: String, files: any FileLayer = SystemFileLayer(), reserve: DiskReserve? = nil) throws {
         self.folder = folder
         self.files = files
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        for name in try files.list(folder) where name.hasSuffix(".new") { try files.remove("\(folder)/\(name)") }
+        self.reserve = reserve
+        try FileManager.default.createDirectory(
+            atPath: folder,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
     }
 
     /// Keeps the bytes and gives the name that they are read by: the SHA-256 of them in hexadecimal.
@@ -32,7 +41,8 @@ package struct ContentStore: Sendable {
             let name = Identifier.hex(SHA256.hash(data: bytes))
             let path = "\(folder)/\(name)"
             if (try? read(name)) == bytes { return name }
-            let draft = "\(path).\(Identifier.hex32()).new"
+            guard reserve?.isReleased != true else { throw .file(FileLayerError(operation: "write", code: ENOSPC)) }
+            let draft = "\(path).\(Identifier.hex32())\(Self.draftEnding)"
             do throws(FileLayerError) {
                 try files.write(bytes, to: draft)
                 try files.sync(draft)
@@ -58,17 +68,35 @@ package struct ContentStore: Sendable {
         }
     }
 
-    /// Removes what nobody names.
+    /// Puts aside what nobody names, half-written files of an earlier process among it, and brings back what is named again; called
+    /// before anything is written.
     ///
-    /// - Returns: how many contents were removed.
-    package func collect(keeping names: Set<String>) async throws(Failure) -> Int {
+    /// - Parameter now: seconds since 1970.
+    package func tendOrphans(
+        naming names: Set<String>,
+        now: Double
+    ) async throws(Failure) -> ContentFiles.OrphanCount {
         try await onDisk { () throws(Failure) in
             do throws(FileLayerError) {
-                let orphans = try files.list(folder).filter { !names.contains($0) && !$0.hasSuffix(".new") }
-                for name in orphans { try files.remove("\(folder)/\(name)") }
-                return orphans.count
+                let orphans = OrphanFolder(of: folder, files: files)
+                var count = ContentFiles.OrphanCount()
+                for batch in try orphans.batches() {
+                    for name in batch.files where names.contains(name) {
+                        if try orphans.restore(name, of: batch.name, to: "") { count.broughtBack += 1 }
+                    }
+                }
+                try orphans.removeEmptyBatches()
+                let unnamed = try files.list(folder).filter { !names.contains($0) && Self.isOurs($0) }
+                count.putAside = try orphans.take(unnamed.map { ("", $0) }, now: now)
+                return count
             } catch { throw .file(error) }
         }
+    }
+
+    /// Whether a file's name is one that this store gives.
+    package static func isOurs(_ name: String) -> Bool {
+        if name.hasSuffix(draftEnding) { return true }
+        return name.utf8.count == 2 * SHA256.byteCount && name.allSatisfy(\.isHexDigit)
     }
 
     private func read(_ name: String) throws(Failure) -> [UInt8] {

@@ -1,8 +1,8 @@
-import NIOCore
+package import NIOCore
 import Store
 
 /// A body on its way into contents; used by one request, call after call.
-final class ContentUpload: Sendable {
+package final class ContentUpload: Sendable {
     /// What a body became.
     struct Result: Sendable {
         let contents: [ContentRecord]
@@ -37,7 +37,7 @@ final class ContentUpload: Sendable {
     private let isBackground: Bool
 
     /// - Parameter inBackground: whether only a job waits for it.
-    init(_ files: ContentFiles, withMD5: Bool, inBackground: Bool = false) {
+    package init(_ files: ContentFiles, withMD5: Bool, inBackground: Bool = false) {
         self.files = files
         isBackground = inBackground
         if withMD5 { draft.md5 = StreamMD5() }
@@ -48,7 +48,7 @@ final class ContentUpload: Sendable {
     /// Of all bytes so far, where it was asked for.
     var md5: [UInt8]? { draft.md5?.finalize() }
 
-    func append(_ pieces: [ByteBuffer]) async throws(ContentFiles.Failure) {
+    package func append(_ pieces: [ByteBuffer]) async throws(ContentFiles.Failure) {
         let count = pieces.reduce(0) { $0 + $1.readableBytes }
         // What stays in memory needs no thread of the disk.
         if draft.file == nil, draft.done.isEmpty, draft.small.count + count <= ContentFiles.inlineBytesMax {
@@ -142,7 +142,7 @@ final class ContentUpload: Sendable {
     }
 
     /// Removes what was written; nothing of it was ever named.
-    func abort() {
+    package func abort() {
         draft.file?.close()
         let ids = draft.done.filter { $0.bytes == nil }.map(\.id) + (draft.file == nil ? [] : [draft.id])
         draft.file = nil

@@ -19,6 +19,8 @@ package protocol FileLayer: Sendable {
     func list(_ folder: String) throws(FileLayerError) -> [String]
     /// Makes a folder in an existing one; one that is there already stays as it is.
     func makeFolder(_ path: String) throws(FileLayerError)
+    /// Removes an empty folder.
+    func removeFolder(_ path: String) throws(FileLayerError)
     /// Makes a new file that is written piece by piece.
     func create(_ path: String) throws(FileLayerError) -> any WritableFile
     func open(_ path: String) throws(FileLayerError) -> any ReadableFile
@@ -52,6 +54,7 @@ package struct FileLayerError: Error, Sendable, Equatable {
     }
 
     package var isNotFound: Bool { code == ENOENT }
+    package var isFull: Bool { code == ENOSPC || code == EDQUOT }
     package var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }
 
@@ -126,6 +129,12 @@ package struct SystemFileLayer: FileLayer {
     package func makeFolder(_ path: String) throws(FileLayerError) {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw FileLayerError(operation: "make folder", code: errno)
+        }
+    }
+
+    package func removeFolder(_ path: String) throws(FileLayerError) {
+        guard rmdir(path) == 0 || errno == ENOENT else {
+            throw FileLayerError(operation: "remove folder", code: errno)
         }
     }
 

@@ -4,7 +4,7 @@ import Foundation
 /// The MD5 of a stream (RFC 1321), hashed side by side with those of other streams.
 ///
 /// MD5 waits for each of its own steps; a core hashes eight streams in little more than the time of one.
-struct StreamMD5: Sendable {
+package struct StreamMD5: Sendable {
     private static let blockBytes = 64
 
     private var state: (UInt32, UInt32, UInt32, UInt32) = (0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476)
@@ -18,8 +18,10 @@ struct StreamMD5: Sendable {
     private var rest: [UInt8] = []
     private var length: UInt64 = 0
 
+    package init() {}
+
     /// Takes bytes; waits while they are hashed, so it is called on threads that may wait.
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
         var left = bytes
         if !rest.isEmpty {
@@ -37,7 +39,7 @@ struct StreamMD5: Sendable {
     }
 
     /// The hash of all bytes so far.
-    func finalize() -> [UInt8] {
+    package func finalize() -> [UInt8] {
         var last = self
         let bits = length &* 8
         var end = rest + [0x80]

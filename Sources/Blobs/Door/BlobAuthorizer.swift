@@ -11,6 +11,15 @@ enum BlobCaller: Sendable {
     case signature([String: String])
     /// Nobody: public containers only.
     case anonymous
+
+    /// Whether the caller holds a letter; who holds the key holds them all.
+    func holds(_ letter: Character) -> Bool {
+        switch self {
+        case .owner: true
+        case .signature(let fields): fields["sp"]?.contains(letter) == true
+        case .anonymous: false
+        }
+    }
 }
 
 /// Judges the signatures of requests (contracts/blob-storage.md, Authorization).
@@ -18,20 +27,61 @@ struct BlobAuthorizer: Sendable {
     /// How far a request's date may be from ours.
     private static let skewMax = 15.0 * 60
     private static let oldestVersion = "2012-02-12"
+    /// There was no account SAS before.
+    private static let oldestAccountVersion = "2015-04-05"
 
     let accounts: StorageAccounts
     let store: BlobStore
+    /// Addresses whose word on the caller's protocol is believed.
+    let trustedProxies: Set<String>
 
     /// What a request needs to be allowed: one letter of these, on that kind of resource.
     struct Need: Sendable {
-        /// `s`, `c` or `o`.
-        let resource: Character
+        enum Resource: Sendable {
+            /// The account.
+            case service
+            /// A container itself: its being, its properties, its lease.
+            case container
+            /// The blobs of a container together.
+            case blobs
+            case object
+        }
+
+        let resource: Resource
         let letters: String
 
-        static func service(_ letters: String) -> Need { Need(resource: "s", letters: letters) }
-        static func container(_ letters: String) -> Need { Need(resource: "c", letters: letters) }
-        static func object(_ letters: String) -> Need { Need(resource: "o", letters: letters) }
+        static func service(_ letters: String) -> Need { Need(resource: .service, letters: letters) }
+        /// A service SAS never reaches the container itself, whatever its letters (REST reference, Create a service SAS).
+        static func container(_ letters: String) -> Need { Need(resource: .container, letters: letters) }
+        static func blobs(_ letters: String) -> Need { Need(resource: .blobs, letters: letters) }
+        static func object(_ letters: String) -> Need { Need(resource: .object, letters: letters) }
+
+        /// Breaking a lease is allowed to who may delete what is leased, from version 2017-07-29 on.
+        static func lease(_ request: BlobRequest, of resource: Resource) -> Need {
+            let mayBreak =
+                request.header("x-ms-lease-action")?.lowercased() == "break"
+                && request.parameter("sv") ?? "" >= "2017-07-29"
+            return Need(resource: resource, letters: mayBreak ? "wd" : "w")
+        }
+
+        /// The letters of an account SAS's `srt` that reach it.
+        var types: String {
+            switch resource {
+            // What is found by tags is of the account, and an object is what is found: the reference and its clients differ.
+            case .service: letters == BlobAuthorizer.findLetter ? "so" : "s"
+            case .blobs: letters == BlobAuthorizer.findLetter ? "co" : "c"
+            case .container: "c"
+            case .object: "o"
+            }
+        }
+
+        /// Whether anybody may do it where the container is public: only what reads and what lists.
+        var isPublic: Bool { letters.contains("r") || letters.contains("l") }
     }
+
+    static let findLetter = "f"
+    /// Any permission will do.
+    static let anyLetter = "rwdlacuptfxyi"
 
     func authorize(_ request: BlobRequest, _ need: Need) async throws(BlobError) -> BlobCaller {
         guard let account = accounts.account(request.account) else { throw .resourceNotFound }
@@ -96,13 +146,18 @@ struct BlobAuthorizer: Sendable {
     ) async throws(BlobError) -> [String: String] {
         var fields: [String: String] = [:]
         for (name, value) in request.query where fields[name] == nil { fields[name] = value }
-        guard let version = fields["sv"], version >= "2013-08-15", let given = fields["sig"] else {
+        guard let version = fields["sv"], version >= Self.oldestVersion, let given = fields["sig"] else {
             throw .authenticationFailed
         }
+        // What is not signed is anybody's word: an account SAS and the oldest service SAS say nothing of an answer's headers.
+        if fields["ss"] != nil || !SharedAccess.signsOverrides(version) {
+            for name in SharedAccess.overrides { fields[name] = nil }
+        }
         if fields["ss"] != nil {
+            guard version >= Self.oldestAccountVersion else { throw .authenticationFailed }
             let text = SharedAccess.accountStringToSign(fields, account: account.name)
             try Self.check(given, text, account)
-            guard fields["ss"]?.contains("b") == true, fields["srt"]?.contains(need.resource) == true else {
+            guard fields["ss"]?.contains("b") == true, need.types.contains(where: (fields["srt"] ?? "").contains) else {
                 throw BlobError(
                     403,
                     "AuthorizationResourceTypeMismatch",
@@ -133,16 +188,22 @@ struct BlobAuthorizer: Sendable {
         _ fields: [String: String],
         _ given: String
     ) throws(BlobError) {
+        guard need.resource == .object || need.resource == .blobs else { throw .permissionMismatch }
         let path: String
+        var snapshot = ""
         switch fields["sr"] {
         case "c": path = "/\(request.container)"
-        case "b" where need.resource == "o", "bs" where need.resource == "o":
+        case "b" where need.resource == .object: path = "/\(request.container)/\(request.blob)"
+        case "bs" where need.resource == .object:
+            // Before this version neither the kind nor the snapshot was signed.
+            guard fields["sv"] ?? "" >= "2018-11-09", let time = request.parameter("snapshot"), !time.isEmpty else {
+                throw .authenticationFailed
+            }
             path = "/\(request.container)/\(request.blob)"
+            snapshot = time
         case "b", "bs": throw .permissionMismatch
         default: throw .authenticationFailed
         }
-        guard need.resource != "s" else { throw .permissionMismatch }
-        let snapshot = fields["sr"] == "bs" ? request.parameter("snapshot") ?? "" : ""
         let text = SharedAccess.serviceStringToSign(fields, account: account.name, path: path, snapshot: snapshot)
         try Self.check(given, text, account)
     }
@@ -162,7 +223,7 @@ struct BlobAuthorizer: Sendable {
 
     private func checkCaller(_ request: BlobRequest, _ fields: [String: String]) throws(BlobError) {
         if let protocols = fields["spr"], !protocols.isEmpty, !protocols.split(separator: ",").contains("http"),
-            request.header("x-forwarded-proto") != "https"
+            !isSecure(request)
         {
             throw BlobError(
                 403,
@@ -184,6 +245,14 @@ struct BlobAuthorizer: Sendable {
         }
     }
 
+    /// Whether the request came over TLS: this door speaks none, so that only a trusted proxy can say so. It must say nothing
+    /// else beside, since a caller's own line may stand before the proxy's.
+    private func isSecure(_ request: BlobRequest) -> Bool {
+        guard trustedProxies.contains(request.clientAddress) else { return false }
+        let words = request.headers.filter { $0.name == "x-forwarded-proto" }.flatMap { $0.value.split(separator: ",") }
+        return !words.isEmpty && words.allSatisfy { $0.trimmingCharacters(in: .whitespaces).lowercased() == "https" }
+    }
+
     private static func address(_ text: String) -> UInt32? {
         let parts = text.split(separator: ".").compactMap { UInt8($0) }
         guard parts.count == 4 else { return nil }
@@ -194,9 +263,10 @@ struct BlobAuthorizer: Sendable {
 
     /// Whether nobody in particular may read this: never a listing of the account.
     private func checkPublic(_ request: BlobRequest, _ need: Need) async throws(BlobError) {
-        guard ["GET", "HEAD"].contains(request.method), need.resource != "s", !request.container.isEmpty,
+        guard ["GET", "HEAD"].contains(request.method), need.isPublic, need.resource != .service,
+            !request.container.isEmpty,
             let container = try? await store.container(request.account, request.container),
-            let access = container.publicAccess, access == "container" || need.resource == "o"
+            let access = container.publicAccess, access == "container" || need.resource == .object
         else { throw .resourceNotFound }
     }
 

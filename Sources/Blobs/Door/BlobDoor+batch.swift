@@ -1,4 +1,5 @@
 import Foundation
+import HTTPWire
 import NIOCore
 import ResourceModel
 
@@ -11,7 +12,7 @@ extension BlobDoor {
     func batch(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         _ = try await authorizer.authorize(
             request,
-            request.container.isEmpty ? .service("dwrlac") : .container("dwrlac")
+            request.container.isEmpty ? .service(BlobAuthorizer.anyLetter) : .blobs(BlobAuthorizer.anyLetter)
         )
         let type = request.header("content-type") ?? ""
         guard type.lowercased().hasPrefix("multipart/mixed"), let mark = type.range(of: "boundary=") else {
@@ -22,7 +23,7 @@ extension BlobDoor {
         guard !boundary.isEmpty else {
             throw .invalidHeader("Content-Type", type, "a batch is multipart/mixed with a boundary.")
         }
-        let bytes = try await bytes(body)
+        let bytes = try await bytes(request, body)
         guard bytes.count <= Self.batchBytesMax else { throw .bodyTooLarge }
         let text = String(decoding: bytes, as: UTF8.self).replacingOccurrences(of: "\r\n", with: "\n")
         var parts = text.components(separatedBy: "--\(boundary)").dropFirst().map { $0 }
@@ -52,6 +53,7 @@ extension BlobDoor {
         let lines = halves.dropFirst().first?.split(separator: "\n").map(String.init) ?? []
         let requestID = Identifier.guid()
         var reply: BlobReply
+        var echo = [(name: "x-ms-version", value: request.version)]
         do throws(BlobError) {
             let words = lines.first?.split(separator: " ").map(String.init) ?? []
             guard words.count >= 2 else { throw .invalidInput("a part holds no request.") }
@@ -67,7 +69,7 @@ extension BlobDoor {
                 // The version is not part of what a part signs where it does not name one.
                 if name == "host", let value = request.header(name) { all.append((name, value)) }
             }
-            let inside = try BlobRequest(
+            let inside = BlobRequest(
                 method: words[0],
                 target: words[1],
                 fields: all,
@@ -76,16 +78,20 @@ extension BlobDoor {
                 defaultVersion: request.version,
                 knowsAccount: { accounts.account($0) != nil }
             )
+            if let problem = inside.problem { throw problem }
+            echo = inside.echo
             guard inside.account == request.account, request.container.isEmpty || inside.container == request.container
             else {
                 throw .invalidInput("a part names another account or container than the batch.")
             }
             switch (inside.method, inside.component) {
             case ("DELETE", ""):
+                try checkSnapshot(inside)
                 _ = try await authorizer.authorize(inside, .object("d"))
                 try await deleteBlob(inside)
                 reply = BlobReply(202, [("x-ms-delete-type-permanent", "true")])
             case ("PUT", "tier"):
+                try checkSnapshot(inside)
                 _ = try await authorizer.authorize(inside, .object("w"))
                 reply = try await setTier(inside)
             default: throw .invalidInput("a batch holds deletes and tier changes.")
@@ -93,8 +99,7 @@ extension BlobDoor {
         } catch {
             reply = BlobReply(error, (method: lines.first ?? "", id: requestID))
         }
-        reply.fields.append(("x-ms-request-id", requestID))
-        reply.fields.append(("x-ms-version", request.version))
+        reply.fields += echo + [("x-ms-request-id", requestID)]
         var text = id.map { "Content-ID: \($0)\r\n" } ?? ""
         text += "\r\n" + String(buffer: reply.head(closes: false))
         if case .bytes(let body, _) = reply.body { text += String(decoding: body, as: UTF8.self) + "\r\n" }

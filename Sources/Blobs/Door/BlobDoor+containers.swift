@@ -1,3 +1,4 @@
+import BlobClient
 import HTTPWire
 import ResourceModel
 import Store
@@ -19,7 +20,7 @@ extension BlobDoor {
             try await store.deleteContainer(request.account, request.container, try request.conditions())
             return BlobReply(202)
         case ("GET", ""), ("HEAD", ""), ("GET", "metadata"), ("HEAD", "metadata"):
-            _ = try await authorizer.authorize(request, .container("rl"))
+            _ = try await authorizer.authorize(request, .container("r"))
             let container = try await store.container(request.account, request.container, try request.conditions())
             return BlobReply(200, fields(container))
         case ("PUT", "metadata"):
@@ -47,7 +48,7 @@ extension BlobDoor {
             }
             return try await setACL(request, body)
         case ("PUT", "lease"):
-            _ = try await authorizer.authorize(request, .container("w"))
+            _ = try await authorizer.authorize(request, .lease(request, of: .container))
             let (container, outcome) = try await store.leaseContainer(
                 request.account,
                 request.container,
@@ -56,11 +57,15 @@ extension BlobDoor {
             )
             return BlobReply(outcome.status, stamp(container) + leaseFields(outcome))
         case ("GET", "list"):
-            _ = try await authorizer.authorize(request, .container("l"))
+            let caller = try await authorizer.authorize(request, .blobs("l"))
+            guard !includes(request).contains("tags") || caller.holds("t") else { throw .permissionMismatch }
             return try await listBlobs(request)
+        case ("GET", "blobs"):
+            _ = try await authorizer.authorize(request, .blobs(BlobAuthorizer.findLetter))
+            return try await findBlobs(request)
         case ("POST", "batch"): return try await batch(request, body)
         case ("GET", "properties"), ("HEAD", "properties"):
-            _ = try await authorizer.authorize(request, .container("rwdlac"))
+            _ = try await authorizer.authorize(request, .blobs(BlobAuthorizer.anyLetter))
             return BlobReply(200, accountFields)
         default: throw unknown(request)
         }
@@ -118,7 +123,7 @@ extension BlobDoor {
 
     private func setACL(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         let access = try publicAccess(request)
-        let bytes = try await bytes(body)
+        let bytes = try await bytes(request, body)
         var policies: [JSONValue] = []
         if !bytes.isEmpty {
             let root: XMLElement
@@ -220,10 +225,12 @@ extension BlobDoor {
             marker = ListMarker(sentMarker)
             guard marker != nil else { throw .invalidQuery("marker", sentMarker, "it is none of this store.") }
         }
+        let prefix = request.parameter("prefix") ?? ""
+        let delimiter = request.parameter("delimiter") ?? ""
         let listing = BlobListing(
             container: container.id,
-            prefix: request.parameter("prefix") ?? "",
-            delimiter: request.parameter("delimiter") ?? "",
+            prefix: prefix,
+            delimiter: delimiter,
             includesSnapshots: includes.contains("snapshots"),
             includesUncommitted: includes.contains("uncommittedblobs"),
             limit: limit
@@ -231,23 +238,30 @@ extension BlobDoor {
         let start = marker
         let page = try await store.look { try listing.page(after: start, in: $0) }
         var text = XMLText()
-        text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request)), ("ContainerName", request.container)])
-        text.leaf("Prefix", optional: listing.prefix.isEmpty ? nil : listing.prefix)
-        text.leaf("Marker", optional: sentMarker.isEmpty ? nil : sentMarker)
+        let address = endpoint(request) + request.container
+        text.open(
+            "EnumerationResults",
+            request.listsAddresses
+                ? [("ContainerName", address)]
+                : [("ServiceEndpoint", endpoint(request)), ("ContainerName", request.container)]
+        )
+        if !prefix.isEmpty { text.name("Prefix", prefix) }
+        if !sentMarker.isEmpty { text.name("Marker", sentMarker) }
         text.leaf("MaxResults", optional: stated.map(String.init))
-        text.leaf("Delimiter", optional: listing.delimiter.isEmpty ? nil : listing.delimiter)
+        if !delimiter.isEmpty { text.name("Delimiter", delimiter) }
         text.open("Blobs")
         let now = store.now
         for entry in page.entries {
             switch entry {
             case .prefix(let name):
                 text.open("BlobPrefix")
-                text.leaf("Name", name)
+                text.name("Name", name)
                 text.close("BlobPrefix")
-            case .blob(let blob): write(blob, includes, now, to: &text)
+            case .blob(let blob):
+                write(blob, request.listsAddresses ? address : nil, includes, now, to: &text)
             case .uncommitted(let name):
                 text.open("Blob")
-                text.leaf("Name", name)
+                text.name("Name", name)
                 text.open("Properties")
                 text.leaf("Content-Length", "0")
                 text.leaf("BlobType", BlobType.block.rawValue)
@@ -261,9 +275,17 @@ extension BlobDoor {
         return .xml(text.text)
     }
 
-    private func write(_ blob: BlobRecord, _ includes: Set<String>, _ now: Double, to text: inout XMLText) {
+    /// - Parameter address: of the container, where the blob's own is to be said.
+    private func write(
+        _ blob: BlobRecord,
+        _ address: String?,
+        _ includes: Set<String>,
+        _ now: Double,
+        to text: inout XMLText
+    ) {
         text.open("Blob")
-        text.leaf("Name", blob.name)
+        text.name("Name", blob.name)
+        if let address { text.leaf("Url", "\(address)/\(BlobLocation.encoded(blob.name))") }
         if !blob.snapshot.isEmpty { text.leaf("Snapshot", blob.snapshot) }
         text.open("Properties")
         text.leaf("Creation-Time", HTTPDate.text(seconds: Int(blob.created)))

@@ -1,15 +1,15 @@
 package import BlobClient
+import Crypto
 import Foundation
-import HTTPWire
+package import HTTPWire
 package import Logging
-import NIOCore
+package import NIOCore
 import ResourceModel
 import Store
-import Synchronization
 
 /// The blob protocol: from a request's head and body to its answer.
-package final class BlobDoor: Sendable {
-    /// Requests at once: each may hold two pieces of a body in memory.
+package final class BlobDoor: TaskDoor {
+    /// Requests at work at once: each holds memory and waits for the disk. Those that wait for their clients do not count (`DoorLoad`).
     private static let requestsMax = 512
     /// Documents of requests: a block list of 50,000 entries is some 5 MB.
     static let documentBytesMax = 8 << 20
@@ -19,15 +19,26 @@ package final class BlobDoor: Sendable {
     let authorizer: BlobAuthorizer
     let remote: RemoteBlobs
     private let logger: Logger
-    private let running = Atomic<Int>(0)
+    package let load = DoorLoad(workingMax: requestsMax)
+    /// What a client has gone from is not worth reading on for.
+    package let cancelsAbandoned = true
+    package let executor: (any TaskExecutor)? = nil
 
-    /// - Parameter remote: reads copy sources that are not ours.
-    package init(store: BlobStore, accounts: StorageAccounts, remote: RemoteBlobs, logger: Logger) {
+    /// - Parameters:
+    ///   - remote: reads copy sources that are not ours.
+    ///   - trustedProxies: addresses whose X-Forwarded-Proto is believed.
+    package init(
+        store: BlobStore,
+        accounts: StorageAccounts,
+        remote: RemoteBlobs,
+        trustedProxies: [String],
+        logger: Logger
+    ) {
         self.store = store
         self.accounts = accounts
         self.remote = remote
         self.logger = logger
-        authorizer = BlobAuthorizer(accounts: accounts, store: store)
+        authorizer = BlobAuthorizer(accounts: accounts, store: store, trustedProxies: Set(trustedProxies))
     }
 
     /// A request's head as text.
@@ -39,40 +50,80 @@ package final class BlobDoor: Sendable {
         let requestID: String
     }
 
+    package func serve(_ head: TaskHead, _ body: RequestBody, _ writer: ReplyWriter) async -> Bool {
+        let words = Head(
+            method: head.method,
+            target: head.target,
+            fields: head.fields,
+            clientAddress: head.clientAddress,
+            requestID: Identifier.guid()
+        )
+        // A batch holds deletions, and changes of tiers that write little; a lease may have to be broken before what it holds can be deleted.
+        let isFreeing = head.method == "DELETE" || head.target.contains("comp=batch") || head.target.contains("comp=lease")
+        return await SpaceUse.$isFreeing.withValue(isFreeing) {
+            await serve(head: words, body, writer, closes: head.closes)
+        }
+    }
+
+    package func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer {
+        let error = BlobError(status, "InvalidInput", "The request is not valid HTTP/1.1.")
+        let requestID = Identifier.guid()
+        var reply = BlobReply(error, (method: "GET", id: requestID))
+        let request = BlobRequest(
+            method: "GET",
+            target: "/",
+            fields: fields,
+            clientAddress: "",
+            requestID: requestID,
+            knowsAccount: { _ in false }
+        )
+        reply.fields += request.echo + [("x-ms-request-id", requestID)]
+        var bytes = reply.head(closes: true)
+        if case .bytes(let body, _) = reply.body { bytes.writeBytes(body) }
+        return bytes
+    }
+
     /// Answers a request.
     ///
     /// - Returns: false where the answer could not be sent whole, so that the connection must be cut.
     func serve(head: Head, _ body: RequestBody, _ writer: ReplyWriter, closes: Bool) async -> Bool {
+        let request = BlobRequest(
+            method: head.method,
+            target: head.target,
+            fields: head.fields,
+            clientAddress: head.clientAddress,
+            requestID: head.requestID,
+            knowsAccount: { accounts.account($0) != nil }
+        )
         var reply: BlobReply
+        let hasEntered = load.enter()
+        defer { if hasEntered { load.leave() } }
         do throws(BlobError) {
-            guard running.wrappingAdd(1, ordering: .relaxed).newValue <= Self.requestsMax else { throw .serverBusy }
-            let request = try BlobRequest(
-                method: head.method,
-                target: head.target,
-                fields: head.fields,
-                clientAddress: head.clientAddress,
-                requestID: head.requestID,
-                knowsAccount: { accounts.account($0) != nil }
-            )
+            guard hasEntered else { throw .serverBusy }
             reply = try await answer(request, body)
-            reply.fields.append(("x-ms-version", request.version))
-            if let id = request.header("x-ms-client-request-id"), id.utf8.count <= 1024 {
-                reply.fields.append(("x-ms-client-request-id", id))
-            }
-            if let origin = request.header("origin"), request.method != "OPTIONS" {
-                reply.fields += await corsFields(request, origin)
-            }
-        } catch {
-            reply = BlobReply(error, (method: head.method, id: head.requestID))
-            reply.fields.append(("x-ms-version", BlobRequest.defaultVersion))
-        }
-        reply.fields.append(("x-ms-request-id", head.requestID))
-        // Counted until the answer is sent: it is the transfers that take memory.
-        defer { running.wrappingSubtract(1, ordering: .relaxed) }
-        return await send(reply, head, writer, closes: closes)
+        } catch { reply = BlobReply(error, (method: head.method, id: head.requestID)) }
+        // An answer may come to nothing while it is being sent: the error in its place says the same of the request.
+        let common = await commonFields(request)
+        reply.fields += common
+        return await send(reply, head, common, writer, closes: closes)
     }
 
-    private func send(_ reply: BlobReply, _ head: Head, _ writer: ReplyWriter, closes: Bool) async -> Bool {
+    /// What every answer says, errors too: whose it is, and whether a page of another origin may read it.
+    private func commonFields(_ request: BlobRequest) async -> [(name: String, value: String)] {
+        var fields = request.echo + [("x-ms-request-id", request.requestID)]
+        if let origin = request.header("origin"), request.method != "OPTIONS" {
+            fields += await corsFields(request, origin)
+        }
+        return fields
+    }
+
+    private func send(
+        _ reply: BlobReply,
+        _ head: Head,
+        _ common: [(name: String, value: String)],
+        _ writer: ReplyWriter,
+        closes: Bool
+    ) async -> Bool {
         var start = reply.head(closes: closes)
         switch reply.body {
         case .none, .omitted: break
@@ -81,7 +132,7 @@ package final class BlobDoor: Sendable {
             defer { reading.end() }
             var hasBegun = false
             do {
-                try await reading.forEachPiece(range) { piece in
+                try await reading.forEachPiece(range, isScarce: { self.load.isScarce }) { piece in
                     if hasBegun { return try await writer.write(piece) }
                     hasBegun = true
                     try await writer.write(start)
@@ -92,8 +143,8 @@ package final class BlobDoor: Sendable {
                 // After the head nothing can be said any more: a cut answer is not taken for a whole one.
                 guard !hasBegun, let error = error as? BlobError else { return false }
                 var failure = BlobReply(error, (method: head.method, id: head.requestID))
-                failure.fields.append(("x-ms-request-id", head.requestID))
-                return await send(failure, head, writer, closes: closes)
+                failure.fields += common
+                return await send(failure, head, common, writer, closes: closes)
             }
         }
         do { try await writer.write(start) } catch { return false }
@@ -106,14 +157,30 @@ package final class BlobDoor: Sendable {
         ("x-ms-if-tags", "conditions on tags"), ("x-ms-source-if-tags", "conditions on tags"),
         ("x-ms-encryption-key", "encryption by the caller's key"), ("x-ms-encryption-scope", "encryption scopes"),
         ("x-ms-structured-body", "structured bodies"), ("x-ms-content-crc64", "CRC-64 of bodies"),
+        ("x-ms-source-content-crc64", "CRC-64 of sources"), ("x-ms-range-get-content-crc64", "CRC-64 of ranges"),
+        ("x-ms-copy-source-authorization", "copy sources by a token"),
+    ]
+    /// Operations of the service that this store does not have, by their `comp`.
+    private static let unbuilt = [
+        "incrementalcopy": "incremental copies", "undelete": "undelete", "query": "queries of blobs",
+        "expiry": "expiry of blobs", "immutabilitypolicies": "immutability policies", "legalhold": "legal holds",
+        "userdelegationkey": "user delegation keys", "stats": "statistics of the service",
+        "rename": "renaming of containers",
     ]
 
     func answer(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
+        if let problem = request.problem { throw problem }
         if request.method == "OPTIONS" { return try await preflight(request) }
         guard accounts.account(request.account) != nil else { throw .resourceNotFound }
         // What would change the meaning of a request and is not built must not be passed over.
         for (name, what) in Self.refused where request.header(name) != nil { throw .unsupported(what) }
         if request.parameter("versionid") != nil { throw .unsupported("versions of blobs") }
+        // Writes without a body read none, and what they state of it is judged all the same.
+        if body.length == 0, let stated = try request.md5(header: "content-md5"),
+            !stated.elementsEqual(Insecure.MD5.hash(data: []))
+        {
+            throw .md5Mismatch
+        }
         if request.container.isEmpty { return try await answerService(request, body) }
         if request.blob.isEmpty || request.resourceType == "container" {
             return try await answerContainer(request, body)
@@ -123,6 +190,7 @@ package final class BlobDoor: Sendable {
 
     func unknown(_ request: BlobRequest) -> BlobError {
         let component = request.parameter("comp") ?? ""
+        if let what = Self.unbuilt[component.lowercased()] { return .unsupported(what) }
         guard component.isEmpty else {
             return .invalidQuery("comp", component, "the operation is not known, or not for \(request.method).")
         }
@@ -134,17 +202,22 @@ package final class BlobDoor: Sendable {
     }
 
     /// The document of a request.
-    func document(_ body: RequestBody) async throws(BlobError) -> XMLElement {
-        let bytes = try await bytes(body)
+    func document(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> XMLElement {
+        let bytes = try await bytes(request, body)
         do { return try XMLElement(parsing: bytes) } catch { throw .invalidXML(error.message) }
     }
 
-    func bytes(_ body: RequestBody) async throws(BlobError) -> [UInt8] {
-        do { return try await body.collect(max: Self.documentBytesMax) } catch let error as BlobError {
+    /// A small body, proven by the MD5 that the request states.
+    func bytes(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> [UInt8] {
+        let stated = try request.md5(header: "content-md5")
+        let bytes: [UInt8]
+        do { bytes = try await body.collect(max: Self.documentBytesMax) } catch let error as BlobError {
             throw error
         } catch {
             throw .invalidInput("the body ended before its length.")
         }
+        if let stated, !stated.elementsEqual(Insecure.MD5.hash(data: bytes)) { throw .md5Mismatch }
+        return bytes
     }
 
     // MARK: - Service
@@ -160,12 +233,15 @@ package final class BlobDoor: Sendable {
         case ("PUT", "service", "properties"):
             _ = try await authorizer.authorize(request, .service("w"))
             var properties = ServiceProperties(document: try await store.account(request.account))
-            try properties.update(try await document(body))
+            try properties.update(try await document(request, body))
             try await store.setAccount(request.account, properties.document)
             return BlobReply(202)
         case ("GET", "account", "properties"), ("HEAD", "account", "properties"):
-            _ = try await authorizer.authorize(request, .service("rwdlacup"))
+            _ = try await authorizer.authorize(request, .service(BlobAuthorizer.anyLetter))
             return BlobReply(200, accountFields)
+        case ("GET", _, "blobs"):
+            _ = try await authorizer.authorize(request, .service(BlobAuthorizer.findLetter))
+            return try await findBlobs(request)
         case ("POST", _, "batch"): return try await batch(request, body)
         default: throw unknown(request)
         }
@@ -189,14 +265,16 @@ package final class BlobDoor: Sendable {
         )
         let now = store.now
         var text = XMLText()
-        text.open("EnumerationResults", [("ServiceEndpoint", endpoint(request))])
-        text.leaf("Prefix", optional: prefix.isEmpty ? nil : prefix)
-        text.leaf("Marker", optional: marker.isEmpty ? nil : marker)
+        let endpoint = endpoint(request)
+        text.open("EnumerationResults", [(request.listsAddresses ? "AccountName" : "ServiceEndpoint", endpoint)])
+        if !prefix.isEmpty { text.name("Prefix", prefix) }
+        if !marker.isEmpty { text.name("Marker", marker) }
         text.leaf("MaxResults", optional: stated.map(String.init))
         text.open("Containers")
         for container in found.prefix(limit) {
             text.open("Container")
             text.leaf("Name", container.name)
+            if request.listsAddresses { text.leaf("Url", endpoint + container.name) }
             text.open("Properties")
             text.leaf("Last-Modified", HTTPDate.text(seconds: Int(container.modified)))
             text.leaf("Etag", "\"\(container.etag)\"")

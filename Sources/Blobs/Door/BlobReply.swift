@@ -2,7 +2,6 @@ import Foundation
 import HTTPWire
 import NIOCore
 import ResourceModel
-import Synchronization
 
 /// An answer of the blobs door.
 struct BlobReply: Sendable {
@@ -73,46 +72,5 @@ struct BlobReply: Sendable {
             return value
         }
         return String(String.UnicodeScalarView(value.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
-    }
-}
-
-/// Sends an answer from a task through the connection's loop, no faster than the client takes it.
-final class ReplyWriter: Sendable {
-    /// The client went away.
-    struct Gone: Error {}
-
-    private struct State {
-        var isGone = false
-        var waiting: CheckedContinuation<Bool, Never>?
-    }
-
-    private let state = Mutex(State())
-    /// Puts bytes on the connection, on its loop; tells whether there is room for more.
-    private let send: @Sendable (ByteBuffer, @Sendable @escaping (Bool) -> Void) -> Void
-
-    init(send: @Sendable @escaping (ByteBuffer, @Sendable @escaping (Bool) -> Void) -> Void) { self.send = send }
-
-    /// Sends bytes and returns when there is room for the next.
-    func write(_ bytes: ByteBuffer) async throws(Gone) {
-        let isHere = await withCheckedContinuation { continuation in
-            let isGone = state.withLock { state in
-                if state.isGone { return true }
-                state.waiting = continuation
-                return false
-            }
-            if isGone { return continuation.resume(returning: false) }
-            send(bytes) { [self] hasRoom in if hasRoom { release(true) } }
-        }
-        guard isHere else { throw Gone() }
-    }
-
-    /// There is room again, or the client is gone.
-    func release(_ isHere: Bool) {
-        let waiting = state.withLock { state in
-            if !isHere { state.isGone = true }
-            defer { state.waiting = nil }
-            return state.waiting
-        }
-        waiting?.resume(returning: isHere)
     }
 }

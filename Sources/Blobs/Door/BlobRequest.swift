@@ -23,11 +23,28 @@ struct BlobRequest: Sendable {
     let requestID: String
     /// The protocol's version as it is answered.
     let version: String
+    /// What is wrong with the head; its answer names the request all the same.
+    let problem: BlobError?
 
     static let defaultVersion = "2023-11-03"
 
     var place: BlobPlace { BlobPlace(account: account, container: container, name: blob) }
     var signable: SignableRequest { SignableRequest(method: method, path: path, query: query, headers: headers) }
+
+    /// What an answer repeats of the request.
+    var echo: [(name: String, value: String)] {
+        var fields = [(name: "x-ms-version", value: version)]
+        if let id = header("x-ms-client-request-id"), id.utf8.count <= Self.clientIDBytesMax {
+            fields.append(("x-ms-client-request-id", id))
+        }
+        return fields
+    }
+
+    /// A longer id of the client's is not repeated, as the service does not.
+    private static let clientIDBytesMax = 1024
+
+    /// Whether listings name the address of each thing, as they did before this version.
+    var listsAddresses: Bool { version < "2013-08-15" }
 
     func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 
@@ -46,7 +63,7 @@ struct BlobRequest: Sendable {
         requestID: String,
         defaultVersion: String = BlobRequest.defaultVersion,
         knowsAccount: (String) -> Bool
-    ) throws(BlobError) {
+    ) {
         self.method = method
         let headers = fields.map { (name: $0.name.lowercased(), value: $0.value) }
         self.headers = headers
@@ -72,8 +89,9 @@ struct BlobRequest: Sendable {
             names.insert(label, at: 0)
         }
         let decoded = names.map { $0.removingPercentEncoding }
-        guard !decoded.contains(nil) else {
-            throw BlobError(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
+        var problem: BlobError?
+        if decoded.contains(nil) {
+            problem = BlobError(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
         }
         account = (decoded.first ?? "") ?? ""
         var container = (decoded.count > 1 ? decoded[1] : "") ?? ""
@@ -86,12 +104,14 @@ struct BlobRequest: Sendable {
         }
         self.container = container
         self.blob = blob
+        let isDate = { (text: String) in text.utf8.count == 10 && BlobTime.parse(iso: text) != nil }
         let sent = headers.first { $0.name == "x-ms-version" }?.value
-        let isDate = sent.map { $0.utf8.count == 10 && BlobTime.parse(iso: $0) != nil } ?? true
-        guard isDate else {
-            throw .invalidHeader("x-ms-version", sent ?? "", "a version is a date, as \(Self.defaultVersion).")
+        if let sent, !isDate(sent) {
+            problem = .invalidHeader("x-ms-version", sent, "a version is a date, as \(Self.defaultVersion).")
         }
-        version = sent ?? query.first { $0.name == "sv" }?.value ?? defaultVersion
+        let stated = sent ?? query.first { $0.name == "sv" }?.value
+        version = stated.flatMap { isDate($0) ? $0 : nil } ?? defaultVersion
+        self.problem = problem
     }
 
     private static func isBlobInRoot(_ method: String, _ query: [(name: String, value: String)]) -> Bool {
@@ -102,13 +122,15 @@ struct BlobRequest: Sendable {
     private static func items(_ text: Substring) -> [(name: String, value: String)] {
         text.split(separator: "&").map { item in
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return (decoded(parts[0]), parts.count > 1 ? decoded(parts[1]) : "")
+            let name = decoded(parts[0])
+            // Many a hand copies a signature without encoding it, and no signature holds a blank.
+            return (name, parts.count > 1 ? decoded(parts[1], plusIsBlank: name != "sig") : "")
         }
     }
 
-    private static func decoded(_ text: Substring) -> String {
-        // A plus sign is itself: signatures hold it, and clients of this protocol write blanks as %20.
-        text.removingPercentEncoding ?? String(text)
+    private static func decoded(_ text: Substring, plusIsBlank: Bool = true) -> String {
+        let text = plusIsBlank ? text.replacing("+", with: " ") : text
+        return text.removingPercentEncoding ?? String(text)
     }
 
     // MARK: - Fields of requests
@@ -222,14 +244,21 @@ struct BlobRequest: Sendable {
         draft.metadata = try metadata()
         draft.tier = try tier()
         if let text = header("x-ms-tags") { draft.tags = try BlobTags.parse(header: text) }
-        if let text = draft.headers["Content-MD5"]?.string, Data(base64Encoded: text)?.count != 16 {
+        _ = try md5(header: "x-ms-blob-content-md5")
+        return draft
+    }
+
+    /// The MD5 that a header states; an empty one states none.
+    func md5(header name: String) throws(BlobError) -> [UInt8]? {
+        guard let text = header(name), !text.isEmpty else { return nil }
+        guard let data = Data(base64Encoded: text), data.count == 16 else {
             throw BlobError(
                 400,
                 "InvalidMd5",
-                "The MD5 value specified in the request is invalid. MD5 values must be 128 bits and base64-encoded."
+                "The MD5 value specified in the request is invalid: \(name): MD5 values are 128 bits, base64-encoded."
             )
         }
-        return draft
+        return Array(data)
     }
 
     static let blobHeaderNames = [
@@ -240,7 +269,11 @@ struct BlobRequest: Sendable {
         var result = JSONObject()
         for name in Self.blobHeaderNames {
             let plain = takesPlainHeaders && name != "Content-Disposition" ? header(name.lowercased()) : nil
-            if let value = header("x-ms-blob-\(name.lowercased())") ?? plain { result[name] = .string(value) }
+            let stated = [header("x-ms-blob-\(name.lowercased())"), plain].compactMap { $0 }
+            // An MD5 that says nothing is as if it were absent.
+            if let value = stated.first(where: { name != "Content-MD5" || !$0.isEmpty }) {
+                result[name] = .string(value)
+            }
         }
         return result
     }

@@ -9,6 +9,8 @@ package struct AccessConditions: Sendable, Equatable {
     package var ifModifiedSince: Double?
     package var ifUnmodifiedSince: Double?
     package var leaseID: String?
+    /// Whether another blob may be put in place of one: a signature that may only create must not.
+    package var mayReplace = true
 
     package init() {}
 
@@ -51,8 +53,9 @@ package struct AccessConditions: Sendable, Equatable {
     func checkLease(_ lease: Lease, at now: Double, on kind: LeaseRules.Kind) throws(BlobError) {
         let state = LeaseRules.state(lease, at: now)
         guard state == .leased || state == .breaking else {
-            if leaseID != nil { throw kind.notPresent }
-            return
+            guard let leaseID else { return }
+            guard state == .expired else { throw kind.notPresent }
+            throw leaseID.lowercased() == lease.id?.lowercased() ? kind.lost : kind.mismatch
         }
         guard let leaseID else { throw kind.missing }
         guard leaseID.lowercased() == lease.id?.lowercased() else { throw kind.mismatch }

@@ -22,7 +22,7 @@ package struct BlobError: Error, Sendable, Equatable {
     // Names are those of the service's error table.
     static let containerNotFound = BlobError(404, "ContainerNotFound", "The specified container does not exist.")
     static let containerExists = BlobError(409, "ContainerAlreadyExists", "The specified container already exists.")
-    static let blobNotFound = BlobError(404, "BlobNotFound", "The specified blob does not exist.")
+    package static let blobNotFound = BlobError(404, "BlobNotFound", "The specified blob does not exist.")
     static let blobExists = BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
     static let resourceNotFound = BlobError(404, "ResourceNotFound", "The specified resource does not exist.")
     static let invalidBlobType = BlobError(409, "InvalidBlobType", "The blob type is invalid for this operation.")
@@ -89,6 +89,11 @@ package struct BlobError: Error, Sendable, Equatable {
         "CannotVerifyCopySource",
         "The specified copy source does not exist or cannot be read with the caller's authorization."
     )
+    static let sourceConditionNotMet = BlobError(
+        412,
+        "SourceConditionNotMet",
+        "The source condition specified using HTTP conditional header(s) is not met."
+    )
     static let noPendingCopy = BlobError(409, "NoPendingCopyOperation", "There is currently no pending copy operation.")
     static let authenticationFailed = BlobError(
         403,
@@ -115,10 +120,15 @@ package struct BlobError: Error, Sendable, Equatable {
         "ServerBusy",
         "The server is currently unable to receive requests. Please retry."
     )
-    static let damaged = BlobError(
+    package static let damaged = BlobError(
         500,
         "InternalError",
         "The bytes of this blob on disk are damaged: they do not match their checksum."
+    )
+    static let diskFull = BlobError(
+        500,
+        "InternalError",
+        "The disk is full: No space left on device. Until some is free nothing is written; deleting works."
     )
     static let bodyTooLarge = BlobError(
         413,

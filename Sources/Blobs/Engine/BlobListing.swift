@@ -1,29 +1,41 @@
-import Store
+package import Store
 
 /// A listing of a container's blobs, page by page, each found by its key.
-struct BlobListing: Sendable {
-    enum Entry: Sendable {
+package struct BlobListing: Sendable {
+    package enum Entry: Sendable {
         case blob(BlobRecord)
         /// What the names below share, up to the delimiter.
         case prefix(String)
         /// A name that has only blocks that were not committed.
         case uncommitted(String)
 
-        var name: String {
+        package var name: String {
             switch self {
             case .blob(let blob): blob.name
             case .prefix(let name), .uncommitted(let name): name
             }
         }
+
+        /// Where the next page begins when this one was shown last.
+        fileprivate var next: ListMarker {
+            switch self {
+            case .prefix(let name): ListMarker(.past(prefix: name))
+            case .uncommitted(let name): ListMarker(.after(name, snapshot: nil))
+            case .blob(let blob):
+                ListMarker(.after(blob.name, snapshot: blob.snapshot.isEmpty ? nil : blob.snapshot))
+            }
+        }
     }
 
-    struct Page: Sendable {
-        var entries: [Entry] = []
+    package struct Page: Sendable {
+        package var entries: [Entry] = []
         /// What was shown last, where more follows.
-        var next: ListMarker?
+        package var next: ListMarker?
     }
 
-    /// Blobs looked up at once while groups are being skipped.
+    /// Blobs looked up at once with a delimiter: few after a group, since the next may be a group too and a look ends at one, then
+    /// twice as many with each look that met none.
+    private static let firstLook = 8
     private static let lookMax = 256
 
     let container: Int64
@@ -33,67 +45,76 @@ struct BlobListing: Sendable {
     let includesUncommitted: Bool
     let limit: Int
 
-    func page(after marker: ListMarker?, in transaction: any BlobTransaction) throws -> Page {
+    package init(
+        container: Int64,
+        prefix: String = "",
+        delimiter: String = "",
+        includesSnapshots: Bool = false,
+        includesUncommitted: Bool = false,
+        limit: Int
+    ) {
+        self.container = container
+        self.prefix = prefix
+        self.delimiter = delimiter
+        self.includesSnapshots = includesSnapshots
+        self.includesUncommitted = includesUncommitted
+        self.limit = limit
+    }
+
+    package func page(after marker: ListMarker?, in transaction: any BlobTransaction) throws -> Page {
         var page = Page()
-        var last = marker
+        var start = marker?.start ?? .beginning
+        var lookSize = Self.firstLook
         // After a group the next name is sought, so that a page costs what it shows and not what it skips.
         while page.entries.count <= limit {
-            let want =
-                delimiter.isEmpty ? limit + 1 - page.entries.count : min(Self.lookMax, limit + 1 - page.entries.count)
-            let found = try look(after: last, want, in: transaction)
-            guard !found.isEmpty else { break }
+            let missing = limit + 1 - page.entries.count
+            let want = delimiter.isEmpty ? missing : min(lookSize, missing)
+            let found = try look(from: start, want, in: transaction)
+            var endedAtGroup = false
             for entry in found {
-                if let group = group(of: entry.name) {
-                    page.entries.append(.prefix(group))
-                    last = ListMarker(name: group + "\u{10FFFF}", snapshot: nil)
-                    break
-                }
-                page.entries.append(entry)
-                last = Self.marker(entry)
-                if page.entries.count > limit { break }
+                let group = group(of: entry.name)
+                page.entries.append(group.map(Entry.prefix) ?? entry)
+                endedAtGroup = group != nil
+                if endedAtGroup { break }
             }
-            if found.count < want, group(of: found.last?.name ?? "") == nil { break }
+            // What stands behind a group was looked up and is not shown yet: only a whole look tells that nothing follows.
+            if !endedAtGroup, found.count < want { break }
+            if let last = page.entries.last { start = last.next.start }
+            lookSize = endedAtGroup ? Self.firstLook : min(lookSize * 2, Self.lookMax)
         }
         if page.entries.count > limit {
             page.entries.removeLast(page.entries.count - limit)
-            page.next = page.entries.last.map { entry in
-                if case .prefix(let name) = entry { return ListMarker(name: name + "\u{10FFFF}", snapshot: nil) }
-                return Self.marker(entry)
-            }
+            page.next = page.entries.last?.next
         }
         return page
     }
 
-    private static func marker(_ entry: Entry) -> ListMarker {
-        guard case .blob(let blob) = entry, !blob.snapshot.isEmpty else {
-            return ListMarker(name: entry.name, snapshot: nil)
-        }
-        return ListMarker(name: blob.name, snapshot: blob.snapshot)
-    }
-
+    /// What a name has up to the first delimiter after the prefix, byte by byte: letters that combine with others are no matter.
     private func group(of name: String) -> String? {
-        guard !delimiter.isEmpty, name.hasPrefix(prefix),
+        let (name, prefix, delimiter) = (Array(name.utf8), prefix.utf8, Array(delimiter.utf8))
+        guard !delimiter.isEmpty, name.starts(with: prefix),
             let range = name.dropFirst(prefix.count).firstRange(of: delimiter)
         else { return nil }
-        return String(name[..<range.upperBound])
+        return String(decoding: name[..<range.upperBound], as: UTF8.self)
     }
 
-    private func look(after: ListMarker?, _ limit: Int, in transaction: any BlobTransaction) throws -> [Entry] {
+    private func look(
+        from start: BlobQuery.Start,
+        _ limit: Int,
+        in transaction: any BlobTransaction
+    ) throws -> [Entry] {
         var query = BlobQuery(container: container, limit: limit)
         query.prefix = prefix
-        query.after = after?.name
-        query.afterSnapshot = after?.snapshot
+        query.start = start
         query.includesSnapshots = includesSnapshots
         let blobs = try transaction.blobs(query).map(Entry.blob)
         guard includesUncommitted else { return blobs }
-        var names = try transaction.namesWithBlocks(container, prefix: prefix, after: after?.name, limit: limit)
-        names = try names.filter { try transaction.blob(container, $0, snapshot: "") == nil }
-        let all = blobs + names.map(Entry.uncommitted)
-        return Array(all.sorted { Self.isBefore($0.name, $1.name) }.prefix(limit))
-    }
-
-    /// The index's own order: byte by byte.
-    private static func isBefore(_ left: String, _ right: String) -> Bool {
-        left.utf8.lexicographicallyPrecedes(right.utf8)
+        let all = blobs + (try transaction.uncommittedNames(query)).map(Entry.uncommitted)
+        // The index's own order; a name is in one of the two only, and its snapshots are in order already.
+        let ordered = all.enumerated().sorted { left, right in
+            let (first, second) = (left.element.name.utf8, right.element.name.utf8)
+            return first.elementsEqual(second) ? left.offset < right.offset : first.lexicographicallyPrecedes(second)
+        }
+        return ordered.prefix(limit).map(\.element)
     }
 }

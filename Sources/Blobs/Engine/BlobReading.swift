@@ -7,6 +7,8 @@ package import Store
 package final class BlobReading: Sendable {
     /// Bytes of one piece: large enough that a hop to a disk thread is cheap beside it, small enough for many clients at once.
     static let pieceBytes = 1 << 20
+    /// The same where memory for clients is scarce: one block.
+    private static let scarcePieceBytes = 64 << 10
     /// Extents looked up at once.
     private static let extentsPerLook = 64
 
@@ -34,10 +36,12 @@ package final class BlobReading: Sendable {
     ///
     /// - Parameters:
     ///   - inBackground: whether only a job waits for them.
+    ///   - isScarce: whether memory for clients is, asked for each piece.
     ///   - take: is called with each piece and waits until there is room for the next.
     package func forEachPiece(
         _ range: Range<Int64>,
         inBackground: Bool = false,
+        isScarce: () -> Bool = { false },
         _ take: (ByteBuffer) async throws -> Void
     ) async throws {
         var place = range.lowerBound
@@ -45,14 +49,14 @@ package final class BlobReading: Sendable {
         while place < range.upperBound {
             if !found.contains(where: { $0.extent.end > place }) { found = try await look(place..<range.upperBound) }
             guard let next = found.firstIndex(where: { $0.extent.end > place }) else {
-                try await fill(place..<range.upperBound, take)
+                try await fill(place..<range.upperBound, isScarce, take)
                 return
             }
             let (extent, content) = found[next]
             if extent.start > place {
                 // Pages that were never written are zeros.
                 let end = min(extent.start, range.upperBound)
-                try await fill(place..<end, take)
+                try await fill(place..<end, isScarce, take)
                 place = end
                 continue
             }
@@ -60,7 +64,7 @@ package final class BlobReading: Sendable {
             while place < end {
                 // Pieces end where blocks of the content end, so that no block is read twice.
                 let offset = extent.offset + place - extent.start
-                let size = Int64(Self.pieceBytes)
+                let size = Int64(isScarce() ? Self.scarcePieceBytes : Self.pieceBytes)
                 let stop = min(end, place + size - offset % size)
                 let inside = Int(offset)..<Int(offset + stop - place)
                 let piece: ByteBuffer
@@ -73,10 +77,14 @@ package final class BlobReading: Sendable {
         }
     }
 
-    private func fill(_ range: Range<Int64>, _ take: (ByteBuffer) async throws -> Void) async throws {
+    private func fill(
+        _ range: Range<Int64>,
+        _ isScarce: () -> Bool,
+        _ take: (ByteBuffer) async throws -> Void
+    ) async throws {
         var left = range.upperBound - range.lowerBound
         while left > 0 {
-            let count = Int(min(left, Int64(Self.pieceBytes)))
+            let count = Int(min(left, Int64(isScarce() ? Self.scarcePieceBytes : Self.pieceBytes)))
             try await take(ByteBuffer(repeating: 0, count: count))
             left -= Int64(count)
         }

@@ -1,5 +1,5 @@
 import ResourceModel
-import Store
+package import Store
 
 extension BlobStore {
     // MARK: - Whole blobs
@@ -11,7 +11,7 @@ extension BlobStore {
     }
 
     /// Makes a blob of an uploaded body, or puts it in place of another; snapshots of that stay.
-    func putBlob(
+    package func putBlob(
         _ place: BlobPlace,
         type: BlobType,
         _ upload: ContentUpload,
@@ -68,7 +68,7 @@ extension BlobStore {
 
     // MARK: - Blocks
 
-    func putBlock(
+    package func putBlock(
         _ place: BlobPlace,
         id: String,
         _ upload: ContentUpload,
@@ -109,13 +109,13 @@ extension BlobStore {
     }
 
     /// Where a block of a list is looked for.
-    enum BlockSource: String, Sendable {
+    package enum BlockSource: String, Sendable {
         case committed = "Committed"
         case uncommitted = "Uncommitted"
         case latest = "Latest"
     }
 
-    func putBlockList(
+    package func putBlockList(
         _ place: BlobPlace,
         _ list: [(source: BlockSource, id: String)],
         _ draft: BlobDraft,
@@ -254,10 +254,16 @@ extension BlobStore {
     // MARK: - Page blobs
 
     /// What a page's sequence number must be.
-    struct SequenceConditions: Sendable {
+    package struct SequenceConditions: Sendable {
         var atMost: Int64?
         var below: Int64?
         var equal: Int64?
+
+        package init(atMost: Int64? = nil, below: Int64? = nil, equal: Int64? = nil) {
+            self.atMost = atMost
+            self.below = below
+            self.equal = equal
+        }
 
         func check(_ number: Int64) throws(BlobError) {
             if let atMost, number > atMost { throw .sequenceNumber }
@@ -267,7 +273,7 @@ extension BlobStore {
     }
 
     /// Writes pages, or clears them where there is no upload.
-    func putPages(
+    package func putPages(
         _ place: BlobPlace,
         _ range: Range<Int64>,
         _ upload: ContentUpload?,
@@ -363,7 +369,7 @@ extension BlobStore {
         return try await change { [self] transaction in
             var blob =
                 snapshot.isEmpty
-                ? try blobForWrite(transaction, place, conditions, type: type)
+                ? try blobForWrite(transaction, place, conditions, type: type, endsExpiredLease: !keepsStamp)
                 : try Self.blob(transaction, place, snapshot: snapshot)
             try edit(&blob)
             if !keepsStamp {
@@ -372,6 +378,15 @@ extension BlobStore {
             }
             try transaction.update(blob)
             return blob
+        }
+    }
+
+    /// Tags are beside the blob: its etag and its time stay.
+    func setTags(_ place: BlobPlace, _ tags: JSONObject, _ conditions: AccessConditions) async throws(BlobError) {
+        try await change { [self] transaction in
+            var blob = try blobForWrite(transaction, place, conditions, endsExpiredLease: false)
+            blob.tags = tags
+            try transaction.updateWithTags(blob)
         }
     }
 
@@ -470,6 +485,8 @@ extension BlobStore {
         let sourceConditions: AccessConditions
         /// The source as the caller named it.
         let sourceURL: String
+        /// What the source must be, where its bytes were proven before.
+        var sourceETag: String?
         /// Headers, metadata and tags where they are not the source's.
         var headers: JSONObject?
         var metadata: JSONObject?
@@ -494,9 +511,8 @@ extension BlobStore {
             else { throw BlobError.cannotVerifyCopySource }
             do throws(BlobError) {
                 try request.sourceConditions.check(etag: source.etag, modified: source.modified, for: .write)
-            } catch {
-                throw BlobError(412, "SourceConditionNotMet", "The source condition specified is not met.")
-            }
+            } catch { throw BlobError.sourceConditionNotMet }
+            if let etag = request.sourceETag, etag != source.etag { throw BlobError.sourceConditionNotMet }
             try request.sourceConditions.checkLeaseForRead(source.lease, at: now, on: .blob)
             let (container, before) = try placeForCreate(transaction, place, conditions)
             if let before, before.type != source.type, request.leavesState { throw BlobError.invalidBlobType }

@@ -42,8 +42,8 @@ package final class BlobStore: Sendable {
     package static let pagesBytesMax: Int64 = 4 << 20
     package static let pageBlobBytesMax: Int64 = 8 << 40
 
-    let index: any BlobIndex
-    let files: ContentFiles
+    package let index: any BlobIndex
+    package let files: ContentFiles
     private let logger: Logger
     private let stamps = Mutex<Int64>(0)
     private let isReaping = Mutex(false)
@@ -54,7 +54,7 @@ package final class BlobStore: Sendable {
         self.logger = logger
     }
 
-    var now: Double { Date().timeIntervalSince1970 }
+    package var now: Double { Date().timeIntervalSince1970 }
 
     /// Ticks of 100 ns between the years 1 and 1970.
     private static let ticksBefore1970: Int64 = 621_355_968_000_000_000
@@ -98,9 +98,10 @@ package final class BlobStore: Sendable {
     }
 
     /// A rule's own error; anything else is told to the log and to the caller without its details.
-    func failure(_ error: any Error) -> BlobError {
+    package func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
+        if let error = error as? StoreError, error == .diskFull { return .diskFull }
         if let error = error as? ContentFiles.Failure {
             switch error {
             case .damaged(let content, let offset):
@@ -215,16 +216,21 @@ package final class BlobStore: Sendable {
     }
 
     /// A blob that is about to be changed: its conditions and its lease are judged.
+    ///
+    /// - Parameter endsExpiredLease: whether the change is a write, after which an expired lease cannot be renewed.
     func blobForWrite(
         _ transaction: any BlobTransaction,
         _ place: BlobPlace,
         _ conditions: AccessConditions,
-        type: BlobType? = nil
+        type: BlobType? = nil,
+        endsExpiredLease: Bool = true
     ) throws -> BlobRecord {
-        let blob = try Self.blob(transaction, place)
+        var blob = try Self.blob(transaction, place)
         if let type, blob.type != type { throw BlobError.invalidBlobType }
         try conditions.check(etag: blob.etag, modified: blob.modified, for: .write)
+        let now = now
         try conditions.checkLease(blob.lease, at: now, on: .blob)
+        if endsExpiredLease { blob.lease = LeaseRules.afterWrite(blob.lease, at: now) }
         return blob
     }
 
@@ -236,12 +242,15 @@ package final class BlobStore: Sendable {
         _ conditions: AccessConditions
     ) throws -> (container: ContainerRecord, before: BlobRecord?) {
         let container = try Self.container(transaction, place.account, place.container)
-        guard let before = try transaction.blob(container.id, place.name, snapshot: "") else {
+        guard var before = try transaction.blob(container.id, place.name, snapshot: "") else {
             try conditions.checkAbsent()
             return (container, nil)
         }
+        guard conditions.mayReplace else { throw BlobError.permissionMismatch }
         try conditions.check(etag: before.etag, modified: before.modified, for: .create)
+        let now = now
         try conditions.checkLease(before.lease, at: now, on: .blob)
+        before.lease = LeaseRules.afterWrite(before.lease, at: now)
         return (container, before)
     }
 
@@ -257,7 +266,8 @@ package final class BlobStore: Sendable {
         else { return }
         defer { isReaping.withLock { $0 = false } }
         while !Task.isCancelled {
-            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) }) else {
+            guard let (freed, isMoreLeft) = try? await change({ try $0.reap(limit: BlobIndexLimits.reapBatch) })
+            else {
                 return
             }
             discard(freed)
@@ -265,10 +275,48 @@ package final class BlobStore: Sendable {
         }
     }
 
+    /// Removes blobs of a container that are needed no more, once that was found some time ago.
+    ///
+    /// When it was first found is noted in the blob's metadata, and the note is taken away where the blob is needed again.
+    /// - Parameters:
+    ///   - isOurs: whether a blob of that name is the caller's to remove; others are left alone.
+    ///   - seconds: for how long a blob stays after it was first found so.
+    /// - Returns: how many were removed.
+    package func removeUnneeded(
+        _ account: String,
+        _ container: String,
+        isOurs: @Sendable (String) -> Bool,
+        needed: Set<String>,
+        keptSeconds seconds: Double
+    ) async throws(BlobError) -> Int {
+        let note = "gatehouse_unneeded_since"
+        let now = now
+        var count = 0
+        for name in try await names(account, container) where isOurs(name) {
+            let place = BlobPlace(account: account, container: container, name: name)
+            let since = try await blob(place).metadata[note]?.string.flatMap { Double($0) }
+            if needed.contains(name) {
+                guard since != nil else { continue }
+                _ = try? await changeBlob(place, AccessConditions(), keepsStamp: true) { $0.metadata[note] = nil }
+            } else if let since {
+                guard since + seconds < now else { continue }
+                // One that somebody holds a lease of stays until the next look.
+                if (try? await deleteBlob(place, .include)) != nil { count += 1 }
+            } else {
+                _ = try? await changeBlob(place, AccessConditions(), keepsStamp: true) {
+                    $0.metadata[note] = .string(String(now))
+                }
+            }
+        }
+        return count
+    }
+
     /// Removes blocks that were put before the time and never committed.
     package func collectBlocks(before time: Double) async {
         while !Task.isCancelled {
-            let removed = try? await change { try $0.deleteBlocks(before: time, limit: BlobIndexLimits.reapBatch) }
+            let removed = try? await change {
+                try $0.deleteBlocks(before: time, limit: BlobIndexLimits.reapBatch)
+            }
             guard let removed, !removed.isEmpty else { return }
             discard(removed)
         }

@@ -1,9 +1,9 @@
 import ResourceModel
-import Store
+package import Store
 
 /// The states of a lease and what leads from one to another (REST reference, Lease Blob and Lease Container).
-enum LeaseRules {
-    enum State: String, Sendable {
+package enum LeaseRules {
+    package enum State: String, Sendable {
         case available, leased, expired, breaking, broken
     }
 
@@ -28,12 +28,19 @@ enum LeaseRules {
                 "The lease ID specified did not match the lease ID for the \(word)."
             )
         }
+        var lost: BlobError {
+            .lease(
+                412,
+                "LeaseLost",
+                "A lease ID was specified, but the lease for the \(word) has expired."
+            )
+        }
         var notPresent: BlobError {
             .lease(412, "LeaseNotPresentWith\(name)Operation", "There is currently no lease on the \(word).")
         }
     }
 
-    enum Action: Sendable {
+    package enum Action: Sendable {
         case acquire(duration: Int, proposed: String?)
         case renew(String)
         case change(String, proposed: String)
@@ -41,14 +48,14 @@ enum LeaseRules {
         case `break`(period: Int?)
     }
 
-    struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         let status: Int
-        var id: String?
+        package var id: String?
         /// Seconds until a broken lease ends.
-        var timeLeft: Int?
+        package var timeLeft: Int?
     }
 
-    static func state(_ lease: Lease, at now: Double) -> State {
+    package static func state(_ lease: Lease, at now: Double) -> State {
         guard lease.id != nil else { return .available }
         if let breaksAt = lease.breaksAt { return now < breaksAt ? .breaking : .broken }
         if let expiresAt = lease.expiresAt, now >= expiresAt { return .expired }
@@ -61,7 +68,12 @@ enum LeaseRules {
         return state == .leased || state == .breaking ? "locked" : "unlocked"
     }
 
-    static func apply(_ action: Action, to lease: inout Lease, at now: Double) throws(BlobError) -> Outcome {
+    /// The lease once its blob was written without it: an expired one can be renewed only while nobody wrote.
+    static func afterWrite(_ lease: Lease, at now: Double) -> Lease {
+        state(lease, at: now) == .expired ? Lease() : lease
+    }
+
+    package static func apply(_ action: Action, to lease: inout Lease, at now: Double) throws(BlobError) -> Outcome {
         let state = state(lease, at: now)
         switch action {
         case .acquire(let duration, let proposed):

@@ -35,8 +35,9 @@ struct DemoCommand: AsyncParsableCommand {
         print("subscription key  \(text("subscriptionKey"))  (unlimited)")
         print("starter key       \(text("starterKey"))")
         print("storage account   \(result["storage"]?["account"]?.string ?? "")")
-        print("management token  \(text("managementToken"))")
+        print("management token  in the file secrets/management-token of the data folder")
         print("administrator     \(result["admin"]?["email"]?.string ?? "")")
+        if let file = result["admin"]?["passwordFile"]?.string { print("first password    in the file \(file)") }
         print("")
         print("Try it:")
         print(

@@ -65,7 +65,7 @@ package final class BackendState: Sendable {
     package init(rule: CircuitRule?) { self.rule = rule }
 
     /// Whether calls may go there; `now` in nanoseconds of the clock that only goes on.
-    func isClosed(_ now: UInt64) -> Bool { openUntil.load(ordering: .relaxed) <= now }
+    package func isClosed(_ now: UInt64) -> Bool { openUntil.load(ordering: .relaxed) <= now }
 
     /// Whether connections were made of late.
     func isHealthy(_ now: UInt64) -> Bool { restsUntil.load(ordering: .relaxed) <= now }
@@ -73,7 +73,7 @@ package final class BackendState: Sendable {
     /// The backend answered.
     ///
     /// - Parameter retryAfter: seconds that it asks for.
-    func answered(_ status: Int, retryAfter: Int?, now: UInt64) {
+    package func answered(_ status: Int, retryAfter: Int?, now: UInt64) {
         guard let rule else {
             // Asked before it is written: one word that all loops write would be in all their ways.
             if restsUntil.load(ordering: .relaxed) != 0 {
@@ -89,7 +89,7 @@ package final class BackendState: Sendable {
     /// The backend could not be reached, or broke off.
     ///
     /// - Parameter reason: as `LastError.Reason`.
-    func failed(_ reason: String, now: UInt64) {
+    package func failed(_ reason: String, now: UInt64) {
         counts.withLock { counts in
             counts.failuresInTurn += 1
             if counts.failuresInTurn >= BackendState.failuresMax {

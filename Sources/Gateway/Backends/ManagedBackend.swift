@@ -48,6 +48,13 @@ package final class ManagedBackend: Sendable {
             return request
         }
 
+        /// All values among them: what nobody is shown.
+        var texts: Set<String> {
+            var texts = Set(headers.flatMap(\.values) + query.flatMap(\.values))
+            if let authorization { texts.insert(authorization.parameter) }
+            return texts
+        }
+
         var isEmpty: Bool { headers.isEmpty && query.isEmpty && authorization == nil }
     }
 
@@ -67,7 +74,7 @@ package final class ManagedBackend: Sendable {
 }
 
 /// Why a call cannot go to a managed backend.
-enum BackendProblem: Error {
+package enum BackendProblem: Error {
     case unknown
     /// Its circuit is open, or that of each of its pool.
     case unavailable
@@ -82,7 +89,7 @@ extension [String: ManagedBackend] {
     /// - Parameters:
     ///   - excluded: members that the call could not reach.
     ///   - draw: a number that picks among members of a pool.
-    func choose(
+    package func choose(
         _ id: String,
         excluding excluded: Set<String>,
         now: UInt64,

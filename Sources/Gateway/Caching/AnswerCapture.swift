@@ -4,7 +4,7 @@ import Policies
 
 /// Takes the body of an answer on its way past, for the cache.
 final class AnswerCapture {
-    let key: String
+    let place: ResponseCache.Place
     let seconds: Int
     private let source: WireResponseSource
     private let isChunked: Bool
@@ -18,14 +18,20 @@ final class AnswerCapture {
     ///   - head: of the answer as it is kept, with its empty line.
     ///   - isChunked: whether the pieces come with the framing of chunks.
     /// - Returns: nil where the head could not have come over the wire.
-    init?(_ head: ByteBuffer, key: String, seconds: Int, isChunked: Bool, _ limits: WireLimits) {
+    init?(
+        _ head: ByteBuffer,
+        place: ResponseCache.Place,
+        seconds: Int,
+        isChunked: Bool,
+        _ limits: WireLimits
+    ) {
         var parser = HeadParser(limits: limits)
         let outcome = try? head.withUnsafeReadableBytes { raw throws(HeadError) in
             try parser.parseResponse(raw, isAnswerToHEAD: false)
         }
         guard outcome == .complete else { return nil }
         source = WireResponseSource(head: head, parser: parser)
-        self.key = key
+        self.place = place
         self.seconds = seconds
         self.isChunked = isChunked
     }

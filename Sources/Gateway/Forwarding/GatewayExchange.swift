@@ -79,9 +79,42 @@ final class GatewayExchange: UpstreamReceiver {
 
     /// The key's query parameter ends here: it is the gateway's own, and a service of this installation knows none of that
     /// name.
-    func beginLocal(_ connection: DownstreamConnection, api: APIRoute, prefix: String, targetOffset: Int) {
+    func beginLocal(
+        _ connection: DownstreamConnection,
+        api: APIRoute,
+        prefix: String,
+        targetOffset: Int
+    ) -> BodyPlan {
         reset(connection)
         goLocal(connection, api: api, prefix: prefix, targetOffset: targetOffset)
+        return judgeLocal(connection)
+    }
+
+    /// Lets the service judge a request whose body is still to come, so that none is kept that would be refused.
+    func judgeLocal(_ connection: DownstreamConnection) -> BodyPlan {
+        guard case .local(let target) = state, !connection.hasWholeBody else {
+            return .collect(bytesMax: surroundings.local.bodyBytesMax)
+        }
+        switch surroundings.local.judge(target, connection) {
+        case .wantsBody(let bytesMax, let isAnonymous):
+            return .collect(bytesMax: bytesMax, isAnonymous: isAnonymous && policies == nil)
+        case .answered(let answer):
+            state = .scoring
+            record.serviceBegins()
+            takeLocal(answer, connection)
+            return .answered
+        }
+    }
+
+    /// A local service's answer has come.
+    private func takeLocal(_ answer: WholeAnswer, _ connection: DownstreamConnection) {
+        record.serviceEnds()
+        record.backendStatus = answer.status
+        if policies != nil { return localAnswer(answer) }
+        state = .idle
+        self.connection = nil
+        connection.send(answer.bytes)
+        connection.finish()
     }
 
     func goLocal(_ connection: DownstreamConnection, api: APIRoute, prefix: String, targetOffset: Int) {
@@ -121,13 +154,7 @@ final class GatewayExchange: UpstreamReceiver {
         localCall = surroundings.local.respond(to: target, connection, body: body) { [self] answer in
             guard current == turn, case .scoring = state else { return }
             localCall = nil
-            record.serviceEnds()
-            record.backendStatus = answer.status
-            if policies != nil { return localAnswer(answer) }
-            state = .idle
-            self.connection = nil
-            connection.send(answer.bytes)
-            connection.finish()
+            takeLocal(answer, connection)
         }
         if case .scoring = state {} else { localCall = nil }
     }
@@ -436,7 +463,6 @@ final class GatewayExchange: UpstreamReceiver {
     func fail(_ connection: DownstreamConnection, reason: String) {
         if let policies, policies.awaitsAnswer {
             takeBack(policies)
-            restoreRequest(policies)
             return policies.call.forwarded(
                 .failure(.inside(String(reason.prefix { $0 != ":" }), reason)),
                 // A body of which a part is gone is not sent again.

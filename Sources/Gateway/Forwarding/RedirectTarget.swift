@@ -1,13 +1,13 @@
-import HTTPWire
+package import HTTPWire
 
 /// Where a `Location` points.
-struct RedirectTarget {
+package struct RedirectTarget {
     /// Scheme and authority.
-    let base: String
-    let path: String
-    let query: String
+    package let base: String
+    package let path: String
+    package let query: String
     /// Whether it is another host than the one that answered.
-    let isElsewhere: Bool
+    package let isElsewhere: Bool
 
     /// What an answer's `Location` says; nil where it says none, or says it in several lines, which point nowhere together.
     static func location(_ source: WireResponseSource) -> String? {
@@ -19,7 +19,7 @@ struct RedirectTarget {
     ///   - from: whose answer it was.
     ///   - path: of the request that it answered.
     /// - Returns: nil for a place that is not gone to.
-    init?(_ location: String, from: UpstreamAddress, path: String) {
+    package init?(_ location: String, from: UpstreamAddress, path: String) {
         let origin = (from.isTLS ? "https://" : "http://") + from.authority
         var absolute = String(location.prefix { $0 != "#" })
         if absolute.hasPrefix("//") {
@@ -38,6 +38,8 @@ struct RedirectTarget {
         else { return nil }
         base = (address.isTLS ? "https://" : "http://") + address.authority
         self.path = prefix.isEmpty ? "/" : bare.hasSuffix("/") ? prefix + "/" : prefix
-        isElsewhere = address != from
+        isElsewhere =
+            (address.host.lowercased(), address.port, address.isTLS)
+            != (from.host.lowercased(), from.port, from.isTLS)
     }
 }

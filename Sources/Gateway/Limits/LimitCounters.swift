@@ -7,10 +7,14 @@ import Glibc
 
 /// The counters of limits, shared by all loops: one lock a shard, held for a few comparisons.
 package final class LimitCounters: Sendable {
-    /// A power of two; loops meet in a shard only where they count the same keys.
-    private static let shardCount = 256
-    /// Counters of a shard; when there are more, those whose windows are over go.
-    private static let countersMax = 4096
+    /// A power of two; loops meet in a shard only where they count the same keys, and a sweep holds them up for one shard at a time.
+    private static let shardCount = 1024
+    /// Counters of a shard; when there are more, those whose windows are over go at once.
+    private static let countersMax = 1024
+    /// Nanoseconds between two looks at a shard for room.
+    private static let sweepPause: Int64 = 1_000_000_000
+    /// Keys that each policy counts for each subscription; see the setting `limit-keys-max`.
+    package static let keysMax = 50_000
 
     /// A counter's name with its numbers: a policy that is changed counts anew.
     private struct Name: Hashable {
@@ -29,11 +33,34 @@ package final class LimitCounters: Sendable {
         }
     }
 
+    private struct Counter {
+        var window: SlidingWindow
+        /// In whose bound it counts.
+        let holder: CounterHolder?
+    }
+
     private struct Shard {
-        var windows: [Name: SlidingWindow] = [:]
+        var counters: [Name: Counter] = [:]
         var permits: [String: Int] = [:]
         /// Where the next sweep is worth its time.
         var sweepAt = LimitCounters.countersMax
+        var sweptAt = Int64.min
+
+        /// Forgets counters whose windows are over.
+        mutating func sweep(_ now: Int64, _ bounds: CounterBounds) {
+            sweptAt = now
+            // Looked at first: where nothing is over, nothing is built anew.
+            guard counters.values.contains(where: { $0.window.isOver(now) }) else { return setNextSweep() }
+            counters = counters.filter { item in
+                guard item.value.window.isOver(now) else { return true }
+                if let holder = item.value.holder { bounds.leave(holder) }
+                return false
+            }
+            setNextSweep()
+        }
+
+        /// Where all are in use they stay: forgetting one would let calls through.
+        private mutating func setNextSweep() { sweepAt = max(LimitCounters.countersMax, counters.count * 2) }
     }
 
     private final class Cell: Sendable {
@@ -41,10 +68,16 @@ package final class LimitCounters: Sendable {
     }
 
     private let cells: [Cell]
+    private let bounds: CounterBounds
     /// Monotonic nanoseconds.
     private let now: @Sendable () -> Int64
 
-    package init(now: @Sendable @escaping () -> Int64 = LimitCounters.monotonic) {
+    /// - Parameter keysMax: of each policy for each subscription.
+    package init(
+        keysMax: Int = LimitCounters.keysMax,
+        now: @Sendable @escaping () -> Int64 = LimitCounters.monotonic
+    ) {
+        bounds = CounterBounds(countersMax: keysMax)
         cells = (0..<LimitCounters.shardCount).map { _ in Cell() }
         self.now = now
     }
@@ -58,24 +91,26 @@ package final class LimitCounters: Sendable {
     private func cell(_ hash: Int) -> Cell { cells[hash & (LimitCounters.shardCount - 1)] }
 
     package func take(_ window: RateWindow, increment: Int) -> RateVerdict {
-        let period = Int64(window.period) * 1_000_000_000
         let name = Name(
             counter: window.counter,
-            subject: window.subject,
+            subject: window.holder == nil ? window.subject : CounterKey.kept(window.subject),
             calls: window.calls,
             period: window.period,
             hash: window.hash
         )
         let found = cell(window.hash).shard.withLock { shard in
             // The clock is read under the lock, so that stamps have the order in which calls were let through.
-            let now = now()
-            if shard.windows.count >= shard.sweepAt {
-                shard.windows = shard.windows.filter { !$0.value.isOver(now) }
-                // Where all are in use they stay: forgetting one would let calls through.
-                shard.sweepAt = max(LimitCounters.countersMax, shard.windows.count * 2)
-            }
-            return shard.windows[name, default: SlidingWindow(calls: window.calls, period: period)]
-                .take(now, increment: increment)
+            take(&shard, name, window, increment, now())
+        }
+        guard let found else {
+            // New keys beyond the bound share one counter with the limit of one key.
+            let others = RateWindow(
+                counter: "others of \(window.holder?.policy ?? "")",
+                subject: window.holder?.subscription ?? "",
+                calls: window.calls,
+                period: window.period
+            )
+            return take(others, increment: increment)
         }
         return RateVerdict(
             isAllowed: found.isAllowed,
@@ -84,11 +119,49 @@ package final class LimitCounters: Sendable {
         )
     }
 
+    /// - Returns: nil where there is no room for another key.
+    private func take(
+        _ shard: inout Shard,
+        _ name: Name,
+        _ window: RateWindow,
+        _ increment: Int,
+        _ now: Int64
+    ) -> (isAllowed: Bool, remaining: Int, wait: Int64)? {
+        if let place = shard.counters.index(forKey: name) {
+            return shard.counters.values[place].window.take(now, increment: increment)
+        }
+        if shard.counters.count >= shard.sweepAt { shard.sweep(now, bounds) }
+        if let holder = window.holder, !bounds.enter(holder, isKept: increment > 0) {
+            guard shard.sweptAt < now - LimitCounters.sweepPause else { return nil }
+            shard.sweep(now, bounds)
+            guard bounds.enter(holder, isKept: increment > 0) else { return nil }
+        }
+        // Who only asks needs no counter.
+        guard increment > 0 else { return (true, window.calls, 0) }
+        var made = SlidingWindow(calls: window.calls, period: Int64(window.period) * 1_000_000_000)
+        let verdict = made.take(now, increment: increment)
+        shard.counters[name] = Counter(window: made, holder: window.holder)
+        return verdict
+    }
+
+    /// Forgets counters whose windows are over, a shard at a time.
+    ///
+    /// - Returns: who had no room for new keys since this was called before.
+    package func sweep() -> [CounterHolder] {
+        for cell in cells {
+            cell.shard.withLock { shard in
+                if !shard.counters.isEmpty { shard.sweep(now(), bounds) }
+            }
+        }
+        return bounds.takeFull()
+    }
+
     /// Windows that are kept now.
-    var windowCount: Int { cells.reduce(0) { $0 + $1.shard.withLock { $0.windows.count } } }
+    package var windowCount: Int { cells.reduce(0) { $0 + $1.shard.withLock { $0.counters.count } } }
 
     package func acquire(_ key: String, max: Int) -> Bool {
-        cell(key.hashValue).shard.withLock { shard in
+        let key = CounterKey.kept(key)
+        return cell(key.hashValue).shard.withLock { shard in
             guard shard.permits[key, default: 0] < max else { return false }
             shard.permits[key, default: 0] += 1
             return true
@@ -96,6 +169,7 @@ package final class LimitCounters: Sendable {
     }
 
     package func release(_ key: String) {
+        let key = CounterKey.kept(key)
         cell(key.hashValue).shard.withLock { shard in
             guard let count = shard.permits[key] else { return }
             shard.permits[key] = count > 1 ? count - 1 : nil

@@ -52,8 +52,10 @@ package final class QuotaCounters: Sendable {
     private static let bytesPieceMax: Int64 = 16 << 20
     /// A power of two.
     private static let shardCount = 64
-    /// Counters of a shard; when there are more, those whose periods are over go.
+    /// Counters of a shard; when there are more, those whose periods are over go at once.
     private static let countersMax = 4096
+    /// Seconds between two looks at a shard for room.
+    private static let sweepPause: Int64 = 1
 
     private struct Name: Hashable {
         let counter: String
@@ -67,6 +69,8 @@ package final class QuotaCounters: Sendable {
         let period: Int64
         /// When the period is over; nil for never.
         let end: Int64?
+        /// In whose bound it counts.
+        let holder: CounterHolder?
         var used: Int64 = 0
         /// nil until the ledger has said it.
         var reserved: Int64?
@@ -77,6 +81,9 @@ package final class QuotaCounters: Sendable {
         var doublings = 0
         var waiting: [@Sendable () -> Void] = []
         var hasFailed = false
+
+        /// Whether its period is over, and nobody waits for it.
+        func isOver(_ now: Int64) -> Bool { !isAsking && waiting.isEmpty && end.map { $0 <= now } ?? false }
 
         /// A period of another length that began at the same time, after a change of the policy, is another one.
         func counts(_ span: (start: Int64, end: Int64?)) -> Bool { period == span.start && end == span.end }
@@ -96,6 +103,20 @@ package final class QuotaCounters: Sendable {
         var counters: [Name: Counter] = [:]
         /// Where the next sweep is worth its time.
         var sweepAt = QuotaCounters.countersMax
+        var sweptAt = Int64.min
+
+        /// Forgets counters whose periods are over.
+        mutating func sweep(_ now: Int64, _ bounds: CounterBounds) {
+            sweptAt = now
+            defer { sweepAt = max(QuotaCounters.countersMax, counters.count * 2) }
+            // Looked at first: where nothing is over, nothing is built anew.
+            guard counters.values.contains(where: { $0.isOver(now) }) else { return }
+            counters = counters.filter { item in
+                guard item.value.isOver(now) else { return true }
+                if let holder = item.value.holder { bounds.leave(holder) }
+                return false
+            }
+        }
     }
 
     private final class Cell: Sendable {
@@ -104,11 +125,18 @@ package final class QuotaCounters: Sendable {
 
     private let ledger: any QuotaLedger
     private let cells: [Cell]
+    private let bounds: CounterBounds
     /// Seconds since 1970.
     private let now: @Sendable () -> Int64
 
-    package init(ledger: any QuotaLedger, now: @Sendable @escaping () -> Int64 = QuotaCounters.clock) {
+    /// - Parameter keysMax: of each policy for each subscription.
+    package init(
+        ledger: any QuotaLedger,
+        keysMax: Int = LimitCounters.keysMax,
+        now: @Sendable @escaping () -> Int64 = QuotaCounters.clock
+    ) {
         self.ledger = ledger
+        bounds = CounterBounds(countersMax: keysMax)
         self.now = now
         cells = (0..<QuotaCounters.shardCount).map { _ in Cell() }
     }
@@ -159,30 +187,69 @@ package final class QuotaCounters: Sendable {
         _ now: Int64,
         _ body: (inout Counter) -> (value: Value, ask: Int64?)
     ) -> Value {
-        let name = Name(counter: window.counter, subject: window.subject, hash: window.hash)
+        let name = Name(
+            counter: window.counter,
+            subject: window.holder == nil ? window.subject : CounterKey.kept(window.subject),
+            hash: window.hash
+        )
         let period = QuotaCounters.period(window, now)
         let cell = cells[window.hash & (QuotaCounters.shardCount - 1)]
-        let (value, ask) = cell.state.withLock { shard in
-            if shard.counters.count >= shard.sweepAt {
-                shard.counters = shard.counters.filter { $0.value.isAsking || $0.value.end.map { $0 > now } ?? true }
-                shard.sweepAt = max(QuotaCounters.countersMax, shard.counters.count * 2)
-            }
+        let found: (value: Value, ask: Int64?)? = cell.state.withLock { shard in
             guard let place = shard.counters.index(forKey: name) else {
-                var counter = Counter(period: period.start, end: period.end)
+                guard hasRoom(for: window.holder, &shard, now) else { return nil }
+                var counter = Counter(period: period.start, end: period.end, holder: window.holder)
                 defer { shard.counters[name] = counter }
                 return body(&counter)
             }
             if !shard.counters.values[place].counts(period) {
                 // Who still waits for the period before is told with those of the new one.
-                let waiting = shard.counters.values[place].waiting
-                shard.counters.values[place] = Counter(period: period.start, end: period.end)
-                shard.counters.values[place].waiting = waiting
+                let before = shard.counters.values[place]
+                shard.counters.values[place] = Counter(period: period.start, end: period.end, holder: before.holder)
+                shard.counters.values[place].waiting = before.waiting
             }
             return body(&shard.counters.values[place])
         }
+        // New keys beyond the bound share one counter with the limit of one key.
+        guard let (value, ask) = found else { return use(QuotaCounters.others(window), now, body) }
         if let ask { request(name, period, ask, cell) }
         return value
     }
+
+    /// Takes room for another counter.
+    private func hasRoom(for holder: CounterHolder?, _ shard: inout Shard, _ now: Int64) -> Bool {
+        if shard.counters.count >= shard.sweepAt { shard.sweep(now, bounds) }
+        guard let holder, !bounds.enter(holder) else { return true }
+        guard shard.sweptAt < now - QuotaCounters.sweepPause else { return false }
+        shard.sweep(now, bounds)
+        return bounds.enter(holder)
+    }
+
+    private static func others(_ window: QuotaWindow) -> QuotaWindow {
+        QuotaWindow(
+            // The end of the name says what is counted.
+            counter: "others of \(window.holder?.policy ?? ""), \(window.counter)",
+            subject: window.holder?.subscription ?? "",
+            calls: window.calls,
+            period: window.period,
+            firstPeriod: window.firstPeriod,
+            isBandwidth: window.isBandwidth
+        )
+    }
+
+    /// Forgets counters whose periods are over, a shard at a time.
+    ///
+    /// - Returns: who had no room for new keys since this was called before.
+    package func sweep() -> [CounterHolder] {
+        for cell in cells {
+            cell.state.withLock { shard in
+                if !shard.counters.isEmpty { shard.sweep(now(), bounds) }
+            }
+        }
+        return bounds.takeFull()
+    }
+
+    /// Counters that are kept now.
+    package var counterCount: Int { cells.reduce(0) { $0 + $1.state.withLock { $0.counters.count } } }
 
     /// How many calls or bytes are reserved at once.
     private static func piece(_ window: QuotaWindow, _ doublings: Int) -> Int64 {
@@ -286,13 +353,17 @@ package final class QuotaCounters: Sendable {
     // MARK: - For those who manage quotas
 
     /// The periods that are not over, of all counters of a subject; exact for those that were used since the start of the process.
+    ///
+    /// - Parameter subject: a subscription, or a key as a policy computed it.
     package func standings(subject: String) async throws -> [QuotaStanding] {
         let now = now()
+        let kept = CounterKey.kept(subject)
         var found: [String: QuotaStanding] = [:]
         for standing in try await ledger.standings(subject: subject) { found[standing.counter] = standing }
         for cell in cells {
             cell.state.withLock { shard in
-                for (name, counter) in shard.counters where name.subject == subject && counter.reserved != nil {
+                for (name, counter) in shard.counters
+                where (name.subject == kept || name.subject == subject) && counter.reserved != nil {
                     found[name.counter] = QuotaStanding(
                         counter: name.counter,
                         subject: subject,
@@ -309,10 +380,11 @@ package final class QuotaCounters: Sendable {
     /// Lets a counter go on from a number; durable when it returns.
     package func replace(_ standing: QuotaStanding) async throws {
         try await ledger.replace(standing)
+        let kept = CounterKey.kept(standing.subject)
         for cell in cells {
             cell.state.withLock { shard in
                 for (name, counter) in shard.counters
-                where name.counter == standing.counter && name.subject == standing.subject
+                where name.counter == standing.counter && (name.subject == kept || name.subject == standing.subject)
                     && counter.counts((standing.period, standing.end)) && counter.reserved != nil
                 {
                     shard.counters[name]?.used = standing.count

@@ -1,5 +1,5 @@
 /// The calls of one key within a sliding window; exact up to a thousand calls, beyond that rounded against the caller.
-struct SlidingWindow: Sendable {
+package struct SlidingWindow: Sendable {
     /// A time stamp a call up to here: 8 KiB a key at most.
     static let exactMax = 1000
     /// Beyond it calls are counted in so many slices of the window; a slice that is partly over counts whole.
@@ -19,7 +19,7 @@ struct SlidingWindow: Sendable {
     private(set) var calls: Int
 
     /// - Parameter period: nanoseconds.
-    init(calls: Int, period: Int64) {
+    package init(calls: Int, period: Int64) {
         self.calls = calls
         self.period = period
     }
@@ -38,7 +38,7 @@ struct SlidingWindow: Sendable {
     ///
     /// - Parameter increment: 0 asks only.
     /// - Returns: calls that are left, and nanoseconds until there is room where there is none.
-    mutating func take(_ now: Int64, increment: Int) -> (isAllowed: Bool, remaining: Int, wait: Int64) {
+    package mutating func take(_ now: Int64, increment: Int) -> (isAllowed: Bool, remaining: Int, wait: Int64) {
         if calls <= SlidingWindow.exactMax {
             while start < stamps.count, stamps[start] <= now - period { start += 1 }
             if start > 256, start * 2 > stamps.count {

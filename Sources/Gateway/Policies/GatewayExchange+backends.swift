@@ -33,11 +33,13 @@ extension GatewayExchange {
             let target = RedirectTarget(location, from: current, path: pathPrefix + policies.call.request.currentPath)
         else { return false }
         let call = policies.call
-        if policies.requestBeforeRedirect == nil { policies.requestBeforeRedirect = call.request }
+        let method = call.request.method ?? call.request.source.method
+        let becomesGET = status == 303 && method != "HEAD" || status < 303 && method == "POST"
+        if target.isElsewhere, !becomesGET, holdsSecret(policies) { return false }
+        if call.requestBeforeRedirect == nil { call.requestBeforeRedirect = call.request }
         policies.redirectCount += 1
         upstream.close()
-        let method = call.request.method ?? call.request.source.method
-        if status == 303 && method != "HEAD" || status < 303 && method == "POST" {
+        if becomesGET {
             call.request.method = "GET"
             call.request.body = .replaced([])
         }
@@ -46,11 +48,7 @@ extension GatewayExchange {
         call.request.path = target.path
         call.request.query = target.query
         call.request.headers.set("Authorization", [])
-        if target.isElsewhere {
-            for name in ["Cookie", "Host", policies.setup.api?.keyHeaderName ?? APIRoute.usualKeyHeaderName] {
-                call.request.headers.set(name, [])
-            }
-        }
+        if target.isElsewhere { leaveSecrets(policies) }
         call.trace?.add("backend", "forward-request", ["redirected": .string(target.base + target.path)])
         takeBack(policies)
         policies.hasSentBody = false
@@ -58,11 +56,27 @@ extension GatewayExchange {
         return true
     }
 
-    /// Forgets where answers pointed: policies go on with the request as they made it.
-    func restoreRequest(_ policies: PolicyRun) {
-        guard let before = policies.requestBeforeRedirect else { return }
-        policies.requestBeforeRedirect = nil
-        policies.call.request = before
+    /// Whether policies have put a secret named value into the request's body.
+    private func holdsSecret(_ policies: PolicyRun) -> Bool {
+        guard case .replaced(let bytes) = policies.call.request.body, !policies.call.program.secrets.isEmpty else {
+            return false
+        }
+        return TraceSecrets(policies.call.program.secrets).isIn(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Takes out of a request what another host than the one that it was made for must not be told: fields that are secrets by their
+    /// names, and those that hold a secret named value.
+    private func leaveSecrets(_ policies: PolicyRun) {
+        let call = policies.call
+        let secrets = TraceSecrets(call.program.secrets)
+        let key = (policies.setup.api?.keyHeaderName ?? APIRoute.usualKeyHeaderName).lowercased()
+        let names = policies.setup.source.allFields.map(\.name) + call.request.headers.edits.map(\.name.text)
+        for name in Set(names.map { $0.lowercased() }) {
+            let isSecret =
+                name == key || name == "host" || TraceSecrets.isSecret(name: name)
+                || call.request.values(name).contains(where: secrets.isIn)
+            if isSecret { call.request.headers.set(name, []) }
+        }
     }
 
     /// Lets go of an answer that the policies do not want, so that they may ask again.
@@ -84,6 +98,17 @@ extension GatewayExchange {
         policies.heldBody = nil
         policies.localAnswer = nil
         takeBack(policies)
+    }
+
+    /// Whether the call goes to a service of this installation.
+    func isLocal(_ policies: PolicyRun) -> Bool {
+        let request = policies.call.request
+        if let text = request.backendURL {
+            if case .local? = try? APIRoute.Backend(url: text) { return true }
+            return false
+        }
+        guard request.backendID == nil, case .local? = policies.setup.api?.backend else { return false }
+        return true
     }
 
     /// Where a call goes.

@@ -57,8 +57,6 @@ final class PolicyRun {
     var options = ForwardOptions()
     /// Answers that pointed elsewhere and were followed.
     var redirectCount = 0
-    /// The request as the policies made it, while another one follows where an answer pointed.
-    var requestBeforeRedirect: PolicyRequest?
     /// The managed backend that the call went to.
     var backend: ManagedBackend?
     /// Those that could not be reached in the current attempt.
@@ -122,7 +120,7 @@ extension GatewayExchange {
     ) -> PolicyCall {
         reset(connection)
         state = .waiting
-        let trace = setup.trace.map { _ in CallTrace.ofGateway(start: record.start) }
+        let trace = setup.trace.map { _ in CallTrace.ofGateway(start: record.start, hiding: program.secrets) }
         let call = PolicyCall(
             program: program,
             facts: setup.facts,
@@ -144,7 +142,7 @@ extension GatewayExchange {
     private func plan(_ connection: DownstreamConnection) -> BodyPlan {
         switch state {
         case .idle: return .answered
-        case .local: return .collect(bytesMax: surroundings.local.bodyBytesMax)
+        case .local: return judgeLocal(connection)
         case .waiting where policies?.collectsMax != nil:
             return .collect(bytesMax: policies?.collectsMax ?? 0)
         case .waiting, .scoring, .connecting, .forwarding: return .stream
@@ -188,7 +186,6 @@ extension GatewayExchange {
         guard let policies else { return }
         policies.awaitsAnswer = false
         policies.holdsAnswer = true
-        restoreRequest(policies)
         policies.call.trace?.add("backend", "forward-request", ["response": ["status": .int(status)]])
         policies.call.forwarded(.success(PolicyResponse(status: status, source: source, body: .streamed)))
     }
@@ -294,7 +291,7 @@ extension GatewayExchange {
         if let capture = policies.capture, let answer = capture.answer {
             let now = MonotonicClock.nanoseconds()
             let end = now &+ UInt64(capture.seconds) &* 1_000_000_000
-            surroundings.cache.insert(capture.key, answer, end: end, now: now)
+            surroundings.cache.insert(answer, at: capture.place, end: end, now: now)
         }
         policies.capture = nil
         if let trace = policies.call.trace, let id = policies.traceID { endTrace(trace, id, policies) }
@@ -344,20 +341,27 @@ extension GatewayExchange: PolicyEffects {
 
     func release(_ key: String) { surroundings.counters.release(key) }
 
-    func cached(_ key: String) -> (response: PolicyResponse, secondsLeft: Int)? {
-        guard let (answer, seconds) = surroundings.cache.find(key, now: MonotonicClock.nanoseconds()) else {
-            return nil
+    func cached(_ request: CacheRequest) -> CachedAnswer? {
+        surroundings.cache.find(request, now: MonotonicClock.nanoseconds()).map { found in
+            let source = found.answer.source
+            return CachedAnswer(
+                response: PolicyResponse(
+                    status: source.parser.status,
+                    source: source,
+                    body: .kept(found.answer.body)
+                ),
+                secondsKept: found.secondsKept,
+                secondsLeft: found.secondsLeft
+            )
         }
-        let status = answer.source.parser.status
-        return (PolicyResponse(status: status, source: answer.source, body: .kept(answer.body)), seconds)
     }
 
-    func keep(_ response: PolicyResponse, _ key: String, seconds: Int) {
-        guard let policies else { return }
+    func keep(_ response: PolicyResponse, _ request: CacheRequest, varyingBy names: [String], seconds: Int) {
+        guard let policies, let place = ResponseCache.Place(request, varyingBy: names) else { return }
         switch response.body {
         case .kept: break
         case .bytes(let bytes):
-            capture(response, key, seconds, isOwnBody: false, isChunked: false)
+            capture(response, place, seconds, isOwnBody: false, isChunked: false)
             policies.capture?.take(ByteBuffer(bytes: bytes))
             policies.capture?.isWhole = true
         case .streamed:
@@ -365,7 +369,7 @@ extension GatewayExchange: PolicyEffects {
             guard let framing = response.wireSource?.parser.framing, framing != .untilClose else {
                 return
             }
-            capture(response, key, seconds, isOwnBody: true, isChunked: framing == .chunked)
+            capture(response, place, seconds, isOwnBody: true, isChunked: framing == .chunked)
             if let held = policies.heldBody { policies.capture?.take(held) }
             policies.capture?.isWhole = policies.isAnswerWhole
         }
@@ -373,14 +377,14 @@ extension GatewayExchange: PolicyEffects {
 
     private func capture(
         _ response: PolicyResponse,
-        _ key: String,
+        _ place: ResponseCache.Place,
         _ seconds: Int,
         isOwnBody: Bool,
         isChunked: Bool
     ) {
         policies?.capture = AnswerCapture(
             EditedHead.kept(response, isOwnBody: isOwnBody),
-            key: key,
+            place: place,
             seconds: seconds,
             isChunked: isChunked,
             surroundings.wire.limits
@@ -429,8 +433,9 @@ extension GatewayExchange: PolicyEffects {
                 mayRepeat: false
             )
         }
+        // A service of this installation judges by the head first, and waits for the body itself.
         if policies.collectsMax != nil, policies.collected == nil, case .original = call.request.body,
-            connection.parser.framing != .none
+            connection.parser.framing != .none, call.program.buffersRequests || !isLocal(policies)
         {
             policies.waitingForward = options
             return
@@ -452,6 +457,7 @@ extension GatewayExchange: PolicyEffects {
             policies.isHeadEdited = !connection.replaceHead(policies.setup.source.original)
         }
         if let edited = editedHead(call, policies, connection) {
+            policies.setup.source.keepFields()
             guard connection.replaceHead(edited) else {
                 return call.forwarded(
                     .failure(.inside("BackendConnectionFailure", "The request that the policies made is not valid."))

@@ -101,7 +101,7 @@ package struct PolicyBook: Sendable {
     /// - Parameters:
     ///   - api: nil for a call that no API was found for, with the operation likewise.
     ///   - product: nil unless the call came in by a product (contracts/api-management.md 1.7).
-    func documents(api: String?, operation: String?, product: String?) -> [PolicyDocument] {
+    package func documents(api: String?, operation: String?, product: String?) -> [PolicyDocument] {
         var documents = [global ?? .forwarding]
         if let product, let document = products[product] { documents.append(document) }
         guard let api, let ofAPI = apis[api] else { return documents }

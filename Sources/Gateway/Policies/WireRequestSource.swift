@@ -1,5 +1,5 @@
-import HTTPWire
-import NIOCore
+package import HTTPWire
+package import NIOCore
 import Policies
 
 /// A request of the wire as policies see it; made for one call, read only when a policy asks.
@@ -8,7 +8,9 @@ final class WireRequestSource: RequestSource {
     private let entry: OperationTable.Entry?
     /// The head as it came: that of the connection may be written anew for the backend.
     let original: ByteBuffer
-    private var fields: [HeadField] { connection.parser.fields }
+    /// Where the fields stand in it, once the connection's head is another one; nil before.
+    private var parser: HeadParser?
+    private var fields: [HeadField] { parser?.fields ?? connection.parser.fields }
     private let methodRange: Range<Int>
     private let target: Range<Int>
     private let pathEnd: Int
@@ -45,13 +47,11 @@ final class WireRequestSource: RequestSource {
     var clientAddress: String { String(decoding: connection.clientAddress, as: UTF8.self) }
     var subscriptionKey: String? {
         guard let keyAPI else { return nil }
-        // The head as it came: that of the connection may have lost the key to a policy.
-        var parser = HeadParser(limits: connection.wire.limits)
-        return original.withUnsafeReadableBytes { head in
-            guard (try? parser.parseRequest(head)) == .complete else { return nil }
-            return keyAPI.key(parser, head)?.decoded
-        }
+        return original.withUnsafeReadableBytes { keyAPI.key(parser ?? connection.parser, $0)?.decoded }
     }
+
+    /// The connection's head is about to be written anew, with what the backend is told: policies go on seeing the caller's.
+    func keepFields() { if parser == nil { parser = connection.parser } }
 
     var operationPath: String {
         let rest = text(operationStart..<pathEnd)
@@ -71,12 +71,22 @@ final class WireRequestSource: RequestSource {
 
     var matchedParameters: [(name: String, value: String)] {
         guard let entry else { return [] }
-        return original.withUnsafeReadableBytes { head in
-            entry.parameters(
-                path: UnsafeRawBufferPointer(rebasing: head[operationStart..<pathEnd]),
-                query: UnsafeRawBufferPointer(
-                    rebasing: head[min(pathEnd + 1, target.upperBound)..<target.upperBound]
-                )
+        return withAddress { entry.parameters(path: $0, query: $1) }
+    }
+
+    func templateText(_ name: String, isQuery: Bool) -> String? {
+        guard let entry else { return nil }
+        return withAddress { entry.addressText(name, isQuery: isQuery, path: $0, query: $1) }
+    }
+
+    /// Gives the operation's part of the path, and the query.
+    private func withAddress<Value>(
+        _ body: (_ path: UnsafeRawBufferPointer, _ query: UnsafeRawBufferPointer) -> Value
+    ) -> Value {
+        original.withUnsafeReadableBytes { head in
+            body(
+                UnsafeRawBufferPointer(rebasing: head[operationStart..<pathEnd]),
+                UnsafeRawBufferPointer(rebasing: head[min(pathEnd + 1, target.upperBound)..<target.upperBound])
             )
         }
     }
@@ -98,7 +108,10 @@ final class WireRequestSource: RequestSource {
     }
 
     func values(_ lowercasedName: String) -> [String] {
-        connection.head.withUnsafeReadableBytes { connection.parser.values(lowercasedName, in: $0) }
+        original.withUnsafeReadableBytes { head in
+            // Asked where it stands: a copy would count references.
+            parser?.values(lowercasedName, in: head) ?? connection.parser.values(lowercasedName, in: head)
+        }
     }
 }
 
@@ -114,16 +127,16 @@ extension PolicyResponse {
 }
 
 /// The fields of a backend's answer as policies see them.
-final class WireResponseSource: HeaderSource, Sendable {
+package final class WireResponseSource: HeaderSource, Sendable {
     let head: ByteBuffer
     let parser: HeadParser
 
-    init(head: ByteBuffer, parser: HeadParser) {
+    package init(head: ByteBuffer, parser: HeadParser) {
         self.head = head
         self.parser = parser
     }
 
-    func values(_ lowercasedName: String) -> [String] {
+    package func values(_ lowercasedName: String) -> [String] {
         head.withUnsafeReadableBytes { parser.values(lowercasedName, in: $0) }
     }
 }

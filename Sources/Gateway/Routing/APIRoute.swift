@@ -40,7 +40,7 @@ package final class APIRoute: Sendable {
     /// Of the API whose revision this is, in lower case: what scopes and products name.
     package let id: String
     /// Of this revision, in lower case: whose policies and operations these are.
-    let resource: String
+    package let resource: String
     let revision: String
     let isCurrent: Bool
     /// The version in lower case, with how it is asked for.
@@ -48,7 +48,7 @@ package final class APIRoute: Sendable {
     /// Segments in lower case, that of a version among them.
     package let path: [String]
     let keyHeaderName: String
-    let operations: OperationTable
+    package let operations: OperationTable
     let facts: PolicyFacts.API
 
     /// One copy of the names that most APIs have: it stays in the processor's cache however many APIs are called.

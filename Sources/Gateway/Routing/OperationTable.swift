@@ -1,15 +1,15 @@
-import Policies
+package import Policies
 import ResourceModel
 
 /// The operations of one API, in the order in which they are tried.
 ///
 /// The published rules leave precedence open: literals come before parameters, parameters before wildcards, and of equal
 /// paths the one that asks for more of the query is tried first.
-struct OperationTable: Sendable {
-    final class Entry: Sendable {
-        let id: String
-        let facts: PolicyFacts.Operation
-        let method: [UInt8]
+package struct OperationTable: Sendable {
+    package final class Entry: Sendable {
+        package let id: String
+        package let facts: PolicyFacts.Operation
+        package let method: [UInt8]
         let segments: [Part]
         let query: [QueryPart]
 
@@ -55,9 +55,9 @@ struct OperationTable: Sendable {
         let parameter: String?
     }
 
-    let entries: [Entry]
+    package let entries: [Entry]
 
-    init(_ operations: [APIOperation]) {
+    package init(_ operations: [APIOperation]) {
         let sorted = operations.sorted { left, right in
             OperationTable.rank(left.template).lexicographicallyPrecedes(OperationTable.rank(right.template))
         }
@@ -81,7 +81,7 @@ struct OperationTable: Sendable {
     ///   - path: what follows the API's path, from its slash on, not decoded.
     ///   - query: without the question mark.
     /// - Returns: the operation, or nil where none fits.
-    func match(
+    package func match(
         method: UnsafeRawBufferPointer,
         path: UnsafeRawBufferPointer,
         query: UnsafeRawBufferPointer
@@ -126,36 +126,94 @@ struct OperationTable: Sendable {
 }
 
 extension OperationTable.Entry {
-    /// What the template's parameters are in a request that it matched, decoded.
-    func parameters(path: UnsafeRawBufferPointer, query: UnsafeRawBufferPointer) -> [(name: String, value: String)] {
-        var found: [(name: String, value: String)] = []
+    /// What a parameter is in a request.
+    private enum Found {
+        /// A part of a path's segment, unescaped.
+        case part(ArraySlice<UInt8>)
+        /// A whole segment or the rest of the path, or a value of the query, as it came.
+        case segment(UnsafeRawBufferPointer)
+        case rest(UnsafeRawBufferPointer)
+        case value(UnsafeRawBufferPointer)
+    }
+
+    /// Gives each parameter of the template with what it is in a request that the template matched.
+    private func forEachParameter(
+        path: UnsafeRawBufferPointer,
+        query: UnsafeRawBufferPointer,
+        _ body: (_ name: String, _ found: Found) -> Void
+    ) {
         var place = 0
         for part in segments {
             while place < path.count, path[place] == 0x2F { place += 1 }
             let start = place
             if case .wildcard(let name) = part {
-                if let name { found.append((name, text(path[start...]))) }
+                if let name { body(name, .rest(UnsafeRawBufferPointer(rebasing: path[start...]))) }
                 break
             }
             while place < path.count, path[place] != 0x2F { place += 1 }
-            if case .pattern(let pattern) = part,
-                let values = pattern.values(UnsafeRawBufferPointer(rebasing: path[start..<place]))
-            {
-                found += zip(pattern.names, values).map { ($0, $1) }
+            guard case .pattern(let pattern) = part else { continue }
+            let segment = UnsafeRawBufferPointer(rebasing: path[start..<place])
+            if pattern.takesAnything, let name = pattern.names.first {
+                body(name, .segment(segment))
+            } else {
+                for (name, value) in zip(pattern.names, pattern.values(segment) ?? []) { body(name, .part(value)) }
             }
         }
         for part in self.query {
             guard let name = part.parameter else { continue }
-            var value: String?
+            var value: UnsafeRawBufferPointer?
             QueryText.forEach(query) { given, bytes in
-                if value == nil, PathText.equal(given, part.name) { value = text(bytes[...], plusIsBlank: true) }
+                if value == nil, PathText.equal(given, part.name) { value = bytes }
             }
-            found.append((name, value ?? ""))
+            body(name, .value(value ?? UnsafeRawBufferPointer(start: nil, count: 0)))
         }
-        return found
     }
 
-    private func text(_ bytes: Slice<UnsafeRawBufferPointer>, plusIsBlank: Bool = false) -> String {
-        PercentText.decoded(String(decoding: bytes, as: UTF8.self), plusIsBlank: plusIsBlank)
+    /// What the template's parameters are in a request that it matched, decoded.
+    package func parameters(
+        path: UnsafeRawBufferPointer,
+        query: UnsafeRawBufferPointer
+    ) -> [(name: String, value: String)] {
+        var parameters: [(name: String, value: String)] = []
+        forEachParameter(path: path, query: query) { name, found in
+            let bytes =
+                switch found {
+                case .part(let bytes): Array(bytes)
+                case .segment(let text), .rest(let text): PercentText.bytes(text)
+                case .value(let text): PercentText.bytes(text, plusIsBlank: true)
+                }
+            parameters.append((name, PercentText.text(bytes)))
+        }
+        return parameters
     }
+
+    /// A parameter as it may stand in an address; nil where the template has none of that name.
+    ///
+    /// No byte and no escape of the caller's is lost: a slash that was escaped stays so, and one that was not does too where it may.
+    package func addressText(
+        _ name: String,
+        isQuery: Bool,
+        path: UnsafeRawBufferPointer,
+        query: UnsafeRawBufferPointer
+    ) -> String? {
+        let wanted = name.lowercased()
+        var text: String?
+        forEachParameter(path: path, query: query) { name, found in
+            guard text == nil, name.lowercased() == wanted else { return }
+            text =
+                switch found {
+                case .part(let bytes): PercentText.encoded(bytes)
+                // What may stand in a path as it is may mean something in a query.
+                case .segment(let raw): isQuery ? encoded(raw) : PercentText.finished(raw, isQuery: false)
+                case .rest(let raw) where isQuery:
+                    raw.split(separator: 0x2F, omittingEmptySubsequences: false)
+                        .map { encoded(UnsafeRawBufferPointer(rebasing: $0)) }.joined(separator: "/")
+                case .rest(let raw): PercentText.finished(raw, isQuery: false)
+                case .value(let raw): PercentText.encoded(PercentText.bytes(raw, plusIsBlank: true))
+                }
+        }
+        return text
+    }
+
+    private func encoded(_ raw: UnsafeRawBufferPointer) -> String { PercentText.encoded(PercentText.bytes(raw)) }
 }

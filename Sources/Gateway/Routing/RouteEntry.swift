@@ -28,7 +28,7 @@ struct RevisionSet: Sendable {
 }
 
 /// What stands at one path: an API without a version, and those that a parameter or a field picks.
-struct RouteEntry: Sendable {
+package struct RouteEntry: Sendable {
     private var plain = RevisionSet()
     /// By scheme, then by version in lower case.
     private var versions: [(scheme: VersionScheme, sets: [String: RevisionSet])] = []
@@ -52,7 +52,7 @@ struct RouteEntry: Sendable {
     /// The API that the request names; one that names a version which is not there finds none.
     ///
     /// - Parameter field: the value of a field of that lower-case name.
-    func find(
+    package func find(
         _ revision: String?,
         query: UnsafeRawBufferPointer,
         field: ([UInt8]) -> UnsafeRawBufferPointer?

@@ -37,12 +37,12 @@ package struct RouteTree: Sendable {
     }
 
     /// Where a path led.
-    struct Place {
-        let entry: RouteEntry
+    package struct Place {
+        package let entry: RouteEntry
         /// Bytes of the path that are the API's, its revision among them.
-        let length: Int
+        package let length: Int
         /// nil for the current one.
-        let revision: String?
+        package let revision: String?
     }
 
     private static let revisionMark = Array(";rev=".utf8)
@@ -75,7 +75,7 @@ package struct RouteTree: Sendable {
     }
 
     /// - Parameter path: from its first slash on, without the query.
-    func find(_ path: UnsafeRawBufferPointer) -> Place? {
+    package func find(_ path: UnsafeRawBufferPointer) -> Place? {
         var node = root
         var best = root.entry.map { Place(entry: $0, length: 0, revision: nil) }
         var place = 0

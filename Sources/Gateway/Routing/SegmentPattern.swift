@@ -14,32 +14,25 @@ struct SegmentPattern: Sendable {
         takesAnything = literals.allSatisfy(\.isEmpty)
     }
 
-    /// What the parameters are in a segment, decoded; nil where it does not fit.
+    /// What the parameters are in a segment, unescaped; nil where it does not fit.
     ///
     /// Each parameter has a byte at least and ends where the text behind it is met first; the last one ends before the last text.
-    func values(_ segment: UnsafeRawBufferPointer) -> [String]? {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(segment.count)
-        var place = 0
-        while place < segment.count {
-            let (byte, length) = PercentText.unescaped(segment, place)
-            bytes.append(byte)
-            place += length
-        }
+    func values(_ segment: UnsafeRawBufferPointer) -> [ArraySlice<UInt8>]? {
+        let bytes = PercentText.bytes(segment)
         guard let first = literals.first, let last = literals.last, holds(first, bytes, at: 0) else { return nil }
         let end = bytes.count - last.count
         guard end >= first.count, holds(last, bytes, at: end) else { return nil }
-        var values: [String] = []
+        var values: [ArraySlice<UInt8>] = []
         var start = first.count
         for literal in literals.dropFirst().dropLast() {
             var stop = start + 1
             while stop + literal.count <= end, !holds(literal, bytes, at: stop) { stop += 1 }
             guard stop + literal.count <= end else { return nil }
-            values.append(String(decoding: bytes[start..<stop], as: UTF8.self))
+            values.append(bytes[start..<stop])
             start = stop + literal.count
         }
         guard start < end else { return nil }
-        values.append(String(decoding: bytes[start..<end], as: UTF8.self))
+        values.append(bytes[start..<end])
         return values
     }
 

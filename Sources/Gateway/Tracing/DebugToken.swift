@@ -17,13 +17,13 @@ package struct DebugTokens: Sendable {
         return "\(words)&sn=\(Self.escaped(Data(signature).base64EncodedString()))"
     }
 
-    enum Verdict {
+    package enum Verdict {
         case valid(api: String)
         case expired
         case invalid
     }
 
-    func judge(_ token: String, now: Int64) -> Verdict {
+    package func judge(_ token: String, now: Int64) -> Verdict {
         guard let mark = token.range(of: "&sn=", options: .backwards),
             let signature = String(token[mark.upperBound...]).removingPercentEncoding.flatMap({
                 Data(base64Encoded: $0)

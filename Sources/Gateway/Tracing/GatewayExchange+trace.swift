@@ -23,11 +23,14 @@ enum TraceWish {
 }
 
 extension CallTrace {
-    static func ofGateway(start: UInt64) -> CallTrace {
-        CallTrace(
+    /// - Parameter secrets: texts that are not shown.
+    static func ofGateway(start: UInt64, hiding secrets: Set<String>) -> CallTrace {
+        let hidden = TraceSecrets(secrets)
+        return CallTrace(
             start: start,
             clock: { (MonotonicClock.wallMilliseconds(), MonotonicClock.nanoseconds()) },
-            timestamp: { TimeWords.iso(milliseconds: $0) }
+            timestamp: { TimeWords.iso(milliseconds: $0) },
+            hide: { hidden.hidden($0) }
         )
     }
 }
@@ -43,8 +46,10 @@ extension GatewayExchange {
                 "request": [
                     "method": .string(source.method),
                     "url": .string(
-                        "\(source.scheme)://\(source.host):\(source.port)\(source.path)"
-                            + (source.query.isEmpty ? "" : "?\(shown(source.query, setup.api))")
+                        "\(source.scheme)://\(source.host):\(source.port)"
+                            + Redactor.address(source.query.isEmpty ? source.path : "\(source.path)?\(source.query)") {
+                                name in setup.api.map { name.utf8.elementsEqual($0.keyQuery) } ?? false
+                            }
                     ),
                     "headers": .array(
                         source.allFields.map { field in
@@ -78,17 +83,6 @@ extension GatewayExchange {
         )
     }
 
-    /// A query without the values of its secrets.
-    private func shown(_ query: String, _ api: APIRoute?) -> String {
-        query.split(separator: "&", omittingEmptySubsequences: false).map { item in
-            let halves = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard halves.count > 1 else { return String(item) }
-            let name = PercentText.decoded(halves[0]).lowercased()
-            let isKey = api.map { name.utf8.elementsEqual($0.keyQuery) } ?? false
-            return halves[0] + "=" + (isKey ? Redactor.mark : Redactor.redact(key: name, value: halves[1]))
-        }.joined(separator: "&")
-    }
-
     func endTrace(_ trace: CallTrace, _ id: String, _ policies: PolicyRun) {
         guard case .refused? = policies.setup.trace else {
             let section = policies.call.currentSection
@@ -102,7 +96,10 @@ extension GatewayExchange {
             )
             let document: JSONValue = [
                 "serviceName": .string(surroundings.serviceName), "traceId": .string(id),
-                "traceEntries": TraceSecrets(policies.call.program.secrets).hidden(trace.document),
+                "traceEntries": TraceSecrets(
+                    policies.call.program.secrets.union(policies.backend?.credentials.texts ?? [])
+                )
+                .hidden(trace.document),
             ]
             return surroundings.traces.insert(id, document, now: MonotonicClock.wallMilliseconds() / 1000)
         }

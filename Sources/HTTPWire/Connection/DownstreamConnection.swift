@@ -13,10 +13,10 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
-    private enum State {
+    enum State {
         /// Between requests, or inside a head.
         case head
-        case collecting(bytesMax: Int)
+        case collecting(bytesMax: Int, isAnonymous: Bool)
         case streaming
         /// The request was read whole; its answer is not ended.
         case responding
@@ -28,34 +28,47 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     package let wire: WireLoop
-    private let responder: any WireResponder
-    private var context: ChannelHandlerContext?
-    private var state = State.head
+    let responder: any WireResponder
+    var context: ChannelHandlerContext?
+    var state = State.head
     package private(set) var parser: HeadParser
     /// The bytes of the current request's head.
     package private(set) var head = ByteBuffer()
     /// Whatever the responder keeps between the calls for one connection.
     package var exchange: AnyObject?
 
-    private var pending: ByteBuffer?
-    private var collected: ByteBuffer?
+    var pending: ByteBuffer?
+    var collected: ByteBuffer?
     private var bodyLeft = 0
     private var chunks = ChunkedBody()
     private var isChunkedBody = false
-    private var isAnswered = false
-    private var closesAfterAnswer = false
+    var isAnswered = false
+    var closesAfterAnswer = false
     private var readIsHeld = false
-    private var wantsPause = false
+    var wantsPause = false
     private var isProcessing = false
-    private var isInsideHead = false
+    var isInsideHead = false
     /// Whether an empty line before the next head was dropped.
     private var hasDroppedLine = false
     private var awaitsFlush = false
-    private var deadline = NIODeadline.distantFuture
-    /// Seconds that the current body has been waited for.
-    private var bodySeconds = 0
+    var deadline = NIODeadline.distantFuture
+    var rate: BodyRate
+    /// Bytes of the current body that count as the door's (`CollectedBytes`).
+    var collectedCount = 0
+    /// Bytes of the rest of a body that were dropped.
+    private var droppedCount = 0
+    /// Whether the client waits for 100 Continue.
+    var awaitsContinue = false
+    /// When the connection began to wait for a request, or for a head's rest.
+    var waitsSince = NIODeadline.now()
+    /// Where it stands among its loop's.
+    var loopIndex = 0
+    /// Whom it is counted for.
+    private(set) var share: ClientShare?
+    /// Whether the whole body of the current request came together with its head.
+    package private(set) var hasWholeBody = false
     /// Whether the connection was not let in, and so is not counted.
-    private var isTurnedAway = false
+    var isTurnedAway = false
     /// Whether a request is open whose end the responder has not been told.
     private var isOpen = false
     /// What the current answer passes through on its way to a client of HTTP/1.0.
@@ -78,6 +91,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         self.wire = wire
         self.responder = responder
         parser = HeadParser(limits: wire.limits)
+        rate = BodyRate(wire.limits)
     }
 
     // MARK: - For the responder
@@ -135,13 +149,25 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         switch state {
         case .responding: next()
         case .collecting, .streaming:
-            // Answered before the body was read: what is left of it is dropped, within the time for a body.
+            // Answered before the body was read: what is left of it is dropped, within bounds.
+            giveCollected()
             state = .discarding
-            if closesAfterAnswer { closeSoon() }
+            deadline = .now() + wire.limits.droppedTimeout
+            if closesAfterAnswer || isRestTooLong { closeSoon(isBodyComing: true) }
             releaseRead()
         case .tunnel: closeSoon()
         case .head, .discarding, .closed: break
         }
+    }
+
+    /// Whether more of an answered request's body is to come than is dropped.
+    package var isRestTooLong: Bool { !isChunkedBody && bodyLeft > wire.limits.droppedBytesMax }
+
+    /// Tells a client that waits for it to send its body.
+    package func askForBody() {
+        guard awaitsContinue else { return }
+        awaitsContinue = false
+        if case .streaming = state, !isAnswered, answerStatus == 0 { sendContinue() }
     }
 
     /// Ends the connection without a proper end of the answer, so that nobody takes a cut answer for a whole one.
@@ -199,8 +225,9 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package func channelActive(context: ChannelHandlerContext) {
         clientAddress = Array((context.remoteAddress?.ipAddress ?? "").utf8)
         wire.add(self)
+        share = ClientShare(context.remoteAddress, proxies: wire.limits.proxies)
         deadline = wire.now + wire.limits.idleTimeout
-        if wire.isDraining || !wire.counts.enter(clientAddress, wire.limits) {
+        if wire.isDraining || !wire.admit(self) {
             isTurnedAway = true
             context.close(promise: nil)
         }
@@ -209,7 +236,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
 
     package func channelInactive(context: ChannelHandlerContext) {
         wire.remove(self)
-        if !isTurnedAway { wire.counts.leave(clientAddress) }
+        if !isTurnedAway { wire.counts.leave(share) }
+        giveCollected()
         let wasOpen: Bool
         switch state {
         case .head, .closed: wasOpen = false
@@ -274,8 +302,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             case .head:
                 // Answers to requests that came together must not pile up before a client that takes none.
                 guard isWritable, takeHead(&bytes) else { break loop }
-            case .collecting(let bytesMax):
-                collect(&bytes, bytesMax)
+            case .collecting(let bytesMax, let isAnonymous):
+                collect(&bytes, bytesMax, isAnonymous)
             case .streaming:
                 stream(&bytes)
             case .discarding:
@@ -304,7 +332,10 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             guard outcome == .complete else {
                 // Counted from the head's first byte, so that one byte at a time does not buy more time.
                 // The loop's time may be a second old, and nobody is given up too early.
-                if !isInsideHead { deadline = .now() + wire.limits.headTimeout }
+                if !isInsideHead {
+                    waitsSince = .now()
+                    deadline = waitsSince + wire.limits.headTimeout
+                }
                 isInsideHead = true
                 return false
             }
@@ -323,13 +354,18 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         endsWithConnection = false
         plain = parser.isHTTP10 ? PlainAnswer(isHEAD: isHEAD, limits: wire.limits) : nil
         bytesReceived = parser.length
-        bodySeconds = 0
         bytesSent = 0
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
         isChunkedBody = parser.framing == .chunked
         if isChunkedBody { chunks = ChunkedBody() }
         if case .length(let length) = parser.framing { bodyLeft = length } else { bodyLeft = 0 }
         let hasBody = parser.framing != .none
+        hasWholeBody = !isChunkedBody && bytes.readableBytes >= bodyLeft
+        if hasBody {
+            rate = BodyRate(wire.limits, received: bytesReceived)
+            droppedCount = 0
+            awaitsContinue = parser.expectsContinue && !parser.isHTTP10 && bytes.readableBytes == 0
+        }
         // Of the answer's time the responder judges.
         deadline = hasBody ? wire.now + wire.limits.bodyTimeout : .distantFuture
         state = hasBody ? .streaming : .responding
@@ -338,20 +374,21 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             if hasBody, case .streaming = state { state = .discarding }
             return true
         }
-        if hasBody, parser.expectsContinue, !parser.isHTTP10, bytes.readableBytes == 0 { sendContinue() }
         switch plan {
-        case .collect(let bytesMax):
+        case .collect(let bytesMax, let isAnonymous):
             if bodyLeft > bytesMax {
                 refuse(413)
                 return true
             }
             if hasBody {
+                askForBody()
                 collected = nil
-                state = .collecting(bytesMax: bytesMax)
+                state = .collecting(bytesMax: bytesMax, isAnonymous: isAnonymous)
             } else {
                 responder.receiveBody(ByteBuffer(), isLast: true, on: self)
             }
-        case .stream:
+        case .stream, .streamWhenAsked:
+            if case .stream = plan, hasBody { askForBody() }
             if !hasBody { responder.receiveBody(ByteBuffer(), isLast: true, on: self) }
         case .answered: break
         }
@@ -374,7 +411,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         send(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
     }
 
-    private func collect(_ bytes: inout ByteBuffer, _ bytesMax: Int) {
+    private func collect(_ bytes: inout ByteBuffer, _ bytesMax: Int, _ isAnonymous: Bool) {
         deadline = wire.now + wire.limits.bodyTimeout
         if !isChunkedBody {
             guard bytes.readableBytes >= bodyLeft || collected != nil else {
@@ -384,17 +421,26 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
                 let count = buffer.writeBuffer(&bytes)
                 bodyLeft -= count
                 bytesReceived += count
+                guard holdCollected(count, isAnonymous) else { return }
                 collected = buffer
                 return
             }
             guard var piece = bytes.readSlice(length: min(bodyLeft, bytes.readableBytes)) else { return }
             bodyLeft -= piece.readableBytes
             bytesReceived += piece.readableBytes
+            if collected != nil {
+                guard holdCollected(piece.readableBytes, isAnonymous) else {
+                    bytes.clear()
+                    return
+                }
+            }
             collected?.writeBuffer(&piece)
             if bodyLeft == 0 { endBody(collected ?? piece) }
             return
         }
         var whole = collected ?? ByteBuffer()
+        collected = nil
+        let before = whole.readableBytes
         do {
             let taken = try bytes.withUnsafeReadableBytes { raw throws(HeadError) in
                 try chunks.feed(raw) { range in whole.writeBytes(UnsafeRawBufferPointer(rebasing: raw[range])) }
@@ -411,11 +457,16 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             refuse(413)
             return
         }
+        if chunks.isDone { return endBody(whole) }
+        guard holdCollected(whole.readableBytes - before, isAnonymous) else {
+            bytes.clear()
+            return
+        }
         collected = whole
-        if chunks.isDone { endBody(whole) }
     }
 
     private func endBody(_ body: ByteBuffer) {
+        giveCollected()
         collected = nil
         state = .responding
         deadline = .distantFuture
@@ -434,7 +485,13 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     private func discard(_ bytes: inout ByteBuffer) {
-        guard takeBody(&bytes) != nil, isBodyDone else { return }
+        guard let piece = takeBody(&bytes) else { return }
+        guard isBodyDone else {
+            droppedCount += piece.readableBytes
+            // The answer may still be on its way, by a responder that needs no more of the body.
+            if droppedCount > wire.limits.droppedBytesMax, isAnswered { closeSoon(isBodyComing: true) }
+            return
+        }
         state = .responding
         if isAnswered { next() }
     }
@@ -462,7 +519,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         }
     }
 
-    private func refuse(_ status: Int) {
+    func refuse(_ status: Int) {
         let hasRequest: Bool
         switch state {
         case .collecting, .streaming: hasRequest = true
@@ -470,17 +527,19 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         }
         send(responder.refusal(status, on: self))
         if hasRequest { responder.abandon(on: self) }
+        giveCollected()
         tellEnd(isWhole: true)
         isAnswered = true
         state = .discarding
-        closeSoon()
+        closeSoon(isBodyComing: hasRequest)
     }
 
     private func next() {
         guard context != nil else { return }
         if closesAfterAnswer || wire.isDraining { return closeSoon() }
         state = .head
-        deadline = wire.now + wire.limits.idleTimeout
+        waitsSince = wire.now
+        deadline = waitsSince + wire.limits.idleTimeout
         takePending()
         releaseRead()
     }
@@ -493,77 +552,25 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
 
     /// Time in which a client that still sends may read the answer, before its connection is closed for reading as well.
     private static let lingerTime = TimeAmount.milliseconds(500)
+    /// The same for a client that is sending a body: many send all of it before they look for an answer.
+    private static let lingerTimeOfBodies = TimeAmount.seconds(2)
 
     /// Closes for writing once everything was sent, and only then for reading, so that what was sent arrives even where the client still sends.
     ///
     /// A client that takes nothing for too long is given up by the system (`WireLimits.writeTimeout`).
-    private func closeSoon() {
+    func closeSoon(isBodyComing: Bool = false) {
         state = .closed
         deadline = .distantFuture
         guard let context else { return }
         context.channel.flush()
         let channel = context.channel
         let sent = channel.eventLoop.makePromise(of: Void.self)
+        let lingerTime = isBodyComing ? Self.lingerTimeOfBodies : Self.lingerTime
         sent.futureResult.whenComplete { _ in
-            channel.eventLoop.scheduleTask(in: Self.lingerTime) { channel.close(promise: nil) }
+            channel.eventLoop.scheduleTask(in: lingerTime) { channel.close(promise: nil) }
         }
         channel.close(mode: .output, promise: sent)
         pending = nil
         releaseRead()
-    }
-
-    /// Bytes that the client has not taken yet.
-    private var unsentBytes: Int {
-        guard let options = context?.channel.syncOptions else { return 0 }
-        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
-    // MARK: - Time
-
-    /// Called every second.
-    func closeIfLate(_ now: NIODeadline) {
-        switch state {
-        case .responding where !isAnswered: responder.checkTime(now, on: self)
-        case .streaming where wantsPause:
-            // It is not the client who is waited for.
-            deadline = now + wire.limits.bodyTimeout
-            responder.checkTime(now, on: self)
-        default: break
-        }
-        if isTooSlow() {
-            if !isAnswered { responder.abandon(on: self) }
-            return cut()
-        }
-        guard now > deadline else { return }
-        if case .head = state {
-            guard unsentBytes > 0 else { return cut() }
-            // The last answer is still on its way: neither is the client idle, nor is it read meanwhile.
-            deadline = now + (isInsideHead ? wire.limits.headTimeout : wire.limits.idleTimeout)
-            return
-        }
-        if !isAnswered { responder.abandon(on: self) }
-        cut()
-    }
-
-    /// Whether a body comes at less than the least rate; time in which it was not read does not count.
-    private func isTooSlow() -> Bool {
-        switch state {
-        case .collecting, .streaming, .discarding: break
-        default: return false
-        }
-        guard !wantsPause else { return false }
-        bodySeconds += 1
-        let limits = wire.limits
-        guard bodySeconds > limits.bodyRateGrace.nanoseconds / 1_000_000_000 else { return false }
-        return bytesReceived - parser.length < bodySeconds * limits.bodyRateMin
-    }
-
-    /// Closes where no request is open; the last answer may still be on its way.
-    func closeIfIdle() {
-        closesAfterAnswer = true
-        guard case .head = state, pending == nil else { return }
-        // What was written in this very turn.
-        context?.flush()
-        if unsentBytes > 0 { closeSoon() } else { cut() }
     }
 }

@@ -22,6 +22,7 @@ package final class WireListener: Sendable {
     /// - Parameters:
     ///   - tls: nil for a door that speaks in the clear.
     ///   - givesWay: whether there are more loops than processors for them (`WireLoop`).
+    ///   - noteShortage: is told now and then that connections wait because the system gives no descriptor for them, with the error.
     ///   - makeResponder: called once on each loop.
     package static func listen(
         group: MultiThreadedEventLoopGroup,
@@ -30,14 +31,22 @@ package final class WireListener: Sendable {
         limits: WireLimits = WireLimits(),
         tls: DownstreamTLS? = nil,
         givesWay: Bool = false,
+        noteShortage: @Sendable @escaping (CInt) -> Void = { _ in },
         makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
     ) async throws -> WireListener {
         let counts = ConnectionCounts()
+        let collected = CollectedBytes()
         var loops: [NIOLoopBound<WireLoop>] = []
         var doors: [ObjectIdentifier: NIOLoopBound<LoopDoor>] = [:]
         for loop in group.makeIterator() {
             let (wire, door) = try await loop.submit {
-                let wire = WireLoop(loop: loop, limits: limits, counts: counts, givesWay: givesWay)
+                let wire = WireLoop(
+                    loop: loop,
+                    limits: limits,
+                    counts: counts,
+                    collected: collected,
+                    givesWay: givesWay
+                )
                 let door = LoopDoor(wire: wire, responder: makeResponder(wire))
                 let bound = NIOLoopBound(wire, eventLoop: loop)
                 loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in bound.value.sweep() }
@@ -48,6 +57,14 @@ package final class WireListener: Sendable {
         }
         let doorOfLoop = doors
         let channel = try await ServerBootstrap(group: group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let shortage = Shortage(note: noteShortage)
+                    // Without it the loop would ask for the same connection again at once, and for ever.
+                    let pause = AcceptBackoffHandler(shouldForwardIOErrorCaught: false, backoffProvider: shortage.pause)
+                    try channel.pipeline.syncOperations.addHandler(pause)
+                }
+            }
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -82,6 +99,30 @@ package final class WireListener: Sendable {
             if open == 0 { return }
             try? await Task.sleep(for: .milliseconds(20))
         }
+    }
+}
+
+/// What a listener does when a connection cannot be taken; used on its loop only.
+private final class Shortage {
+    /// Time until it tries again: descriptors come back as connections end.
+    private static let pauseTime = TimeAmount.milliseconds(500)
+    /// Time between two notes: what is said each time fills a disk that may be as short.
+    private static let noteTime = TimeAmount.seconds(60)
+
+    private let note: @Sendable (CInt) -> Void
+    private var nextNote = NIODeadline.uptimeNanoseconds(0)
+
+    init(note: @Sendable @escaping (CInt) -> Void) { self.note = note }
+
+    func pause(_ error: IOError) -> TimeAmount? {
+        // A client that went away before it was taken is no reason to let others wait.
+        guard error.errnoCode != ECONNABORTED else { return nil }
+        let now = NIODeadline.now()
+        if now >= nextNote {
+            nextNote = now + Self.noteTime
+            note(error.errnoCode)
+        }
+        return Self.pauseTime
     }
 }
 

@@ -22,7 +22,8 @@ package final class WireLoop {
     private var work: [any TurnWork] = []
     private var unflushed: [any WrittenConnection] = []
     private var awaitsTurnEnd = false
-    private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
+    /// In no order; each knows its index.
+    private var connections: [DownstreamConnection] = []
     private var generator = SystemRandomNumberGenerator()
     private var seed: UInt64
     private var dateSecond = 0
@@ -32,6 +33,7 @@ package final class WireLoop {
 
     /// Of all loops of the door.
     let counts: ConnectionCounts
+    let collected: CollectedBytes
 
     /// Whether the loop lets others have its core after each turn.
     ///
@@ -44,12 +46,14 @@ package final class WireLoop {
         loop: any EventLoop,
         limits: WireLimits,
         counts: ConnectionCounts = ConnectionCounts(),
+        collected: CollectedBytes = CollectedBytes(),
         givesWay: Bool = false
     ) {
         self.givesWay = givesWay
         self.loop = loop
         self.limits = limits
         self.counts = counts
+        self.collected = collected
         seed = generator.next()
     }
 
@@ -58,13 +62,52 @@ package final class WireLoop {
 
     package var connectionCount: Int { connections.count }
 
-    func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
-    func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+    func add(_ connection: DownstreamConnection) {
+        connection.loopIndex = connections.count
+        connections.append(connection)
+    }
+
+    func remove(_ connection: DownstreamConnection) {
+        let index = connection.loopIndex
+        guard index < connections.count, connections[index] === connection else { return }
+        let last = connections.removeLast()
+        guard last !== connection else { return }
+        connections[index] = last
+        last.loopIndex = index
+    }
 
     /// Closes what has waited too long; called every second.
     package func sweep() {
         now = .now()
-        for connection in connections.values { connection.closeIfLate(now) }
+        // A copy: closing one may remove it at once.
+        for connection in connections { connection.closeIfLate(now) }
+    }
+
+    /// Connections looked at for one that may be ended: looking at all of ten thousand for each that comes would be an attack of its own.
+    private static let candidatesMax = 64
+
+    /// Lets a connection in, where the door is full in the stead of the one that has rested longest.
+    ///
+    /// So clients that open connections and ask for nothing cannot keep others out.
+    /// - Returns: false where nothing rests, or where the client has its share.
+    func admit(_ connection: DownstreamConnection) -> Bool {
+        switch counts.enter(connection.share, limits) {
+        case .entered: return true
+        case .addressIsFull: return false
+        case .doorIsFull: break
+        }
+        var resting: DownstreamConnection?
+        let first = connections.count > Self.candidatesMax ? Int.random(in: 0..<connections.count) : 0
+        for step in 0..<min(connections.count, Self.candidatesMax) {
+            let candidate = connections[(first + step) % connections.count]
+            guard candidate !== connection, let since = candidate.restsSince else { continue }
+            if let best = resting?.restsSince, best <= since { continue }
+            resting = candidate
+        }
+        guard let resting else { return false }
+        counts.hand(from: resting.share, to: connection.share)
+        resting.giveWay()
+        return true
     }
 
     // MARK: - Turns
@@ -112,7 +155,7 @@ package final class WireLoop {
     /// Lets running requests end and closes the rest.
     package func drain() {
         isDraining = true
-        for connection in connections.values { connection.closeIfIdle() }
+        for connection in connections { connection.closeIfIdle() }
     }
 
     /// A number that no other request of this installation is likely to have; not a secret.

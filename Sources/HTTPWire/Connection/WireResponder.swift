@@ -37,9 +37,13 @@ extension WireResponder {
 /// How the responder wants the body.
 package enum BodyPlan {
     /// Whole, without framing, up to so many bytes; above it the responder's refusal of 413 is sent.
-    case collect(bytesMax: Int)
+    ///
+    /// - Parameter isAnonymous: whether nobody was asked who he is: such bodies have a part of the door's memory only (`WireLimits.collectedBytesMax`).
+    case collect(bytesMax: Int, isAnonymous: Bool = false)
     /// In pieces, with its framing.
     case stream
+    /// The same, but the client is told to go on only by `DownstreamConnection.askForBody`, once it was decided that the body is wanted.
+    case streamWhenAsked
     /// Not at all: the answer is already sent.
     case answered
 }

@@ -13,6 +13,7 @@ import Glibc
 package final class NameResolver: Sendable {
     package struct NotFound: Error {
         package let host: String
+        package init(host: String) { self.host = host }
     }
 
     /// Time after which a name is looked up again.

@@ -40,6 +40,8 @@ package final class UpstreamPool {
     fileprivate let tls: UpstreamTLS
     private let resolver: NameResolver
     private var idle: [UpstreamAddress: [UpstreamConnection]] = [:]
+    /// Of all upstreams.
+    private var idleCount = 0
 
     package init(wire: WireLoop, tls: UpstreamTLS, resolver: NameResolver) {
         self.wire = wire
@@ -53,6 +55,7 @@ package final class UpstreamPool {
     package func connect(_ address: UpstreamAddress, _ body: @escaping (Result<UpstreamConnection, any Error>) -> Void)
     {
         while let connection = idle[address]?.popLast() {
+            idleCount -= 1
             if connection.isUsable {
                 connection.isReused = true
                 return body(.success(connection))
@@ -114,10 +117,11 @@ package final class UpstreamPool {
     /// Takes a connection back whose last answer ended cleanly.
     package func release(_ connection: UpstreamConnection) {
         guard connection.isUsable, idle[connection.address]?.count ?? 0 < wire.limits.idleUpstreamsMax,
-            isCurrent(connection)
+            idleCount < wire.limits.idleUpstreamsInAllMax, isCurrent(connection)
         else { return connection.close() }
         connection.idleUntil = wire.now + wire.limits.idleUpstreamTimeout
         idle[connection.address, default: []].append(connection)
+        idleCount += 1
     }
 
     /// Whether the upstream is still where the connection leads; asked once a second for each.
@@ -136,6 +140,7 @@ package final class UpstreamPool {
                     kept.append(connection)
                 } else {
                     connection.close()
+                    idleCount -= 1
                 }
             }
             idle[address] = kept.isEmpty ? nil : kept

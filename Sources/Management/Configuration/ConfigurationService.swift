@@ -83,7 +83,7 @@ package struct ConfigurationService: Sendable {
         for _ in 0..<Self.attemptsMax {
             let (base, attempt) = try await attempt()
             let before = try await Self.documents(attempt.store)
-            try await attempt.make(wish, before)
+            try await attempt.make(wish, RevisionDocuments.located(wish.documents, before), before)
             let changes = Self.differences(before, try await Self.documents(attempt.store), attempt.withNewSecrets)
             var writes = attempt.store.writes
             guard !wish.isDryRun, !changes.isEmpty, !writes.isEmpty else { return changes }
@@ -135,13 +135,17 @@ package struct ConfigurationService: Sendable {
         }
 
         /// Puts and deletes in an order that the rules let through: what is refused because of another document is tried again after it.
-        func make(_ wish: Wish, _ before: [ConfigurationDocument]) async throws {
+        func make(
+            _ wish: Wish,
+            _ documents: [ConfigurationDocument],
+            _ before: [ConfigurationDocument]
+        ) async throws {
             let known = Dictionary(before.map { ($0.id, $0) }) { first, _ in first }
-            let wanted = Set(wish.documents.map(\.id))
-            guard wanted.count == wish.documents.count else {
+            let wanted = Set(documents.map(\.id))
+            guard wanted.count == documents.count else {
                 throw APIError.validation("resources", "A resource stands in the configuration twice.")
             }
-            var puts = wish.documents
+            var puts = documents
             var deletions = before.map(\.id).filter { !wanted.contains($0) && Attempt.mayGo($0, wish) }
             while true {
                 var refused: [(id: ResourceID, error: APIError)] = []
@@ -200,7 +204,10 @@ package struct ConfigurationService: Sendable {
             }
             // What is as it should be is not written again.
             if news.isEmpty {
-                if document == known { return }
+                // A revision may have changed with its API meanwhile.
+                let isRevision = document.id.type.lowercased() == "apis" && RevisionName(document.id.name) != nil
+                if document == known, !isRevision { return }
+                if isRevision, document == (try await current(document.id)) { return }
                 // Some come with others, as a user's place among the developers.
                 if known == nil, document == (try await current(document.id)) { return }
             }

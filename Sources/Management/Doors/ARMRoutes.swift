@@ -18,6 +18,8 @@ package struct ARMRoutes: Sendable {
     var shape = Shape.arm
     private let traces: TraceActions
     let addresses: @Sendable () -> ServiceAddresses
+    /// What the request's path means.
+    private var path: RevisionPath?
 
     enum Shape {
         case arm
@@ -200,7 +202,14 @@ package struct ARMRoutes: Sendable {
 
     // MARK: - Resources
 
-    func resource(_ request: Request, _ words: [String]) async throws -> Response {
+    func resource(_ request: Request, _ given: [String]) async throws -> Response {
+        var routes = self
+        let path = try await RevisionPath.located(given, creates: request.method == .put, in: service.store)
+        routes.path = path
+        return try await routes.answer(request, path.words)
+    }
+
+    private func answer(_ request: Request, _ words: [String]) async throws -> Response {
         if let answer = try await views.answer(request, words, self) { return answer }
         if words.count % 2 == 1 {
             let id = ResourceID(Array(words.dropLast()))
@@ -223,13 +232,18 @@ package struct ARMRoutes: Sendable {
             let (resource, isNew) = try await service.put(
                 type,
                 id,
-                try properties(body, type),
+                try properties(body, type, isPatch: false),
                 ifMatch: request.ifMatch
             )
             return .json(try await json(resource, type), status: isNew ? 201 : 200, etag: resource.etag)
         case .patch:
             let body = try await request.jsonObject()
-            let resource = try await service.patch(type, id, try properties(body, type), ifMatch: request.ifMatch)
+            let resource = try await service.patch(
+                type,
+                id,
+                try properties(body, type, isPatch: true),
+                ifMatch: request.ifMatch
+            )
             if type.statuses.patch == 204 { return .empty(status: 204, etag: resource.etag) }
             return .json(try await json(resource, type), etag: resource.etag)
         case .delete:
@@ -243,6 +257,14 @@ package struct ARMRoutes: Sendable {
         let isPlace = type.link != nil || type.statuses.head == ResourceType.Statuses.place.head
         let ifMatch = isPlace ? request.ifMatch ?? "*" : request.ifMatch
         let deletion = DeletionRequest(takesSubscriptions: request.query("deleteSubscriptions")?.lowercased() == "true")
+        if path?.current != nil, id.segments.count == 2, request.query("deleteRevisions")?.lowercased() != "true",
+            try await !RevisionRules.revisions(of: id, service.store).isEmpty
+        {
+            // Whoever means one revision must not lose all of them.
+            throw APIError.conflict(
+                "The current revision goes with its API only: release another revision first, or pass deleteRevisions=true."
+            )
+        }
         do {
             try await service.delete(type, id, ifMatch: ifMatch, request: deletion)
         } catch let error as APIError where error.status == 404 {
@@ -356,6 +378,12 @@ package struct ARMRoutes: Sendable {
         return type
     }
 
+    private func properties(_ body: JSONObject, _ type: ResourceType, isPatch: Bool) throws(APIError) -> JSONObject {
+        var properties = try properties(body, type)
+        try path?.complete(&properties, type, isPatch: isPatch)
+        return properties
+    }
+
     private func properties(_ body: JSONObject, _ type: ResourceType) throws(APIError) -> JSONObject {
         guard shape == .arm else { return DirectShape.properties(body, type) }
         guard let value = body["properties"], !value.isNull else { return JSONObject() }
@@ -397,11 +425,12 @@ package struct ARMRoutes: Sendable {
                 },
             ]
         }
-        guard shape == .arm else { return DirectShape.entity(resource.id, properties, type) }
+        let id = path?.shown(resource.id) ?? resource.id
+        guard shape == .arm else { return DirectShape.entity(id, properties, type) }
         return [
-            "id": .string(installation.root + resource.id.description),
+            "id": .string(installation.root + id.description),
             "type": .string("Microsoft.ApiManagement/service/" + type.path),
-            "name": .string(resource.id.name),
+            "name": .string(id.name),
             "properties": .object(properties),
         ]
     }

@@ -136,11 +136,7 @@ package struct ServiceViews: Sendable {
 
     private func revisions(_ api: ResourceID) async throws -> Response {
         let current = try await service.get(api)
-        let prefix = current.id.name.lowercased() + ";"
-        var found = [current]
-        for entry in try await service.store.index(type: "apis") where entry.id.name.lowercased().hasPrefix(prefix) {
-            if let revision = try await service.store.get(entry.id) { found.append(revision) }
-        }
+        let found = [current] + (try await RevisionRules.revisions(of: current.id, service.store))
         return list(
             found.map { revision in
                 let number = revision.properties["apiRevision"]?.string ?? "1"

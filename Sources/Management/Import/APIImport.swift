@@ -14,14 +14,28 @@ enum APIImport {
         "format", "value", "translateRequiredQueryParameters", "apiType", "wsdlSelector",
     ]
 
-    /// - Returns: the API's properties, and what is written with it.
+    /// What a description says.
+    struct Result {
+        /// Of the API; what the caller says counts more.
+        let properties: JSONObject
+        /// Whether the description names protocols, or they are only what is usual.
+        let saysProtocols: Bool
+        /// What is written with the API.
+        let writes: [ResourceWrite]
+    }
+
+    /// - Parameters:
+    ///   - given: loses the members that say how to read.
+    ///   - origin: of an API that is made as a copy: whose operations it begins with.
+    /// - Returns: nil where the body brings no description.
     static func take(
         _ id: ResourceID,
-        _ given: JSONObject,
+        _ given: inout JSONObject,
         _ before: Resource?,
+        _ origin: ResourceID?,
         _ context: RuleContext
-    ) async throws(APIError) -> (properties: JSONObject, alongside: [ResourceWrite]) {
-        guard let format = given["format"]?.string else { return (given, []) }
+    ) async throws(APIError) -> Result? {
+        guard let format = given["format"]?.string else { return nil }
         guard formats.contains(format) else {
             throw .validation(
                 "format",
@@ -42,18 +56,14 @@ enum APIImport {
             isSwagger: format.hasPrefix("swagger"),
             takesQueryIntoTemplate: translation == "template"
         )
-        var properties = imported.properties
-        // What the caller says counts more than what the description says.
-        for member in given.members where !ownFields.contains(member.name) && !member.value.isNull {
-            properties[member.name] = member.value
-        }
-        if properties["displayName"] == nil { properties["displayName"] = .string(id.name) }
-        do {
-            return (properties, try await writes(id, imported, before, context.store))
-        } catch {
-            throw (error as? APIError)
-                ?? APIError.inside
-        }
+        given = JSONObject(given.members.filter { !ownFields.contains($0.name) && !$0.value.isNull })
+        return Result(
+            properties: imported.properties,
+            saysProtocols: imported.saysProtocols,
+            writes: try await context.reading { store in
+                try await writes(id, imported, before == nil ? origin : id, store)
+            }
+        )
     }
 
     /// The description as the value that it is, whatever it is written in.
@@ -68,31 +78,33 @@ enum APIImport {
         return try YAMLDocument.read(text)
     }
 
+    /// - Parameter origin: whose operations the API has so far, its own or those of what it is a copy of; nil for none.
     private static func writes(
         _ api: ResourceID,
         _ imported: ImportedAPI,
-        _ before: Resource?,
+        _ origin: ResourceID?,
         _ store: any ResourceStore
     ) async throws -> [ResourceWrite] {
         var writes: [ResourceWrite] = []
         var known: [Resource] = []
-        if before != nil {
-            let query = ResourceQuery(parent: api, type: "operations", limit: OpenAPIImport.operationsMax)
+        if let origin {
+            let query = ResourceQuery(parent: origin, type: "operations", limit: OpenAPIImport.operationsMax)
             known = try await store.list(query)
         }
+        let knownNames = Set(known.map { $0.id.name.lowercased() })
         let wanted = Set(imported.operations.map { $0.id.lowercased() })
         let gone = known.filter { !wanted.contains($0.id.name.lowercased()) }
         // What is gone gives its policies to an operation of another name that is called the same way.
         var policies: [String: Resource] = [:]
         for operation in gone {
             policies[call(operation.properties)] = try await store.get(operation.id.child("policies", "policy"))
-            writes.append(ResourceWrite(operation.id, .delete))
+            writes.append(ResourceWrite(api.child("operations", operation.id.name), .delete))
         }
         for operation in imported.operations {
             let id = api.child("operations", operation.id)
             let properties = try checked(operation, id)
             writes.append(ResourceType.operation.write(id, properties))
-            let isNew = !known.contains { $0.id == id }
+            let isNew = !knownNames.contains(operation.id.lowercased())
             if isNew, let policy = policies[call(properties)] {
                 let index = PolicyRules.references(policy.properties)
                 writes.append(
@@ -103,7 +115,7 @@ enum APIImport {
                 )
             }
         }
-        if imported.schema == nil, before != nil {
+        if imported.schema == nil, origin != nil {
             writes.append(ResourceWrite(api.child("schemas", OpenAPIImport.schemaID), .delete))
         }
         if let schema = imported.schema {

@@ -8,6 +8,8 @@ struct ImportedAPI {
     }
 
     var properties = JSONObject()
+    /// Whether the description names the protocols.
+    var saysProtocols = false
     var operations: [Operation] = []
     /// The schema resource that representations name; nil where the description has no types.
     var schema: (id: String, properties: JSONObject)?
@@ -25,17 +27,27 @@ struct OpenAPIImport {
     private static let templateMax = 1000
     /// The schema resource that the types of a description become.
     static let schemaID = "imported"
-    /// References followed one after another.
-    private static let referencesMax = 16
+    /// Parameters of one operation.
+    private static let parametersMax = 500
+    /// Bytes of all operations together: references make many of one, and 4 MiB could become terabytes.
+    private static let writtenBytesMax = 32 << 20
+    /// Bytes of an entry beside its texts.
+    private static let entryBytes = 128
+    /// Types without a name of their own that want the same one.
+    private static let sameNamesMax = 1000
+    private static let serviceURLMax = 2000
     static let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
 
     private let document: JSONValue
+    private let references: DocumentReferences
     private let isSwagger: Bool
     /// Whether required query parameters become part of the template.
     private let takesQueryIntoTemplate: Bool
     private var usedIDs: Set<String> = []
     /// The types that representations may name: those of the document, and those that stand in it without a name.
-    private var types: JSONObject
+    private var types: [String: JSONValue] = [:]
+    private var typeNames: [String]
+    private var bytesLeft = writtenBytesMax
 
     /// - Throws: `APIError` naming `value` where the document is no description.
     static func read(
@@ -67,7 +79,25 @@ struct OpenAPIImport {
         self.document = document
         self.isSwagger = isSwagger
         self.takesQueryIntoTemplate = takesQueryIntoTemplate
-        types = (isSwagger ? document["definitions"] : document["components"]?["schemas"])?.object ?? JSONObject()
+        references = DocumentReferences(document)
+        let named = (isSwagger ? document["definitions"] : document["components"]?["schemas"])?.object ?? JSONObject()
+        typeNames = named.names
+        types = Dictionary(named.members.map { ($0.name, $0.value) }) { first, _ in first }
+    }
+
+    /// Counts what is written of the description.
+    private mutating func spend(_ bytes: Int) throws(APIError) {
+        bytesLeft -= bytes + Self.entryBytes
+        guard bytesLeft >= 0 else {
+            throw .validation(
+                "value",
+                "The operations of the description hold more than \(Self.writtenBytesMax >> 20) MiB with what their references lead to."
+            )
+        }
+    }
+
+    private mutating func spend(_ value: JSONValue) throws(APIError) {
+        try spend(value.byteCount(upTo: bytesLeft))
     }
 
     private mutating func api() throws(APIError) -> ImportedAPI {
@@ -86,12 +116,14 @@ struct OpenAPIImport {
         let (url, protocols) = address()
         if let url { api.properties["serviceUrl"] = .string(url) }
         api.properties["protocols"] = .array(protocols.map { .string($0) })
+        api.saysProtocols = isSwagger && document["schemes"]?.array?.isEmpty == false
         // What our own exports say beyond the standard; their servers are the gateway itself.
         if let own = document[OpenAPIExport.extensionName]?.object {
             api.properties["serviceUrl"] = nil
             for member in OpenAPIExport.ownMembers {
                 if let value = own[member] { api.properties[member] = value }
             }
+            api.saysProtocols = own["protocols"] != nil
         }
         for path in document["paths"]?.object?.members ?? [] where path.name.hasPrefix("/") {
             let shared = path.value["parameters"]?.array ?? []
@@ -128,17 +160,29 @@ struct OpenAPIImport {
 
     /// A server's address with the defaults of its variables.
     private func serverURL(_ server: JSONValue) -> String? {
-        guard var url = server["url"]?.string else { return nil }
-        for variable in server["variables"]?.object?.members ?? [] {
-            url = url.replacing("{\(variable.name)}", with: variable.value["default"]?.string ?? "")
+        guard let template = server["url"]?.string, template.utf8.count <= Self.serviceURLMax else { return nil }
+        let variables = server["variables"]
+        // What is put in is not read again: variables of variables would grow without end.
+        var url = ""
+        var rest = template[...]
+        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            let name = String(rest[rest.index(after: open)..<close])
+            url += rest[..<open]
+            if let variable = variables?[name] {
+                url += variable["default"]?.string ?? ""
+            } else {
+                url += rest[open...close]
+            }
+            rest = rest[rest.index(after: close)...]
+            guard url.utf8.count <= Self.serviceURLMax else { return nil }
         }
-        return url
+        return url + rest
     }
 
     private func schema() -> (id: String, properties: JSONObject)? {
-        guard !types.isEmpty else { return nil }
-        let document: JSONValue =
-            isSwagger ? ["definitions": .object(types)] : ["components": ["schemas": .object(types)]]
+        guard !typeNames.isEmpty else { return nil }
+        let all = JSONValue.object(JSONObject(typeNames.map { ($0, types[$0] ?? .null) }))
+        let document: JSONValue = isSwagger ? ["definitions": all] : ["components": ["schemas": all]]
         return (
             Self.schemaID,
             ["contentType": .string(SchemaRules.contentType(isSwagger: isSwagger)), "document": document]
@@ -154,8 +198,15 @@ struct OpenAPIImport {
         _ shared: [JSONValue]
     ) throws(APIError) -> ImportedAPI.Operation {
         // Those of the operation stand in the place of the path's of the same name and place.
+        let given = shared + (operation["parameters"]?.array ?? [])
+        guard given.count <= Self.parametersMax else {
+            throw .validation(
+                "value",
+                "The operation \(method) \(path.prefix(80)) has more than \(Self.parametersMax) parameters."
+            )
+        }
         var parameters: [JSONValue] = []
-        for parameter in (shared + (operation["parameters"]?.array ?? [])).map(resolved) {
+        for parameter in given.map(resolved) {
             parameters.removeAll { $0["name"] == parameter["name"] && $0["in"] == parameter["in"] }
             parameters.append(parameter)
         }
@@ -169,12 +220,13 @@ struct OpenAPIImport {
         guard template.count <= Self.templateMax else {
             throw .validation("value", "The path \(path.prefix(80)) is longer than \(Self.templateMax) characters.")
         }
-        var templateParameters = inTemplate.map(self.parameter)
+        var templateParameters = try written(inTemplate)
         for name in Self.names(path) {
             let declared = parameters.first { $0["in"]?.string == "path" && $0["name"]?.string == name }
-            templateParameters.append(
-                declared.map(self.parameter) ?? ["name": .string(name), "type": "string", "required": true]
-            )
+            templateParameters += try written(declared.map { [$0] } ?? [])
+            if declared == nil {
+                templateParameters.append(["name": .string(name), "type": "string", "required": true])
+            }
         }
         let rawID = operation["operationId"]?.string
         let id = id(rawID ?? "\(method)-\(path)")
@@ -182,17 +234,17 @@ struct OpenAPIImport {
             operation["summary"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? rawID ?? "\(method.uppercased()) \(path)"
         var request = JSONObject()
         request["queryParameters"] = .array(
-            ofQuery.filter { item in !inTemplate.contains { $0["name"] == item["name"] } }.map(self.parameter)
+            try written(ofQuery.filter { item in !inTemplate.contains { $0["name"] == item["name"] } })
         )
-        request["headers"] = .array(parameters.filter { $0["in"]?.string == "header" }.map(self.parameter))
+        request["headers"] = .array(try written(parameters.filter { $0["in"]?.string == "header" }))
         if !["get", "head", "options"].contains(method) {
-            request["representations"] = .array(bodies(operation, parameters, id))
+            request["representations"] = .array(try bodies(operation, parameters, id))
         }
         let properties: JSONObject = [
             "displayName": .string(String(title.prefix(Self.titleMax))), "method": .string(method.uppercased()),
             "urlTemplate": .string(template), "templateParameters": .array(templateParameters),
             "description": .string(String((operation["description"]?.string ?? "").prefix(Self.descriptionMax))),
-            "request": .object(request), "responses": .array(responses(operation, id)),
+            "request": .object(request), "responses": .array(try responses(operation, id)),
         ]
         return ImportedAPI.Operation(id: id, properties: properties)
     }
@@ -227,6 +279,17 @@ struct OpenAPIImport {
         }
     }
 
+    /// Parameters as operations hold them.
+    private mutating func written(_ given: [JSONValue]) throws(APIError) -> [JSONValue] {
+        var result: [JSONValue] = []
+        for item in given {
+            let parameter = parameter(item)
+            try spend(parameter)
+            result.append(parameter)
+        }
+        return result
+    }
+
     private func parameter(_ parameter: JSONValue) -> JSONValue {
         let schema = isSwagger ? parameter : resolved(parameter["schema"] ?? .null)
         var result: JSONObject = [
@@ -243,12 +306,20 @@ struct OpenAPIImport {
 
     // MARK: - Bodies and answers
 
-    private mutating func bodies(_ operation: JSONValue, _ parameters: [JSONValue], _ id: String) -> [JSONValue] {
+    private mutating func bodies(
+        _ operation: JSONValue,
+        _ parameters: [JSONValue],
+        _ id: String
+    ) throws(APIError) -> [JSONValue] {
         if isSwagger {
             guard let body = parameters.first(where: { $0["in"]?.string == "body" }) else { return [] }
-            return mediaTypes(operation, "consumes").map { representation($0, body["schema"], [], "\(id)-request") }
+            var result: [JSONValue] = []
+            for type in mediaTypes(operation, "consumes") {
+                result.append(try representation(type, body["schema"], [], "\(id)-request"))
+            }
+            return result
         }
-        return representations(resolved(operation["requestBody"] ?? .null)["content"], "\(id)-request")
+        return try representations(resolved(operation["requestBody"] ?? .null)["content"], "\(id)-request")
     }
 
     private func mediaTypes(_ operation: JSONValue, _ member: String) -> [String] {
@@ -256,26 +327,34 @@ struct OpenAPIImport {
         return types.isEmpty ? ["application/json"] : types
     }
 
-    private mutating func representations(_ content: JSONValue?, _ place: String) -> [JSONValue] {
+    private mutating func representations(_ content: JSONValue?, _ place: String) throws(APIError) -> [JSONValue] {
         var result: [JSONValue] = []
         for media in content?.object?.members ?? [] {
             var examples: [(name: String, value: JSONValue)] = []
-            if let example = media.value["example"] { examples.append(("default", Self.example(example))) }
+            if let example = media.value["example"] { examples.append(("default", try written(example: example))) }
             for named in media.value["examples"]?.object?.members ?? [] {
                 let example = resolved(named.value)
                 // One that lies elsewhere is not fetched.
                 guard let value = example["value"] else { continue }
-                examples.append((named.name, Self.example(value, example)))
+                examples.append((named.name, try written(example: value, example)))
             }
-            result.append(representation(media.name, media.value["schema"], examples, place))
+            result.append(try representation(media.name, media.value["schema"], examples, place))
         }
         return result
     }
 
-    private static func example(_ value: JSONValue, _ described: JSONValue? = nil) -> JSONValue {
+    private mutating func written(
+        example value: JSONValue,
+        _ described: JSONValue? = nil
+    ) throws(APIError) -> JSONValue {
+        // Before it is written out.
+        try spend(value)
         var example: JSONObject = ["value": .string(value.string ?? value.indented)]
         for member in ["summary", "description"] {
-            if let text = described?[member]?.string, !text.isEmpty { example[member] = .string(text) }
+            if let text = described?[member]?.string, !text.isEmpty {
+                try spend(text.utf8.count)
+                example[member] = .string(text)
+            }
         }
         return .object(example)
     }
@@ -286,23 +365,24 @@ struct OpenAPIImport {
         _ schema: JSONValue?,
         _ examples: [(name: String, value: JSONValue)],
         _ place: String
-    ) -> JSONValue {
+    ) throws(APIError) -> JSONValue {
+        try spend(contentType.utf8.count)
         var result: JSONObject = ["contentType": .string(contentType)]
-        if let name = typeName(schema, isSwagger ? place : "\(place)-\(contentType)") {
+        if let name = try typeName(schema, isSwagger ? place : "\(place)-\(contentType)") {
             result["schemaId"] = .string(Self.schemaID)
             result["typeName"] = .string(name)
         }
         var examples = examples
         // A type may bring an example of its own.
         if examples.isEmpty, let example = schema.flatMap({ resolved($0)["example"] }) {
-            examples = [("default", Self.example(example))]
+            examples = [("default", try written(example: example))]
         }
         if !examples.isEmpty { result["examples"] = .object(JSONObject(examples)) }
         return .object(result)
     }
 
     /// The name of a representation's type; one that has none is given one.
-    private mutating func typeName(_ schema: JSONValue?, _ place: String) -> String? {
+    private mutating func typeName(_ schema: JSONValue?, _ place: String) throws(APIError) -> String? {
         guard let schema, schema.object?.isEmpty == false else { return nil }
         if let name = Self.referredType(schema, isSwagger) { return types[name] == nil ? nil : name }
         let type = schema["$ref"] == nil ? schema : resolved(schema)
@@ -317,9 +397,16 @@ struct OpenAPIImport {
         var number = 1
         while let known = types[unique], known != type {
             number += 1
+            guard number <= Self.sameNamesMax else {
+                throw .validation("value", "More than \(Self.sameNamesMax) types would be called \(name.prefix(80)).")
+            }
             unique = "\(name)\(number)"
         }
-        types[unique] = type
+        if types[unique] == nil {
+            try spend(type)
+            typeNames.append(unique)
+            types[unique] = type
+        }
         return unique
     }
 
@@ -337,7 +424,7 @@ struct OpenAPIImport {
             .map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
 
-    private mutating func responses(_ operation: JSONValue, _ id: String) -> [JSONValue] {
+    private mutating func responses(_ operation: JSONValue, _ id: String) throws(APIError) -> [JSONValue] {
         var result: [JSONValue] = []
         for member in operation["responses"]?.object?.members ?? [] {
             // "default" and "2XX" name no status that could be kept.
@@ -345,44 +432,38 @@ struct OpenAPIImport {
             let answer = resolved(member.value)
             var response: JSONObject = ["statusCode": .int(status)]
             if let text = answer["description"]?.string, !text.isEmpty {
-                response["description"] = .string(String(text.prefix(10_000)))
+                let description = String(text.prefix(10_000))
+                try spend(description.utf8.count)
+                response["description"] = .string(description)
             }
             var representations: [JSONValue] = []
             if isSwagger {
                 let given = answer["examples"]
                 if answer["schema"] != nil || given != nil {
                     for type in mediaTypes(operation, "produces") {
-                        let examples = given?[type].map { [(name: "default", value: Self.example($0))] } ?? []
-                        representations.append(representation(type, answer["schema"], examples, "\(id)-\(status)"))
+                        var examples: [(name: String, value: JSONValue)] = []
+                        if let example = given?[type] { examples.append(("default", try written(example: example))) }
+                        representations.append(
+                            try representation(type, answer["schema"], examples, "\(id)-\(status)")
+                        )
                     }
                 }
             } else {
-                representations = self.representations(answer["content"], "\(id)-\(status)")
+                representations = try self.representations(answer["content"], "\(id)-\(status)")
             }
             response["representations"] = .array(representations)
-            let headers = (answer["headers"]?.object?.members ?? []).map { header -> JSONValue in
-                var described = resolved(header.value).object ?? JSONObject()
-                described["name"] = .string(header.name)
-                return parameter(.object(described))
-            }
+            let headers = try written(
+                (answer["headers"]?.object?.members ?? []).map { header -> JSONValue in
+                    var described = resolved(header.value).object ?? JSONObject()
+                    described["name"] = .string(header.name)
+                    return .object(described)
+                }
+            )
             if !headers.isEmpty { response["headers"] = .array(headers) }
             result.append(.object(response))
         }
         return result
     }
 
-    /// What a local reference leads to; itself where it is none, nothing where it leads elsewhere.
-    private func resolved(_ value: JSONValue) -> JSONValue {
-        var found = value
-        for _ in 0..<Self.referencesMax {
-            guard let reference = found["$ref"]?.string else { return found }
-            guard reference.hasPrefix("#/") else { return .object(JSONObject()) }
-            var place: JSONValue? = document
-            for part in reference.dropFirst(2).split(separator: "/") {
-                place = place?[String(part).replacing("~1", with: "/").replacing("~0", with: "~")]
-            }
-            found = place ?? .object(JSONObject())
-        }
-        return .object(JSONObject())
-    }
+    private func resolved(_ value: JSONValue) -> JSONValue { references.resolved(value) }
 }

@@ -4,6 +4,14 @@ import ResourceModel
 struct WADLDocument {
     /// Resources within resources.
     private static let depthMax = 16
+    /// Parameters of one resource, with those of the resources around it.
+    private static let parametersMax = 500
+    /// Bytes of the texts of all operations: references make many of one.
+    private static let textBytesMax = 32 << 20
+    /// Bytes of an entry beside its texts.
+    private static let entryBytes = 128
+    private var bytesLeft = textBytesMax
+    private var operations = 0
     /// Elements that are named once and referred to, by kind and id.
     private var named: [String: XMLElement] = [:]
     private var paths: [(name: String, value: JSONObject)] = []
@@ -52,12 +60,20 @@ struct WADLDocument {
         guard depth < Self.depthMax else {
             throw .validation("value", "Resources are nested deeper than \(Self.depthMax) levels.")
         }
-        let parameters = parameters + resource.all("param").compactMap { parameter($0, "path") }
+        let own = resource.all("param")
+        guard parameters.count + own.count <= Self.parametersMax else {
+            throw .validation("value", "A resource has more than \(Self.parametersMax) parameters.")
+        }
+        let parameters = parameters + (try self.parameters(own, "path"))
         for given in resource.all("method") {
             let method = resolved(given)
             let verb = (method.attributes["name"] ?? "GET").lowercased()
             if let reference = method.attributes["href"] {
                 throw .validation("value", "The method \"\(reference.prefix(80))\" is none of the document.")
+            }
+            operations += 1
+            guard operations <= OpenAPIImport.operationsMax else {
+                throw .validation("value", "The document has more than \(OpenAPIImport.operationsMax) operations.")
             }
             guard OpenAPIImport.methods.contains(verb) else {
                 throw .validation("value", "The method \"\(verb.prefix(40))\" cannot be imported.")
@@ -68,7 +84,7 @@ struct WADLDocument {
                 places[name] = place
                 paths.append((name, JSONObject()))
             }
-            paths[place].value[verb] = .object(operation(method, parameters))
+            paths[place].value[verb] = .object(try operation(method, parameters))
         }
         for child in resource.all("resource") {
             let own = (child.attributes["path"] ?? "").split(separator: "/").joined(separator: "/")
@@ -76,25 +92,40 @@ struct WADLDocument {
         }
     }
 
-    private func operation(_ method: XMLElement, _ shared: [JSONValue]) -> JSONObject {
+    /// Counts a text that is taken, before it is.
+    private mutating func spend(_ element: XMLElement?) throws(APIError) {
+        let texts = (element?.text.utf8.count ?? 0) + (element?.attributes.reduce(0) { $0 + $1.value.utf8.count } ?? 0)
+        bytesLeft -= texts + Self.entryBytes
+        guard bytesLeft >= 0 else {
+            throw .validation(
+                "value",
+                "The operations of the document hold more than \(Self.textBytesMax >> 20) MiB with what their references lead to."
+            )
+        }
+    }
+
+    private mutating func operation(_ method: XMLElement, _ shared: [JSONValue]) throws(APIError) -> JSONObject {
+        try spend(method)
+        try spend(method.all("doc").first)
         var operation = JSONObject()
         operation["operationId"] = method.attributes["id"].map { .string($0) }
         operation["summary"] = method.all("doc").first?.attributes["title"].map { .string($0) }
         operation["description"] = method.all("doc").first?.trimmed.map { .string($0) }
         let request = method.all("request").first
-        let own = (request?.all("param") ?? []).compactMap { parameter($0, "query") }
+        let own = try parameters(request?.all("param") ?? [], "query")
         operation["parameters"] = .array(shared + own)
-        let bodies = content(request)
+        let bodies = try content(request)
         if !bodies.isEmpty { operation["requestBody"] = ["content": .object(bodies)] }
         var responses = JSONObject()
         for response in method.all("response") {
+            try spend(response.all("doc").first)
             var headers = JSONObject()
             for header in response.all("param") where header.attributes["style"] == "header" {
-                headers[header.attributes["name"] ?? ""] = parameter(header, "header")
+                headers[header.attributes["name"] ?? ""] = try parameter(header, "header")
             }
             let answer: JSONValue = [
                 "description": .string(response.all("doc").first?.trimmed ?? ""), "headers": .object(headers),
-                "content": .object(content(response)),
+                "content": .object(try content(response)),
             ]
             for status in (response.attributes["status"] ?? "200").split(separator: " ") {
                 responses[String(status)] = answer
@@ -104,17 +135,26 @@ struct WADLDocument {
         return operation
     }
 
-    private func content(_ holder: XMLElement?) -> JSONObject {
+    private mutating func content(_ holder: XMLElement?) throws(APIError) -> JSONObject {
         var content = JSONObject()
         for item in (holder?.all("representation") ?? []).map(resolved) {
+            try spend(item)
             content[item.attributes["mediaType"] ?? "application/xml"] = [:]
         }
         return content
     }
 
+    private mutating func parameters(_ given: [XMLElement], _ place: String) throws(APIError) -> [JSONValue] {
+        var result: [JSONValue] = []
+        for element in given { if let parameter = try parameter(element, place) { result.append(parameter) } }
+        return result
+    }
+
     /// - Parameter place: where a parameter without a style stands.
-    private func parameter(_ given: XMLElement, _ place: String) -> JSONValue? {
+    private mutating func parameter(_ given: XMLElement, _ place: String) throws(APIError) -> JSONValue? {
         let element = resolved(given)
+        try spend(element)
+        try spend(element.all("doc").first)
         guard let name = element.attributes["name"] else { return nil }
         let styles = ["template": "path", "query": "query", "header": "header"]
         // Matrix parameters are part of a segment, and plain ones of a body: neither is an operation's parameter.
@@ -123,7 +163,11 @@ struct WADLDocument {
         let type = element.attributes["type"]?.split(separator: ":").last.map(String.init) ?? "string"
         schema["type"] = .string(["int", "long", "short"].contains(type) ? "integer" : type)
         schema["default"] = element.attributes["default"].map { .string($0) }
-        let options = element.all("option").compactMap { $0.attributes["value"].map { JSONValue.string($0) } }
+        var options: [JSONValue] = []
+        for option in element.all("option") {
+            try spend(option)
+            if let value = option.attributes["value"] { options.append(.string(value)) }
+        }
         if !options.isEmpty { schema["enum"] = .array(options) }
         var result: JSONObject = ["name": .string(name), "in": .string(place), "schema": .object(schema)]
         result["required"] = .bool(place == "path" || element.attributes["required"] == "true")

@@ -22,6 +22,8 @@ package struct PropertyRule: Sendable {
     package let kind: Kind
     package let isRequired: Bool
     package let isReadOnly: Bool
+    /// Whether it rests encrypted, since people write secrets into it; to those who manage it it is plain.
+    package let isSealed: Bool
     package let fallback: JSONValue?
 
     package init(
@@ -29,12 +31,14 @@ package struct PropertyRule: Sendable {
         _ kind: Kind,
         isRequired: Bool = false,
         isReadOnly: Bool = false,
+        isSealed: Bool = false,
         default fallback: JSONValue? = nil
     ) {
         self.name = name
         self.kind = kind
         self.isRequired = isRequired
         self.isReadOnly = isReadOnly
+        self.isSealed = isSealed
         self.fallback = fallback
     }
 

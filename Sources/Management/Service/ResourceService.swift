@@ -139,8 +139,22 @@ package struct ResourceService: Sendable {
         ifMatch: String?
     ) async throws -> (resource: Resource, isNew: Bool) {
         try type.nameRule.check(id.name)
-        let before = try await store.get(id)
-        return try await write(type, id, given, before: before, condition: condition(ifMatch, before: before))
+        return try await retrying(ifMatch == nil || ifMatch == "*") {
+            let before = try await store.get(id)
+            return try await write(type, id, given, before: before, condition: condition(ifMatch, before: before))
+        }
+    }
+
+    /// Does a change once more where others were quicker, as often as one of them may get through.
+    private func retrying<Value>(_ mayRetry: Bool, _ change: () async throws -> Value) async throws -> Value {
+        var attempts = 0
+        while true {
+            do { return try await change() } catch let error as APIError where error == .preconditionFailed && mayRetry
+            {
+                attempts += 1
+                guard attempts < ResourceService.attemptsMax else { throw error }
+            }
+        }
     }
 
     /// Changes single properties of a resource that is there.
@@ -151,18 +165,14 @@ package struct ResourceService: Sendable {
         ifMatch: String?
     ) async throws -> Resource {
         guard let ifMatch else { throw ResourceService.missingIfMatch }
-        var attempts = 0
-        while true {
+        return try await retrying(ifMatch == "*") {
             let before = try await get(id)
             guard ifMatch == "*" || bareETag(ifMatch) == before.etag else { throw APIError.preconditionFailed }
-            let merged = ResourceService.merged(before.properties, given)
-            do {
-                // What was merged with must still be there: a change of another property meanwhile would be lost.
-                return try await write(type, id, merged, before: before, condition: .etag(before.etag)).resource
-            } catch let error as APIError where error == .preconditionFailed && ifMatch == "*" {
-                attempts += 1
-                guard attempts < ResourceService.attemptsMax else { throw error }
-            }
+            var merged = ResourceService.merged(before.properties, given)
+            // Rules must see that something is to be taken out.
+            for member in given.members where member.value.isNull { merged[member.name] = .null }
+            // What was merged with must still be there: a change of another property meanwhile would be lost.
+            return try await write(type, id, merged, before: before, condition: .etag(before.etag)).resource
         }
     }
 
@@ -226,8 +236,7 @@ package struct ResourceService: Sendable {
     ) async throws {
         let isKey = type.secrets.first { $0.property == slot }?.isKey ?? false
         let secret = try box.secret(text, key: id.key, slot: slot, isKey: isKey)
-        var attempts = 0
-        while true {
+        try await retrying(true) {
             let before = try await get(id)
             if isOnlyMissing, try await store.secrets(id)[slot] != nil { return }
             let write = ResourceWrite(
@@ -235,14 +244,8 @@ package struct ResourceService: Sendable {
                 .put(properties: before.properties, index: type.index(before.properties), secrets: [secret]),
                 condition: .etag(before.etag)
             )
-            do {
-                let result = try await apply([write])
-                if let sequence = result.last?.sequence { await afterCommit(sequence, [id]) }
-                return
-            } catch let error as APIError where error == .preconditionFailed {
-                attempts += 1
-                guard attempts < ResourceService.attemptsMax else { throw error }
-            }
+            let result = try await apply([write])
+            if let sequence = result.last?.sequence { await afterCommit(sequence, [id]) }
         }
     }
 
@@ -289,14 +292,15 @@ package struct ResourceService: Sendable {
             fetch: fetch,
             readCertificate: readCertificate
         )
-        let (given, alongside) = try await type.prepare(id, given, before, context)
+        let prepared = try await type.prepare(id, given, before, context)
         var draft = ResourceDraft(
             id: id,
-            properties: try PropertyRule.apply(type.properties, to: given, before: before?.properties),
+            properties: try PropertyRule.apply(type.properties, to: prepared.properties, before: before?.properties),
             before: before,
-            secrets: try secrets(type, given)
+            secrets: try secrets(type, prepared.properties)
         )
-        draft.alongside = alongside
+        draft.alongside = prepared.alongside
+        draft.requirements = prepared.requirements
         try await type.rules(&draft, context)
         if id.segments.count > 2 { draft.requirements.append(.exists(id.parent)) }
         var writes: [SecretWrite] = []
@@ -376,7 +380,13 @@ extension APIError {
             self = .validation(field, "There are \(max) already, and no more are allowed.")
         case .overloaded:
             self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
-        case .newerSchema, .notDurable, .claimLost:
+        case .diskFull:
+            self = APIError(
+                status: 507,
+                code: "InsufficientStorage",
+                message: "The disk is full: nothing can be stored until something is deleted."
+            )
+        case .notDurable, .claimLost, .unreadable:
             self = APIError.inside
         }
     }

@@ -15,9 +15,7 @@ package struct ResourceType: Sendable {
     /// Reads a body that is a document of another kind, as a description to import, before its properties are looked at; gives them with
     /// what is written in the same transaction.
     package let prepare:
-        @Sendable (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> (
-            properties: JSONObject, alongside: [ResourceWrite]
-        )
+        @Sendable (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> PreparedBody
     /// What must be true beyond single properties; may complete the draft.
     package let rules: @Sendable (inout ResourceDraft, RuleContext) async throws(APIError) -> Void
     /// The flat columns: what start-up and look-ups read.
@@ -76,9 +74,13 @@ package struct ResourceType: Sendable {
         secrets: [SecretRule] = [],
         index: @Sendable @escaping (JSONObject) -> [String?],
         prepare:
-            @Sendable @escaping (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> (
-                properties: JSONObject, alongside: [ResourceWrite]
-            ) = { _, given, _, _ in (given, []) },
+            @Sendable @escaping (ResourceID, JSONObject, Resource?, RuleContext) async throws(APIError) -> PreparedBody =
+            {
+                _,
+                given,
+                _,
+                _ in PreparedBody(properties: given)
+            },
         rules: @Sendable @escaping (inout ResourceDraft, RuleContext) async throws(APIError) -> Void = { _, _ in },
         present: @Sendable @escaping (JSONObject, PresentationContext) -> JSONObject = { properties, _ in properties },
         dependents: @Sendable @escaping (ResourceID, any ResourceStore) async throws -> [ResourceID] = { _, _ in [] },
@@ -109,6 +111,15 @@ package struct ResourceType: Sendable {
         self.dependents = dependents
         self.deletionRules = deletionRules
     }
+}
+
+/// A body that was read: the properties that it means, and what is written with them.
+package struct PreparedBody: Sendable {
+    package var properties: JSONObject
+    package var alongside: [ResourceWrite] = []
+    package var requirements: [ResourceWrite.Requirement] = []
+
+    package init(properties: JSONObject) { self.properties = properties }
 }
 
 /// What a resource is about to become.
@@ -179,6 +190,13 @@ package struct RuleContext: Sendable {
     package let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
     /// What a certificate in PKCS #12 or DER says of itself.
     package let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
+
+    /// Looks into the store; a fault of its own is none of the request's.
+    func reading<Value>(
+        _ body: (any ResourceStore) async throws -> Value
+    ) async throws(APIError) -> Value {
+        do { return try await body(store) } catch { throw (error as? APIError) ?? APIError.inside }
+    }
 }
 
 /// What is shown of a certificate.

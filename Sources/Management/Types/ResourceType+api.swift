@@ -55,18 +55,26 @@ extension ResourceType {
             ]
         },
         prepare: { id, given, before, context throws(APIError) in
-            try await APIImport.take(id, given, before, context)
+            try await RevisionRules.prepare(id, given, before, context)
         },
         rules: { draft, context throws(APIError) in
             try APIRules.checkRevision(&draft)
-            try await APIRules.takeSource(&draft, context)
+            try await RevisionRules.checkNumber(draft, context)
             APIRules.addHandshake(&draft)
             try APIRules.checkVersion(&draft)
             try APIRules.checkPath(&draft)
             try APIRules.checkServiceURL(&draft, context)
+            try await RevisionRules.handOn(&draft, context)
             if draft.properties["isCurrent"]?.bool ?? true {
+                // Its own revisions stand at the same path.
                 draft.requirements.append(
-                    .unique(type: "apis", column: 0, value: APIRules.place(draft.properties), field: "path")
+                    .unique(
+                        type: "apis",
+                        column: 0,
+                        value: APIRules.place(draft.properties),
+                        field: "path",
+                        besides: draft.id.key + ";"
+                    )
                 )
             }
         },
@@ -111,33 +119,16 @@ package enum APIRules {
 
     /// A name as `echo;rev=2` is that of a revision: it is not the current one, and its number stands in it.
     static func checkRevision(_ draft: inout ResourceDraft) throws(APIError) {
-        let parts = draft.id.name.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return }
-        let number = parts[1].dropFirst(4)
-        guard parts[1].lowercased().hasPrefix("rev="), let revision = Int(number), revision > 0, revision < 1_000_000,
-            number == String(revision)
-        else {
+        guard draft.id.name.contains(";") else {
+            draft.properties["isCurrent"] = true
+            return
+        }
+        guard let name = RevisionName(draft.id.name) else {
             throw .validation("name", "A revision is named by the API's id and \";rev=\" with a number.")
         }
-        draft.requirements.append(.exists(ResourceID(["apis", String(parts[0])])))
-        draft.properties["apiRevision"] = .string(String(revision))
+        draft.requirements.append(.exists(name.apiID))
+        draft.properties["apiRevision"] = .string(name.number)
         draft.properties["isCurrent"] = false
-    }
-
-    /// A new revision or version is made of an API that is there, with all below it.
-    static func takeSource(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
-        guard draft.properties["sourceApiId"] != nil else { return }
-        let source = try ReferenceRules.id("sourceApiId", "apis", draft.properties)
-        draft.properties["sourceApiId"] = nil
-        guard draft.before == nil else { return }
-        draft.requirements.append(.exists(source))
-        do {
-            for resource in try await ReleaseRules.tree(source, context.store) {
-                draft.alongside.append(APITree.moved(resource, from: source, to: draft.id))
-            }
-        } catch {
-            throw APIError.inside
-        }
     }
 
     /// A WebSocket API has the one operation that its connections begin with, as soon as it is there.
@@ -180,9 +171,13 @@ package enum APIRules {
         draft.requirements.append(.exists(id))
     }
 
+    /// A path without slashes at its ends and beside each other.
+    static func trimmed(path: String) -> String {
+        path.split(separator: "/", omittingEmptySubsequences: true).joined(separator: "/")
+    }
+
     static func checkPath(_ draft: inout ResourceDraft) throws(APIError) {
-        let given = draft.properties["path"]?.string ?? ""
-        let path = given.split(separator: "/", omittingEmptySubsequences: true).joined(separator: "/")
+        let path = trimmed(path: draft.properties["path"]?.string ?? "")
         guard path.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != 0x3F && $0 != 0x23 && $0 < 0x80 }) else {
             throw .validation("path", "The path must be made of segments of a URL, without query or fragment.")
         }

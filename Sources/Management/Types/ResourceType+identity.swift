@@ -38,8 +38,8 @@ extension ResourceType {
         properties: [
             .init("displayName", .text(1...50), isRequired: true),
             .init("description", .text(0...10_000)),
-            .init("clientRegistrationEndpoint", .text(0...2000), isRequired: true),
-            .init("authorizationEndpoint", .text(1...2000), isRequired: true),
+            .init("clientRegistrationEndpoint", .text(0...2000), isRequired: true, isSealed: true),
+            .init("authorizationEndpoint", .text(1...2000), isRequired: true, isSealed: true),
             .init(
                 "grantTypes",
                 .words([
@@ -60,9 +60,10 @@ extension ResourceType {
                         .init("name", .text(1...300), isRequired: true),
                         .init("value", .text(0...4096), isRequired: true),
                     ])
-                )
+                ),
+                isSealed: true
             ),
-            .init("tokenEndpoint", .text(0...2000)),
+            .init("tokenEndpoint", .text(0...2000), isSealed: true),
             .init("supportState", .bool),
             .init("defaultScope", .text(0...2000)),
             .init("bearerTokenSendingMethods", .words(["authorizationHeader", "query"])),
@@ -95,7 +96,7 @@ extension ResourceType {
         properties: [
             .init("displayName", .text(1...50), isRequired: true),
             .init("description", .text(0...10_000)),
-            .init("metadataEndpoint", .text(1...2000), isRequired: true),
+            .init("metadataEndpoint", .text(1...2000), isRequired: true, isSealed: true),
             .init("clientId", .text(1...1000), isRequired: true),
             .init("useInTestConsole", .bool),
             .init("useInApiDocumentation", .bool),

@@ -22,7 +22,7 @@ extension ResourceType {
             .init("description", .text(0...1000)),
             .init("request", .any),
             .init("responses", .list(.any), default: []),
-            .init("policies", .any),
+            .init("policies", .any, isSealed: true),
         ],
         // 0 display name, 1 method, 2 template.
         index: { [$0["displayName"]?.string, $0["method"]?.string, $0["urlTemplate"]?.string] },

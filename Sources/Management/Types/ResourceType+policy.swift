@@ -46,7 +46,8 @@ extension ResourceType {
         nameRule: .free,
         properties: [
             .init("displayName", .text(1...256), isRequired: true),
-            .init("value", .text(0...4096)),
+            // One that becomes a secret later must not have rested in plain text before.
+            .init("value", .text(0...4096), isSealed: true),
             .init("secret", .bool, default: false),
             .init("tags", .list(.text(1...300))),
         ],
@@ -79,7 +80,7 @@ package enum PolicyRules {
     static let documentBytesMax = 262_144
 
     static let properties: [PropertyRule] = [
-        .init("value", .text(1...documentBytesMax), isRequired: true),
+        .init("value", .text(1...documentBytesMax), isRequired: true, isSealed: true),
         .init("format", .choice(["xml", "rawxml", "xml-link", "rawxml-link"]), default: "xml"),
     ]
 
@@ -99,10 +100,34 @@ package enum PolicyRules {
     }
 
     static func compile(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
-        let surroundings = try await surroundings(context.store, context.secret)
+        var surroundings = try await surroundings(context.store, context.secret)
+        do {
+            surroundings.operation = try await operation(of: draft.id, context.store, refusesOthers: true)
+        } catch { throw APIError.inside }
         do throws(PolicyDiagnostic) { _ = try document(draft.id, draft.properties, surroundings) } catch {
             throw .validation("value", error.description)
         }
+    }
+
+    /// The parameters of the operation that a document is of; nil for documents of wider scopes.
+    ///
+    /// - Parameter refusesOthers: whether a document that names others is refused.
+    package static func operation(
+        of id: ResourceID,
+        _ store: any ResourceStore,
+        refusesOthers: Bool = false
+    ) async throws -> PolicySurroundings.Operation? {
+        guard scope(id) == .operation,
+            let properties = try await store.get(ResourceID(Array(id.segments.prefix(4))))?.properties
+        else { return nil }
+        func lowercased(_ names: [String]) -> Set<String> { Set(names.map { $0.lowercased() }) }
+        return PolicySurroundings.Operation(
+            template: lowercased((try? URLTemplate(properties["urlTemplate"]?.string ?? ""))?.parameterNames ?? []),
+            query: lowercased(
+                (properties["request"]?["queryParameters"]?.array ?? []).compactMap { $0["name"]?.string }
+            ),
+            refusesOthers: refusesOthers
+        )
     }
 
     static func compileFragment(_ draft: ResourceDraft, _ context: RuleContext) async throws(APIError) {
@@ -292,6 +317,15 @@ enum NamedValueRules {
         if let given, given.contains("{{") {
             throw .validation("value", "A named value may not hold another.")
         }
+        // It is put into names and values of headers, where a line end begins another header.
+        if let given, given != draft.before?.properties["value"]?.string,
+            given.unicodeScalars.contains(where: isControl)
+        {
+            throw .validation(
+                "value",
+                "The value must not hold control characters, such as a carriage return, a line feed, a tab or a NUL."
+            )
+        }
         if isSecret {
             // A secret is never part of a document: it rests encrypted.
             draft.properties["value"] = nil
@@ -306,6 +340,10 @@ enum NamedValueRules {
             let surroundings = try await PolicyRules.surroundings(context.store, context.secret, value: (name, given))
             try await PolicyRules.checkUsers(ofNamedValue: name, context, surroundings)
         }
+    }
+
+    private static func isControl(_ character: Unicode.Scalar) -> Bool {
+        character.properties.generalCategory == .control || ["\u{2028}", "\u{2029}"].contains(character)
     }
 
     private static func checkUnused(_ name: String, _ context: RuleContext) async throws(APIError) {

@@ -16,7 +16,8 @@ extension ResourceType {
                     .init("text", .text(0...100_000)), .init("enabled", .bool), .init("consentRequired", .bool),
                 ])
             ),
-            .init("url", .text(0...2000)),
+            // Addresses of functions carry their keys.
+            .init("url", .text(0...2000), isSealed: true),
             .init("subscriptions", .object([.init("enabled", .bool)])),
             .init("userRegistration", .object([.init("enabled", .bool)])),
         ],

@@ -50,18 +50,19 @@ enum ReleaseRules {
         guard bare.lowercased() == api.name.lowercased() else {
             throw .validation("apiId", "The revision must be one of the API \(api.name).")
         }
-        let isCurrent = try await isCurrent(released, of: api, context.store)
-        // The revision that was released is the API itself by now.
-        if draft.before == nil, !isCurrent { draft.requirements.append(.exists(released)) }
+        let (since, isCurrent) = try await context.reading { store in
+            (try await store.lastSequence(), try await Self.isCurrent(released, of: api, store))
+        }
         draft.properties["apiId"] = .string(released.description)
         draft.properties["createdDateTime"] = draft.before?.properties["createdDateTime"] ?? .string(context.now)
         draft.properties["updatedDateTime"] = .string(context.now)
         // Notes of a release that is there are changed without releasing it again.
-        guard draft.before == nil, released.name.contains(";"), !isCurrent else { return }
-        do { draft.alongside += try await exchange(api, released, context.store) } catch {
-            throw (error as? APIError)
-                ?? APIError.inside
-        }
+        let isNew = ResourceID(draft.before?.properties["apiId"]?.string ?? "") != released
+        // The revision that was released is the API itself by now.
+        guard isNew, !isCurrent else { return }
+        draft.requirements += [.exists(released), .unchanged(since: since)]
+        guard released.name.contains(";") else { return }
+        draft.alongside += try await context.reading { store in try await exchange(api, released, store) }
     }
 
     /// Whether a revision is the one that the API's own id stands for.
@@ -69,11 +70,9 @@ enum ReleaseRules {
         _ revision: ResourceID,
         of api: ResourceID,
         _ store: any ResourceStore
-    ) async throws(APIError) -> Bool {
-        guard let number = revision.name.split(separator: "=").last, revision.name.contains(";") else { return true }
-        do {
-            return try await store.get(api)?.properties["apiRevision"]?.string == String(number)
-        } catch { throw APIError.inside }
+    ) async throws -> Bool {
+        guard let name = RevisionName(revision.name) else { return !revision.name.contains(";") }
+        return try await store.get(api)?.properties["apiRevision"]?.string == name.number
     }
 
     /// What stands below an API's revisions each for itself; issues and releases are the API's.
@@ -92,11 +91,14 @@ enum ReleaseRules {
         let kept = ResourceID(["apis", "\(api.name);rev=\(number)"])
         guard kept.key != released.key else { return [] }
         let oldTree = try await tree(api, store)
-        let newTree = try await tree(released, store)
+        // Issues that were once told of the revision are the API's from now on.
+        let newTree = try await store.tree(released).filter { $0.id.segments.count > 2 }
         var writes = oldTree.reversed().map { ResourceWrite($0.id, .delete) }
         writes.append(ResourceWrite(released, .delete))
-        // Links and children of the API itself stay: only its document is written anew.
-        writes.append(APITree.put(api, next.properties, isCurrent: true))
+        // Links and children of the API itself stay: only its document is written anew, with what callers see of it whichever revision answers.
+        var properties = next.properties
+        for name in RevisionRules.shared { properties[name] = current.properties[name] }
+        writes.append(APITree.put(api, properties, isCurrent: true))
         writes += newTree.map { APITree.moved($0, from: released, to: api) }
         writes.append(APITree.put(kept, current.properties, isCurrent: false))
         writes += oldTree.map { APITree.moved($0, from: api, to: kept) }

@@ -137,7 +137,11 @@ package enum SubscriptionRules {
     }
 
     static func check(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
-        let scope = try shortScope(draft.properties["scope"]?.string ?? "")
+        var scope = try shortScope(draft.properties["scope"]?.string ?? "")
+        // Keys of an API open all its revisions, whichever of them is named.
+        if let name = RevisionName(ResourceID(scope).name), ResourceID(scope).segments.count == 2 {
+            scope = name.apiID.description
+        }
         draft.properties["scope"] = .string(scope)
         if let owner = draft.properties["ownerId"]?.string {
             draft.properties["ownerId"] = owner.isEmpty ? nil : .string(shortened(owner))

@@ -20,11 +20,10 @@ extension ResourceType {
         index: { [$0["loggerType"]?.string] },
         rules: { draft, _ throws(APIError) in
             let kind = draft.properties["loggerType"]?.string
-            guard kind != "azureMonitor" else { return }
             if draft.properties["credentials"] == nil, draft.before?.properties["credentials"] != nil {
                 draft.properties["credentials"] = SealedRules.sealed
             }
-            guard draft.properties["credentials"] != nil else {
+            guard draft.properties["credentials"] != nil || kind == "azureMonitor" else {
                 throw .validation("credentials", "A logger of the type \(kind ?? "") needs credentials.")
             }
             try SealedRules.seal("credentials", bytesMax: credentialsMax, &draft)

@@ -17,6 +17,11 @@ package enum ResourceTypes {
 
     private static let byPath = Dictionary(uniqueKeysWithValues: all.map { ($0.path.lowercased(), $0) })
 
+    /// The properties that rest encrypted, by full type in lower case.
+    package static let sealedMembers: [String: Set<String>] = byPath.mapValues { type in
+        Set(type.properties.filter(\.isSealed).map(\.name))
+    }.filter { !$0.value.isEmpty }
+
     /// The type of these type words, whatever their case.
     package static func type(path: String) -> ResourceType? { byPath[path.lowercased()] }
 }

@@ -1,5 +1,18 @@
 import ResourceModel
 
+/// The types of a schema resource by name.
+struct SchemaTypes {
+    private let types: [String: JSONValue]
+
+    /// - Parameter document: of a schema resource: its value, definitions or components.
+    init(_ document: JSONValue) {
+        let members = SchemaRules.types(document).members
+        types = Dictionary(members.map { ($0.name, $0.value) }) { first, _ in first }
+    }
+
+    subscript(name: String) -> JSONValue? { types[name] }
+}
+
 /// Makes an example of a type that a schema resource describes, by JSON Schema as OpenAPI 2 and 3 use it.
 struct SchemaSample {
     /// Types within types: beyond, null stands for what a type that holds itself would go on with.
@@ -7,38 +20,38 @@ struct SchemaSample {
     /// Values of one example: a schema may name the same large type again and again.
     private static let valuesMax = 5000
 
-    /// All types of the document, by name.
-    private let types: JSONObject
-    private var values = 0
+    private let types: SchemaTypes
+    private let valuesMax: Int
+    private var bytesLeft: Int
+    private(set) var values = 0
 
-    /// - Parameter document: of a schema resource: its value, definitions or components.
-    init(_ document: JSONValue) {
-        types = SchemaRules.types(document)
+    /// - Parameters:
+    ///   - valuesMax: where fewer than usual may be made.
+    ///   - bytesMax: of the example, about.
+    init(_ types: SchemaTypes, valuesMax: Int, bytesMax: Int) {
+        self.types = types
+        self.valuesMax = min(Self.valuesMax, valuesMax)
+        bytesLeft = bytesMax
     }
 
     /// An example of a type; nil where the document has no such type.
-    static func of(_ typeName: String, in document: JSONValue) -> JSONValue? {
-        var sample = SchemaSample(document)
-        guard let type = sample.types[typeName] else { return nil }
-        return sample.value(type, 0)
-    }
+    mutating func of(_ typeName: String) -> JSONValue? { types[typeName].map { value($0, 0) } }
 
     /// An example of the document itself, where it is one schema.
-    static func of(_ document: JSONValue) -> JSONValue? {
+    mutating func ofWhole(_ document: JSONValue) -> JSONValue? {
         var schema = document["value"] ?? document
         if let text = schema.string, let parsed = try? JSONValue(parsing: text) { schema = parsed }
         guard schema["type"] != nil || schema["properties"] != nil || schema["$ref"] != nil else { return nil }
-        var sample = SchemaSample(document)
-        return sample.value(schema, 0)
+        return value(schema, 0)
     }
 
     private mutating func value(_ schema: JSONValue, _ depth: Int) -> JSONValue {
         values += 1
-        guard depth < SchemaSample.depthMax, values < SchemaSample.valuesMax else { return .null }
+        guard depth < SchemaSample.depthMax, values < valuesMax, bytesLeft > 0 else { return .null }
         for word in ["example", "const", "default"] {
-            if let given = schema[word] { return given }
+            if let given = schema[word] { return taken(given) }
         }
-        if let given = schema["examples"]?.array?.first ?? schema["enum"]?.array?.first { return given }
+        if let given = schema["examples"]?.array?.first ?? schema["enum"]?.array?.first { return taken(given) }
         if let name = schema["$ref"]?.string?.split(separator: "/").last {
             return types[String(name)].map { value($0, depth + 1) } ?? .null
         }
@@ -49,10 +62,18 @@ struct SchemaSample {
         case "array": return .array(schema["items"].map { [value($0, depth + 1)] } ?? [])
         case "string": return .string(text(schema))
         case "integer": return .int(schema["minimum"]?.int ?? 0)
-        case "number": return schema["minimum"] ?? .int(0)
+        case "number": return schema["minimum"].map { taken($0) } ?? .int(0)
         case "boolean": return .bool(true)
         default: return .null
         }
+    }
+
+    /// What the schema says itself, as long as there is room for it.
+    private mutating func taken(_ given: JSONValue) -> JSONValue {
+        let size = given.byteCount(upTo: bytesLeft)
+        guard size <= bytesLeft else { return .null }
+        bytesLeft -= size
+        return given
     }
 
     /// The type that is said, the first one but null where there are several, or the one that the schema's words mean.
@@ -64,29 +85,29 @@ struct SchemaSample {
     }
 
     private mutating func object(_ schema: JSONValue, _ depth: Int) -> JSONValue {
-        var result = JSONObject()
-        for (name, property) in schema["properties"]?.object?.members ?? [] {
+        var members: [(name: String, value: JSONValue)] = []
+        for (name, property) in schema["properties"]?.object?.members ?? [] where values < valuesMax {
             // What only requests carry is no part of an answer.
             guard property["writeOnly"]?.bool != true else { continue }
-            result[name] = value(property, depth + 1)
+            bytesLeft -= name.utf8.count
+            guard bytesLeft > 0 else { break }
+            members.append((name, value(property, depth + 1)))
         }
-        if result.isEmpty, let other = schema["additionalProperties"], other.object != nil {
-            result["property"] = value(other, depth + 1)
+        if members.isEmpty, let other = schema["additionalProperties"], other.object != nil {
+            members.append(("property", value(other, depth + 1)))
         }
-        return .object(result)
+        return .object(JSONObject(members))
     }
 
     private mutating func merged(_ parts: [JSONValue], _ schema: JSONValue, _ depth: Int) -> JSONValue {
-        var result = JSONObject()
-        for part in parts {
+        var members: [(name: String, value: JSONValue)] = []
+        for part in parts where values < valuesMax {
             let made = value(part, depth + 1)
-            guard let members = made.object?.members else { return made }
-            for (name, value) in members { result[name] = value }
+            guard let object = made.object else { return made }
+            members += object.members
         }
-        if schema["properties"] != nil, let own = object(schema, depth).object {
-            for (name, value) in own.members { result[name] = value }
-        }
-        return .object(result)
+        if schema["properties"] != nil, let own = object(schema, depth).object { members += own.members }
+        return .object(JSONObject(members))
     }
 
     private func text(_ schema: JSONValue) -> String {

@@ -31,21 +31,6 @@ struct CacheLookupPolicy: PolicyStep {
                 at: compiler.attribute(element, "caching-type")?.offset ?? element.offset
             )
         }
-        func names(_ element: String, in parent: PolicyElement) throws(PolicyDiagnostic) -> [String] {
-            var names: [String] = []
-            for child in parent.children where child.name == element {
-                try compiler.only(child, attributes: [], text: true)
-                for word in (child.text?.text ?? "").split(separator: ";") {
-                    let name = String(word).trimmingBlanks.lowercased()
-                    if !name.isEmpty { names.append(name) }
-                }
-            }
-            return names.sorted()
-        }
-        let headers = try names("vary-by-header", in: element)
-        if let wrong = headers.first(where: { !FieldText.isName($0) }) {
-            throw compiler.problem("\"\(wrong)\" is not the name of a header.", at: element.offset)
-        }
         let byDeveloper = try compiler.flag(element, "vary-by-developer", default: false)
         let byGroups = try compiler.flag(element, "vary-by-developer-groups", default: false)
         steps.add(
@@ -54,8 +39,8 @@ struct CacheLookupPolicy: PolicyStep {
                 downstream: try compiler.choice(element, "downstream-caching-type", default: Downstream.none),
                 mustRevalidate: try compiler.flag(element, "must-revalidate", default: true),
                 allowsPrivate: try compiler.flag(element, "allow-private-response-caching", default: false),
-                headers: headers,
-                parameters: try names("vary-by-query-parameter", in: element)
+                headers: try VaryNames("vary-by-header", in: element, compiler, mustBeFields: true),
+                parameters: try VaryNames("vary-by-query-parameter", in: element, compiler)
             )
         )
     }
@@ -65,17 +50,23 @@ struct CacheLookupPolicy: PolicyStep {
     let downstream: Downstream
     let mustRevalidate: Bool
     let allowsPrivate: Bool
-    /// In lower case, sorted.
-    let headers: [String]
-    /// Likewise; all parameters where there are none.
-    let parameters: [String]
+    let headers: VaryNames
+    /// All parameters where there are none.
+    let parameters: VaryNames
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         guard call.request.method ?? call.request.source.method == "GET" else { return .next }
         guard allowsPrivate || call.request.values("authorization").isEmpty else { return .next }
-        let key = key(call)
-        guard let found = call.effects.cached(key) else {
-            call.cacheLookup = CacheLookup(key: key, policy: self)
+        // Bytes that are no text cannot be told apart, and so the answers to them.
+        guard
+            let request = CacheRequest(
+                key: try key(call),
+                source: call.request.source,
+                headers: call.request.headers
+            )
+        else { return .next }
+        guard let found = call.effects.cached(request) else {
+            call.cacheLookup = CacheLookup(request: request, policy: self)
             // The backend must answer in full, and not say that the caller's copy is good.
             for name in ["If-None-Match", "If-Modified-Since"] where !call.request.values(name.lowercased()).isEmpty {
                 call.request.headers.set(name, [])
@@ -83,40 +74,96 @@ struct CacheLookupPolicy: PolicyStep {
             return .next
         }
         call.response = found.response
-        note(call, seconds: found.secondsLeft)
+        let age = (CacheRules.age(found.response) ?? 0) + found.secondsKept
+        call.response?.headers.set("Age", [String(age)])
+        note(call, age: age, secondsLeft: found.secondsLeft)
         return .continueAfterStore
     }
 
     /// What caches on the way to the caller may do with the answer.
-    func note(_ call: PolicyCall, seconds: Int) {
+    ///
+    /// They count from its beginning, so that what is left to them is `max-age` less `Age`.
+    func note(_ call: PolicyCall, age: Int, secondsLeft: Int) {
         switch downstream {
         case .none: call.response?.headers.set("Cache-Control", ["no-store"])
         case .private, .public:
-            let words = "\(downstream.rawValue), max-age=\(seconds)" + (mustRevalidate ? ", must-revalidate" : "")
+            let words =
+                "\(downstream.rawValue), max-age=\(age + secondsLeft)" + (mustRevalidate ? ", must-revalidate" : "")
             call.response?.headers.set("Cache-Control", [words])
         }
     }
 
-    /// Parts stand apart by bytes that neither a URL nor a header holds.
-    private func key(_ call: PolicyCall) -> String {
-        let source = call.request.source
-        var key =
-            "\(call.facts.api.id)\n\(call.facts.api.revision)\n\(call.facts.operation?.id ?? "")\n\(source.path)\n"
-        let query = QueryList(source.query)
-        if parameters.isEmpty {
-            key += source.query
+    private func key(_ call: PolicyCall) throws(PolicyFailure) -> CacheKey {
+        let request = call.request
+        let source = request.source
+        var key = CacheKey()
+        key.add(call.facts.api.id)
+        key.add(call.facts.api.revision)
+        key.add(call.facts.operation?.id)
+        key.add(source.path)
+        // Where policies have sent the call by now is part of what it asks for.
+        key.add(request.path)
+        key.add(request.backendURL)
+        key.add(request.backendID)
+        let names = try parameters.names(call)
+        if names.isEmpty {
+            key.add(source.query)
+            key.add(request.query)
         } else {
-            for name in parameters { key += "\(name)=\(query.values(name).joined(separator: "\r"))\n" }
+            let query = QueryList(source.query)
+            for name in names { key.add(name, query.values(name)) }
         }
-        for name in headers { key += "\n\(name):\(source.values(name).joined(separator: "\r"))" }
-        if byDeveloper { key += "\n\n\(call.facts.user?.id ?? call.facts.subscription?.id ?? "")" }
+        for name in try headers.names(call) { key.add(name, request.values(name)) }
+        if byDeveloper {
+            key.add(call.facts.user?.id)
+            key.add(call.facts.subscription?.id)
+        }
         return key
+    }
+}
+
+/// The names that elements of one kind hold, with semicolons between.
+struct VaryNames: Sendable {
+    private let values: [CompiledValue]
+    /// Where all of them are known, in lower case and sorted.
+    private let known: [String]?
+
+    init(
+        _ name: String,
+        in element: PolicyElement,
+        _ compiler: PolicyCompiler,
+        mustBeFields: Bool = false
+    ) throws(PolicyDiagnostic) {
+        var values: [CompiledValue] = []
+        for child in element.children where child.name == name {
+            try compiler.only(child, attributes: [], text: true)
+            guard let text = child.text else { continue }
+            let value = try compiler.value(text)
+            if mustBeFields, let words = value.constantText, !VaryNames.words(words).allSatisfy(FieldText.isName) {
+                throw compiler.problem("<\(name)> must hold names of headers.", at: child.offset)
+            }
+            values.append(value)
+        }
+        self.values = values
+        let texts = values.compactMap(\.constantText)
+        known = texts.count == values.count ? texts.flatMap(VaryNames.words).sorted() : nil
+    }
+
+    private static func words(_ text: String) -> [String] {
+        text.split(separator: ";").map { String($0).trimmingBlanks.lowercased() }.filter { !$0.isEmpty }
+    }
+
+    func names(_ call: PolicyCall) throws(PolicyFailure) -> [String] {
+        if let known { return known }
+        var names: [String] = []
+        for value in values { names += VaryNames.words(try value.text(call)) }
+        return names.sorted()
     }
 }
 
 /// A look-up that found nothing: what `cache-store` keeps the answer for.
 struct CacheLookup {
-    let key: String
+    let request: CacheRequest
     let policy: CacheLookupPolicy
 }
 
@@ -140,22 +187,26 @@ struct CacheStorePolicy: PolicyStep {
 
     /// Seconds.
     let duration: CompiledValue
-    /// nil for answers of 200 alone.
+    /// nil for answers of 200 alone that do not forbid it.
     let isWanted: CompiledValue?
 
     func run(_ call: PolicyCall) throws(PolicyFailure) -> PolicyFlow {
         guard let lookup = call.cacheLookup, let response = call.response else { return .next }
         let isStored =
-            try isWanted.map { wanted throws(PolicyFailure) in try wanted.bool(call) } ?? (response.status == 200)
-        guard isStored else { return .next }
+            try isWanted.map { wanted throws(PolicyFailure) in try wanted.bool(call) }
+            ?? (response.status == 200 && !CacheRules.forbids(response))
+        // A part of an answer, or the word that the caller's copy is good, answers nobody else.
+        guard isStored, response.status != 206, response.status != 304,
+            let names = CacheRules.varyingNames(response)
+        else { return .next }
         let seconds = try duration.int(call)
         guard (1...CacheStorePolicy.durationMax).contains(seconds) else {
             throw .evaluation("The duration must be 1 to \(CacheStorePolicy.durationMax) seconds.")
         }
         // A cookie is for one caller.
         guard lookup.policy.allowsPrivate || response.values("set-cookie").isEmpty else { return .next }
-        call.effects.keep(response, lookup.key, seconds: seconds)
-        lookup.policy.note(call, seconds: seconds)
+        call.effects.keep(response, lookup.request, varyingBy: names, seconds: seconds)
+        lookup.policy.note(call, age: CacheRules.age(response) ?? 0, secondsLeft: seconds)
         return .next
     }
 }

@@ -29,24 +29,60 @@ final class CallLimit: Sendable {
     private let api: Target?
     private let operation: Target?
 
+    /// What an element says itself; nil where it leaves it out.
+    private struct Numbers {
+        let calls: Int?
+        let bandwidth: Int?
+        let period: Int?
+
+        init(
+            _ element: PolicyElement,
+            _ compiler: PolicyCompiler,
+            _ periods: ClosedRange<Int>
+        ) throws(PolicyDiagnostic) {
+            calls = try compiler.number(element, "calls", 1...CallLimit.callsMax)
+            bandwidth = try compiler.number(element, "bandwidth", 1...CallLimit.callsMax)
+            period = try compiler.number(element, "renewal-period", periods)
+        }
+
+        private init(calls: Int?, bandwidth: Int?, period: Int?) {
+            self.calls = calls
+            self.bandwidth = bandwidth
+            self.period = period
+        }
+
+        /// What counts for an element inside another: what it leaves out is the outer one's.
+        ///
+        /// One that says how many calls or bytes says nothing of the others, which the outer one counts anyway.
+        func within(_ outer: Numbers) -> Numbers {
+            let isCounted = calls != nil || bandwidth != nil
+            return Numbers(
+                calls: isCounted ? calls : outer.calls,
+                bandwidth: isCounted ? bandwidth : outer.bandwidth,
+                period: period ?? outer.period
+            )
+        }
+
+        /// Whether an element that leaves everything out counts nothing that the outer one does not count.
+        var isEmpty: Bool { calls == nil && bandwidth == nil && period == nil }
+    }
+
     private init(
+        _ numbers: Numbers,
         _ element: PolicyElement,
         _ compiler: PolicyCompiler,
         _ counter: String,
-        _ periods: ClosedRange<Int>,
         api: Target?,
         operation: Target?
     ) throws(PolicyDiagnostic) {
+        guard numbers.calls != nil || numbers.bandwidth != nil else { throw compiler.missing("calls", element) }
+        guard let period = numbers.period else { throw compiler.missing("renewal-period", element) }
         self.counter = counter
         hash = WindowHash.of(counter)
-        let kilobytes = try compiler.number(element, "bandwidth", 1...CallLimit.callsMax)
-        bandwidth = kilobytes ?? 0
-        calls =
-            kilobytes == nil
-            ? try compiler.needNumber(element, "calls", 1...CallLimit.callsMax)
-            : try compiler.number(element, "calls", 1...CallLimit.callsMax) ?? 0
+        bandwidth = numbers.bandwidth ?? 0
+        calls = numbers.calls ?? 0
         callsText = String(calls)
-        period = try compiler.needNumber(element, "renewal-period", periods)
+        self.period = period
         self.api = api
         self.operation = operation
     }
@@ -63,21 +99,53 @@ final class CallLimit: Sendable {
         periods: ClosedRange<Int>,
         path: String
     ) throws(PolicyDiagnostic) -> [CallLimit] {
-        let numbers = attributes.intersection(["bandwidth"]).union(["calls", "renewal-period"])
-        try compiler.only(element, attributes: attributes.union(numbers), children: ["api"])
+        let names = attributes.intersection(["bandwidth"]).union(["calls", "renewal-period"])
+        try compiler.only(element, attributes: attributes.union(names), children: ["api"])
         var limits: [CallLimit] = []
-        var counter: String { "\(compiler.owner) \(path) \(limits.count)" }
-        limits.append(try CallLimit(element, compiler, counter, periods, api: nil, operation: nil))
+        // Elements are counted, not limits: a counter keeps its name where one of them begins or ceases to have numbers of its own.
+        var count = 0
+        func add(
+            _ element: PolicyElement,
+            _ own: Numbers,
+            within outer: Numbers?,
+            api: Target?,
+            operation: Target?
+        ) throws(PolicyDiagnostic) -> Numbers {
+            let counter = "\(compiler.owner) \(path) \(count)"
+            count += 1
+            let numbers = outer.map { own.within($0) } ?? own
+            if outer != nil, own.isEmpty { return numbers }
+            // The outermost one may leave all counting to those inside it.
+            if outer == nil, !element.children.isEmpty, own.calls == nil, own.bandwidth == nil { return numbers }
+            limits.append(
+                try CallLimit(numbers, element, compiler, counter, api: api, operation: operation)
+            )
+            return numbers
+        }
+        let own = try Numbers(element, compiler, periods)
+        let outer = try add(element, own, within: nil, api: nil, operation: nil)
         for api in element.children {
-            try compiler.only(api, attributes: numbers.union(["name", "id"]), children: ["operation"])
+            try compiler.only(api, attributes: names.union(["name", "id"]), children: ["operation"])
             let target = try Target(api, compiler)
-            limits.append(try CallLimit(api, compiler, counter, periods, api: target, operation: nil))
+            let ofAPI = try add(
+                api,
+                try Numbers(api, compiler, periods),
+                within: outer,
+                api: target,
+                operation: nil
+            )
             for operation in api.children {
-                try compiler.only(operation, attributes: numbers.union(["name", "id"]))
-                let inner = try Target(operation, compiler)
-                limits.append(try CallLimit(operation, compiler, counter, periods, api: target, operation: inner))
+                try compiler.only(operation, attributes: names.union(["name", "id"]))
+                _ = try add(
+                    operation,
+                    try Numbers(operation, compiler, periods),
+                    within: ofAPI,
+                    api: target,
+                    operation: try Target(operation, compiler)
+                )
             }
         }
+        guard !limits.isEmpty else { throw compiler.missing("calls", element) }
         return limits
     }
 

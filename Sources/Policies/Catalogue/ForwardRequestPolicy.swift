@@ -8,9 +8,14 @@ struct ForwardRequestPolicy: PolicyStep {
             element,
             attributes: [
                 "timeout", "timeout-ms", "follow-redirects", "buffer-request-body", "buffer-response",
-                "fail-on-error-status-code",
+                "fail-on-error-status-code", "http-version", "continue-timeout",
             ]
         )
+        // Backends are spoken to by HTTP/1.1, which 2or1 may end in too; nobody's 100 is waited for before a body goes out.
+        _ = try compiler.choice(element, "http-version", default: HTTPVersion.one)
+        if case .constant = try compiler.value(element, "continue-timeout") {
+            _ = try compiler.needNumber(element, "continue-timeout", 0...86_400)
+        }
         let followsRedirects = try compiler.flag(element, "follow-redirects", default: false)
         let buffersRequest = try compiler.flag(element, "buffer-request-body", default: false)
         // Answers always go on as they come, whichever way it is set: nothing that a client can see depends on it.
@@ -33,6 +38,13 @@ struct ForwardRequestPolicy: PolicyStep {
             )
         )
         if failsOnError { steps.add(StatusCheck()) }
+    }
+
+    /// What documents may ask for (docs/policies.md says what becomes of it).
+    private enum HTTPVersion: String, CaseIterable {
+        case one = "1"
+        case two = "2"
+        case twoOrOne = "2or1"
     }
 
     /// Seconds.

@@ -41,11 +41,13 @@ struct QuotaByKeyPolicy: PolicyStep {
             steps.add(
                 QuotaByKeyPolicy(
                     // One counter for a key over all scopes; an hour and a day of the same key are two.
-                    counter: "quota by key \(period) \(firstPeriod)" + (isBandwidth ? QuotaWindow.bytesMark : ""),
+                    counter: "\(QuotaWindow.byKeyStart)\(period) \(firstPeriod)"
+                        + (isBandwidth ? QuotaWindow.bytesMark : ""),
                     limit: limit,
                     isBandwidth: isBandwidth,
                     period: period,
                     firstPeriod: firstPeriod,
+                    policy: "\(compiler.owner) \(steps.path)",
                     key: key,
                     increment: increment
                 )
@@ -59,6 +61,8 @@ struct QuotaByKeyPolicy: PolicyStep {
     let isBandwidth: Bool
     let period: Int
     let firstPeriod: Int64
+    /// Whose counters these are, beside the caller's subscription.
+    let policy: String
     let key: CompiledValue
     let increment: CallIncrement
 
@@ -73,10 +77,11 @@ struct QuotaByKeyPolicy: PolicyStep {
             calls: isBandwidth ? limit * QuotaAnswer.kilobyte : limit,
             period: period,
             firstPeriod: firstPeriod,
-            isBandwidth: isBandwidth
+            isBandwidth: isBandwidth,
+            holder: CounterHolder(policy: policy, subscription: call.facts.subscription?.id ?? "")
         )
         // One call counts a key once, however many scopes ask for it.
-        let counted = "\(counter) \(window.subject)"
+        let counted = CountedKey(counter: counter, subject: window.subject)
         let isCounted = call.countedKeys.contains(counted)
         let count = isCounted || isBandwidth || increment.readsResponse ? 0 : try increment.count(call)
         let verdict = call.effects.take(window, increment: count, call)
@@ -104,13 +109,19 @@ struct QuotaByKeyPolicy: PolicyStep {
     }
 }
 
+/// A key that a call was counted for.
+struct CountedKey: Hashable {
+    let counter: String
+    let subject: String
+}
+
 /// Times as policies write them.
-enum TimeText {
+package enum TimeText {
     /// 0001-01-01T00:00:00Z, the default of the contract.
-    static let yearOne: Int64 = -62_135_596_800
+    package static let yearOne: Int64 = -62_135_596_800
 
     /// - Returns: seconds since 1970, or nil where the text is no time of UTC.
-    static func seconds(_ text: String) -> Int64? {
+    package static func seconds(_ text: String) -> Int64? {
         let parts = text.trimmingBlanks.uppercased().split(separator: "T", maxSplits: 1)
         guard let date = parts.first else { return nil }
         let day = date.split(separator: "-").map { Int64($0) }

@@ -20,6 +20,7 @@ struct RateLimitByKeyPolicy: PolicyStep {
             RateLimitByKeyPolicy(
                 calls: calls,
                 period: period,
+                policy: "\(compiler.owner) \(steps.path)",
                 key: try compiler.needValue(element, "counter-key"),
                 increment: try CallIncrement(element, &compiler),
                 answer: try RateAnswer(element, compiler)
@@ -29,6 +30,8 @@ struct RateLimitByKeyPolicy: PolicyStep {
 
     let calls: CompiledValue
     let period: CompiledValue
+    /// Whose counters these are, beside the caller's subscription.
+    let policy: String
     let key: CompiledValue
     let increment: CallIncrement
     let answer: RateAnswer
@@ -46,7 +49,8 @@ struct RateLimitByKeyPolicy: PolicyStep {
             subject: subject,
             hash: WindowHash.of(subject),
             calls: calls,
-            period: period
+            period: period,
+            holder: CounterHolder(policy: policy, subscription: call.facts.subscription?.id ?? "")
         )
         let verdict = call.effects.take(window, increment: increment.readsResponse ? 0 : try increment.count(call))
         guard verdict.isAllowed else { throw answer.refusal(verdict, String(calls), call) }

@@ -25,15 +25,14 @@ struct SetHeaderPolicy: PolicyStep {
         try compiler.only(element, attributes: ["name", "exists-action"], children: ["value"])
         name = try compiler.needValue(element, "name")
         action = try compiler.choice(element, "exists-action", default: .override)
-        let values = try compiler.values(element)
+        let written = try compiler.values(element)
+        // People leave values in what deletes: they mean nothing, and nobody computes them.
+        let values = action == .delete ? [] : written
         self.values = values
         self.isResponse = isResponse ?? (compiler.section == .outbound || compiler.section == .onError)
         if let text = name.constantText { try check(text, element, compiler) }
-        guard action != .delete || values.isEmpty, action == .delete || !values.isEmpty else {
-            throw compiler.problem(
-                action == .delete ? "A header that is deleted has no value." : "<set-header> needs a <value>.",
-                at: element.offset
-            )
+        guard action == .delete || !values.isEmpty else {
+            throw compiler.problem("<set-header> needs a <value>.", at: element.offset)
         }
         for (value, child) in zip(values, element.children) {
             if let text = value.constantText, !FieldText.isValue(text.trimmingBlanks) {

@@ -6,13 +6,11 @@ struct SetQueryParameterPolicy: PolicyStep {
         steps throws(PolicyDiagnostic) in
         try compiler.only(element, attributes: ["name", "exists-action"], children: ["value"])
         let action: SetHeaderPolicy.ExistsAction = try compiler.choice(element, "exists-action", default: .override)
-        let values = try compiler.values(element)
-        guard action != .delete || values.isEmpty, action == .delete || !values.isEmpty else {
-            throw compiler.problem(
-                action == .delete
-                    ? "A parameter that is deleted has no value." : "<set-query-parameter> needs a <value>.",
-                at: element.offset
-            )
+        let written = try compiler.values(element)
+        // As in set-header: values in what deletes mean nothing.
+        let values = action == .delete ? [] : written
+        guard action == .delete || !values.isEmpty else {
+            throw compiler.problem("<set-query-parameter> needs a <value>.", at: element.offset)
         }
         steps.add(
             SetQueryParameterPolicy(name: try compiler.needValue(element, "name"), action: action, values: values)

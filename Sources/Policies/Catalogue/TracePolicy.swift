@@ -39,9 +39,9 @@ struct TracePolicy: PolicyStep {
         // Nobody looks: nothing is computed.
         guard let trace = call.trace else { return .next }
         var data: JSONObject = [
-            "message": CallTrace.cut(try message.text(call)), "severity": .string(severity.rawValue),
+            "message": trace.shown(try message.text(call)), "severity": .string(severity.rawValue),
         ]
-        for item in metadata { data[item.name] = CallTrace.cut(try item.value.text(call)) }
+        for item in metadata { data[item.name] = trace.shown(try item.value.text(call)) }
         trace.add(call.currentSection, source, .object(data))
         return .next
     }

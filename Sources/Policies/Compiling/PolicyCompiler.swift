@@ -186,6 +186,13 @@ struct PolicyCompiler {
         element.attributes.first { $0.name == name }
     }
 
+    /// Whether an attribute's value may be shown: none of it comes from a named value.
+    func isQuotable(_ element: PolicyElement, _ name: String) -> Bool {
+        guard let value = attribute(element, name)?.value else { return true }
+        // A byte may be written as an entity of six; looked at too far, at worst a name is not shown.
+        return !source.holdsNamedValue(value.offset..<(value.offset + 6 * value.text.utf8.count))
+    }
+
     func missing(_ name: String, _ element: PolicyElement) -> PolicyDiagnostic {
         problem("<\(element.name)> needs the attribute \"\(name)\".", at: element.offset)
     }

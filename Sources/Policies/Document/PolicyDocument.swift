@@ -168,6 +168,24 @@ package struct PolicySurroundings: Sendable {
         }
     }
 
+    /// What the operation that a document is of has for parameters, names in lower case.
+    package struct Operation: Sendable {
+        /// Those of its URL template.
+        package let template: Set<String>
+        /// Those that it declares for its query beside it.
+        package let query: Set<String>
+        /// Whether a document that names others is refused; one that is in force already is not.
+        package let refusesOthers: Bool
+
+        package init(template: Set<String>, query: Set<String>, refusesOthers: Bool) {
+            self.template = template
+            self.query = query
+            self.refusesOthers = refusesOthers
+        }
+    }
+
+    /// Of a document of one operation; nil where it is not known.
+    package var operation: Operation?
     /// By display name.
     private let namedValues: [String: String]
     /// Display names.

@@ -11,20 +11,25 @@ package final class CallTrace {
     private let start: UInt64
     private let clock: () -> (milliseconds: Int64, nanoseconds: UInt64)
     private let timestamp: (Int64) -> String
+    /// Takes secrets out of a text, before it is cut: half a secret would not be known for one.
+    private let hide: (String) -> String
     private var entries: [(section: String, entry: JSONValue)] = []
     private var isCut = false
 
     /// - Parameters:
     ///   - clock: milliseconds since 1970, and nanoseconds of a clock that only goes on.
     ///   - timestamp: writes the first as text.
+    ///   - hide: takes secrets out of a value.
     package init(
         start: UInt64,
         clock: @escaping () -> (milliseconds: Int64, nanoseconds: UInt64),
-        timestamp: @escaping (Int64) -> String
+        timestamp: @escaping (Int64) -> String,
+        hide: @escaping (String) -> String = { $0 }
     ) {
         self.start = start
         self.clock = clock
         self.timestamp = timestamp
+        self.hide = hide
     }
 
     /// - Parameters:
@@ -65,9 +70,11 @@ package final class CallTrace {
         return "\(clock).\(padded(nanoseconds % 1_000_000_000 / 100, 7))"
     }
 
-    static func cut(_ text: String) -> JSONValue {
-        guard text.utf8.count > valueMax else { return .string(text) }
-        return .string(String(text.prefix(valueMax)) + "…")
+    /// A text as the trace shows it: without secrets, and not longer than it may be.
+    func shown(_ text: String) -> JSONValue {
+        let text = hide(text)
+        guard text.utf8.count > CallTrace.valueMax else { return .string(text) }
+        return .string(String(text.prefix(CallTrace.valueMax)) + "…")
     }
 }
 
@@ -108,7 +115,9 @@ struct TracePoint {
     }
 
     /// What is otherwise than it was.
-    func changes(since before: TracePoint) -> JSONObject {
+    ///
+    /// - Parameter trace: says how values are shown.
+    func changes(since before: TracePoint, in trace: CallTrace?) -> JSONObject {
         var data = JSONObject()
         for (name, now, then) in [
             ("request", request, before.request), ("response", response, before.response),
@@ -116,7 +125,7 @@ struct TracePoint {
         ] {
             var changed = JSONObject()
             for (key, value) in now.sorted(by: { $0.key < $1.key }) where then[key] != value {
-                changed[key] = CallTrace.cut(value)
+                changed[key] = trace?.shown(value)
             }
             if !changed.isEmpty { data[name] = .object(changed) }
         }

@@ -1,4 +1,4 @@
-import Expressions
+package import Expressions
 import ResourceModel
 
 /// One call on its way through a program: the state that its steps read and change; used on one event loop.
@@ -13,7 +13,9 @@ package final class PolicyCall {
     /// Names the call in logs and answers.
     package private(set) lazy var requestID = effects.makeRequestID()
     let effects: any PolicyEffects
-    var variables: [String: ExpressionValue] = [:]
+    package var variables: [String: ExpressionValue] = [:]
+    /// The request as the policies made it, while another one follows where an answer pointed: that one is nothing they wrote.
+    package var requestBeforeRedirect: PolicyRequest?
     /// Answers that policies kept in variables.
     var responses: [String: PolicyResponse] = [:]
     /// The backend's last answer, the only one whose body may still come.
@@ -25,7 +27,7 @@ package final class PolicyCall {
     /// What is counted once the answer is known.
     var afterAnswer: [(PolicyCall) -> Void] = []
     /// Keys that this call was counted for by `quota-by-key`.
-    var countedKeys: Set<String> = []
+    var countedKeys: Set<CountedKey> = []
     /// Quotas that the bytes of the call count in once it has ended.
     package internal(set) var bandwidth: [QuotaWindow] = []
     /// What the response cache was asked for in vain.
@@ -120,6 +122,10 @@ package final class PolicyCall {
     /// - Parameter mayRepeat: whether a request that failed can be sent again.
     package func forwarded(_ result: Result<PolicyResponse, PolicyFailure>, mayRepeat: Bool = true) {
         guard !isEnded else { return }
+        if let before = requestBeforeRedirect {
+            requestBeforeRedirect = nil
+            request = before
+        }
         switch result {
         case .success(let response):
             self.response = response
@@ -228,7 +234,7 @@ package final class PolicyCall {
         case .finish: data["flow"] = "ends with its own answer"
         case .continueAfterStore: data["flow"] = "answered from the cache"
         }
-        for (name, value) in TracePoint(self).changes(since: before).members { data[name] = value }
+        for (name, value) in TracePoint(self).changes(since: before, in: trace).members { data[name] = value }
         trace?.add(section, instruction.policy, .object(data))
         return flow
     }

@@ -4,6 +4,19 @@ package enum WindowHash {
     package static func of(_ text: String) -> Int { text.hashValue }
 }
 
+/// Who makes counters of keys that callers may choose: their number is bounded for each.
+package struct CounterHolder: Sendable, Hashable {
+    /// Names the policy, as its document and its place in it.
+    package let policy: String
+    /// The caller's subscription; empty for calls without one.
+    package let subscription: String
+
+    package init(policy: String, subscription: String) {
+        self.policy = policy
+        self.subscription = subscription
+    }
+}
+
 /// A sliding window of calls.
 package struct RateWindow: Sendable {
     /// Names the policy that counts; the same for all calls that it counts.
@@ -15,13 +28,23 @@ package struct RateWindow: Sendable {
     package let calls: Int
     /// Seconds.
     package let period: Int
+    /// nil where subjects are subscriptions.
+    package let holder: CounterHolder?
 
-    package init(counter: String, subject: String, hash: Int? = nil, calls: Int, period: Int) {
+    package init(
+        counter: String,
+        subject: String,
+        hash: Int? = nil,
+        calls: Int,
+        period: Int,
+        holder: CounterHolder? = nil
+    ) {
         self.counter = counter
         self.subject = subject
         self.hash = hash ?? WindowHash.of(counter) ^ WindowHash.of(subject)
         self.calls = calls
         self.period = period
+        self.holder = holder
     }
 }
 
@@ -44,6 +67,8 @@ package struct RateVerdict: Sendable {
 package struct QuotaWindow: Sendable {
     /// Ends the names of counters that count bytes.
     package static let bytesMark = " bytes"
+    /// Begins the names of counters whose subjects are keys that policies compute of calls, and so perhaps what callers keep secret.
+    package static let byKeyStart = "quota by key "
 
     /// Names the policy that counts; the same for all calls that it counts.
     package let counter: String
@@ -58,6 +83,8 @@ package struct QuotaWindow: Sendable {
     package let firstPeriod: Int64
     /// Whether bytes are counted in the place of calls.
     package let isBandwidth: Bool
+    /// nil where subjects are subscriptions.
+    package let holder: CounterHolder?
 
     package init(
         counter: String,
@@ -66,7 +93,8 @@ package struct QuotaWindow: Sendable {
         calls: Int,
         period: Int,
         firstPeriod: Int64,
-        isBandwidth: Bool = false
+        isBandwidth: Bool = false,
+        holder: CounterHolder? = nil
     ) {
         self.counter = counter
         self.subject = subject
@@ -75,6 +103,7 @@ package struct QuotaWindow: Sendable {
         self.period = period
         self.firstPeriod = firstPeriod
         self.isBandwidth = isBandwidth
+        self.holder = holder
     }
 }
 
@@ -139,11 +168,13 @@ package protocol PolicyEffects: AnyObject {
     /// A name for the call, in logs and answers; asked for once, and only where one is needed.
     func makeRequestID() -> String
 
-    /// An answer of the response cache, with the whole seconds that it may still be used.
-    func cached(_ key: String) -> (response: PolicyResponse, secondsLeft: Int)?
+    /// An answer of the response cache; nil where there is none for this request.
+    func cached(_ request: CacheRequest) -> CachedAnswer?
 
     /// Keeps an answer as it is now, once its body is whole; one that breaks off or is too long is not kept.
-    func keep(_ response: PolicyResponse, _ key: String, seconds: Int)
+    ///
+    /// - Parameter names: in lower case and sorted: fields of the request that it is for alone, beside what the key holds.
+    func keep(_ response: PolicyResponse, _ request: CacheRequest, varyingBy names: [String], seconds: Int)
 
     func emit(_ metric: EmittedMetric)
 

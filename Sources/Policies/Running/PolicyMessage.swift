@@ -21,6 +21,11 @@ package protocol RequestSource: HeaderSource {
     var clientAddress: String { get }
     /// What the operation's template matched, by name.
     var matchedParameters: [(name: String, value: String)] { get }
+    /// What the operation's template matched by a name, escaped as it may stand in an address: what the caller escaped stays so.
+    ///
+    /// - Parameter isQuery: whether it is to stand in the query.
+    /// - Returns: nil where the template has no parameter of that name.
+    func templateText(_ name: String, isQuery: Bool) -> String?
     /// The names of query parameters that the operation's template names, in lower case.
     var templateQueryNames: Set<String> { get }
     /// The key that the caller presented.

@@ -108,8 +108,13 @@ package struct JSONObject: Sendable, Equatable {
 
     /// Two objects with the same members are equal, whatever the order.
     package static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.members.count == right.members.count
-            && left.members.allSatisfy { right[$0.name] == $0.value }
+        guard left.members.count == right.members.count else { return false }
+        if zip(left.members, right.members).allSatisfy({ $0.name == $1.name }) {
+            return zip(left.members, right.members).allSatisfy { $0.value == $1.value }
+        }
+        // By hash: documents come from outside, and a search for each name would be quadratic.
+        let values = Dictionary(right.members.map { ($0.name, $0.value) }) { first, _ in first }
+        return left.members.allSatisfy { values[$0.name] == $0.value }
     }
 }
 

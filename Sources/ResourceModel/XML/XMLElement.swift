@@ -76,10 +76,22 @@ package struct XMLText: Sendable {
         if let value { leaf(name, value) }
     }
 
-    package static func escaped(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 == 0x26 || $0 == 0x3C || $0 == 0x3E || $0 == 0x22 || $0 < 0x20 }) else {
-            return text
+    /// Whether XML 1.0 has a way to write the character: most controls and two of the rest have none (section 2.2).
+    package static func hasForm(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09, 0x0A, 0x0D: true
+        case 0..<0x20, 0xFFFE, 0xFFFF: false
+        default: true
         }
+    }
+
+    /// Text as it stands in an element or an attribute; what XML cannot write becomes U+FFFD.
+    package static func escaped(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            // 0xEF begins the two that have no form, among others.
+            byte >= 0x20 && byte != 0x26 && byte != 0x3C && byte != 0x3E && byte != 0x22 && byte != 0xEF
+        }
+        if isPlain { return text }
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -88,7 +100,7 @@ package struct XMLText: Sendable {
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
             case "\t", "\n", "\r": result += "&#x\(String(scalar.value, radix: 16, uppercase: true));"
-            default: result.unicodeScalars.append(scalar)
+            default: result.unicodeScalars.append(hasForm(scalar) ? scalar : "\u{FFFD}")
             }
         }
         return result
@@ -107,11 +119,25 @@ private struct XMLReader {
         guard String(validating: bytes[place...], as: UTF8.self) != nil else {
             throw error("The document is not UTF-8.")
         }
+        if let bad = firstWithoutForm {
+            place = bad
+            throw error("The document has a character that XML does not allow.")
+        }
         try skipBetween()
         let root = try element(depth: 0)
         try skipBetween()
         guard place == bytes.count else { throw error("Text follows the root element.") }
         return root
+    }
+
+    /// Where the first character stands that no XML document may hold.
+    private var firstWithoutForm: Int? {
+        bytes.indices.first { index in
+            let byte = bytes[index]
+            if byte < 0x20 { return !XMLText.hasForm(Unicode.Scalar(byte)) }
+            // U+FFFE and U+FFFF, whose UTF-8 was proven before.
+            return byte == 0xEF && bytes[index + 1] == 0xBF && bytes[index + 2] >= 0xBE
+        }
     }
 
     /// Space, comments and processing instructions around the root.
@@ -231,7 +257,7 @@ private struct XMLReader {
         case "apos": return "'"
         default:
             let digits = word.hasPrefix("#x") ? UInt32(word.dropFirst(2), radix: 16) : UInt32(word.dropFirst())
-            guard word.hasPrefix("#"), let digits, let scalar = Unicode.Scalar(digits), digits != 0 else {
+            guard word.hasPrefix("#"), let digits, let scalar = Unicode.Scalar(digits), XMLText.hasForm(scalar) else {
                 throw error("The entity &\(word); is unknown.")
             }
             return scalar

@@ -41,6 +41,8 @@ package protocol BlobTransaction {
     /// - Returns: the blob's snapshots, oldest first.
     func snapshots(_ container: Int64, _ name: String) throws -> [BlobRecord]
     func blobs(_ query: BlobQuery) throws -> [BlobRecord]
+    /// - Returns: blobs of a container whose tags meet all conditions, by their names.
+    func blobs(tagged query: TagQuery) throws -> [BlobRecord]
     /// Makes a blob, in place of another where there is one; it gets an id of its own, so that who reads the other notices.
     ///
     /// - Returns: the blob, and contents that nothing names any more.
@@ -51,6 +53,8 @@ package protocol BlobTransaction {
     ) throws -> (BlobRecord, freed: [Int64])
     func exists(_ blob: Int64) throws -> Bool
     func update(_ blob: BlobRecord) throws
+    /// Changes a blob whose tags are not what they were.
+    func updateWithTags(_ blob: BlobRecord) throws
     /// - Returns: contents that nothing names any more.
     func delete(_ blob: BlobRecord) throws -> [Int64]
 
@@ -73,8 +77,8 @@ package protocol BlobTransaction {
     func put(_ block: BlockRecord, container: Int64, name: String) throws -> [Int64]
     /// - Returns: contents that nothing names any more.
     func deleteBlocks(_ container: Int64, _ name: String) throws -> [Int64]
-    /// Names with uncommitted blocks, after the given one.
-    func namesWithBlocks(_ container: Int64, prefix: String, after: String?, limit: Int) throws -> [String]
+    /// The names in a query's stretch that have uncommitted blocks and no committed blob.
+    func uncommittedNames(_ query: BlobQuery) throws -> [String]
     /// Removes blocks that were put before the time.
     func deleteBlocks(before time: Double, limit: Int) throws -> [Int64]
 
@@ -349,16 +353,53 @@ package struct ContentRecord: Sendable, Equatable {
 
 /// A page of a container's blobs, by name and snapshot.
 package struct BlobQuery: Sendable {
+    /// Where a page begins in the order of names.
+    package enum Start: Sendable, Equatable {
+        case beginning
+        /// After this name's snapshot; without one, after the name.
+        case after(String, snapshot: String?)
+        /// After all names that begin so.
+        case past(prefix: String)
+    }
+
     package let container: Int64
     package var prefix = ""
-    /// Names after this one; with `snapshot`, this name's snapshots after that one.
-    package var after: String?
-    package var afterSnapshot: String?
+    package var start = Start.beginning
     package var includesSnapshots = false
     package let limit: Int
 
     package init(container: Int64, limit: Int) {
         self.container = container
+        self.limit = limit
+    }
+}
+
+/// A page of a container's blobs, by conditions on their tags.
+package struct TagQuery: Sendable {
+    /// What the value of one tag must be; values compare byte by byte.
+    package struct Condition: Sendable, Equatable {
+        package let tag: String
+        package var atLeast: String?
+        package var above: String?
+        package var atMost: String?
+        package var below: String?
+
+        package init(tag: String) { self.tag = tag }
+
+        /// The one value that meets it, where there is but one.
+        package var only: String? { atLeast != nil && atLeast == atMost ? atLeast : nil }
+    }
+
+    package let container: Int64
+    package let conditions: [Condition]
+    /// Names after this one.
+    package let after: String
+    package let limit: Int
+
+    package init(container: Int64, conditions: [Condition], after: String, limit: Int) {
+        self.container = container
+        self.conditions = conditions
+        self.after = after
         self.limit = limit
     }
 }

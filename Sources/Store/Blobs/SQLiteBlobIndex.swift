@@ -77,14 +77,14 @@ package struct SQLiteBlobIndex: BlobIndex {
 /// One transaction's view.
 ///
 /// Statements are kept by their text and prepared once a connection.
-private struct SQLiteBlobTransaction: BlobTransaction {
+struct SQLiteBlobTransaction: BlobTransaction {
     let db: Database
 
-    private func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
+    func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
         try db.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 
-    private func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
+    func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
         try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments)
     }
 
@@ -94,8 +94,11 @@ private struct SQLiteBlobTransaction: BlobTransaction {
 
     private static func json(_ text: String) throws -> JSONValue { try JSONValue(parsing: text) }
 
-    /// A text after all that begin with the prefix.
-    private static func end(of prefix: String) -> String { prefix + "\u{10FFFF}" }
+    /// Bytes after all names that begin with the prefix, to be compared as text: no byte of UTF-8 is 255.
+    private static func end(of prefix: String) -> Data { Data(prefix.utf8) + [0xFF] }
+
+    /// The first bytes after a text: nothing that is kept holds a zero.
+    static func next(after text: String) -> Data { Data(text.utf8) + [0] }
 
     // MARK: - Accounts
 
@@ -129,9 +132,9 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         try rows(
             """
             SELECT id, account, name, document FROM containers
-            WHERE account = ? AND deleted = 0 AND name >= ? AND name >= ? AND name < ? ORDER BY name LIMIT ?
+            WHERE account = ? AND deleted = 0 AND name >= ? AND name < CAST(? AS TEXT) ORDER BY name LIMIT ?
             """,
-            [account, from, prefix, Self.end(of: prefix), limit]
+            [account, max(from, prefix), Self.end(of: prefix), limit]
         ).map(container)
     }
 
@@ -177,7 +180,7 @@ private struct SQLiteBlobTransaction: BlobTransaction {
     /// Stands for the blob itself: after all its snapshots, which begin with a digit, as the service lists them.
     private static let current = "~"
 
-    private func blob(_ row: Row) throws -> BlobRecord {
+    func blob(_ row: Row) throws -> BlobRecord {
         let snapshot = row[3] as String
         return BlobRecord(
             id: row[0],
@@ -205,17 +208,28 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         ).map(blob)
     }
 
+    /// The one bound below a query's names, so that the index is entered where the page begins.
+    private static func start(of query: BlobQuery) -> (name: Data, snapshot: String) {
+        let prefix = Data(query.prefix.utf8)
+        let start: (name: Data, snapshot: String)
+        switch query.start {
+        case .beginning: return (prefix, "")
+        case .after(let name, let snapshot): start = (Data(name.utf8), snapshot ?? current)
+        case .past(let prefix): start = (end(of: prefix), "")
+        }
+        return start.name.lexicographicallyPrecedes(prefix) ? (prefix, "") : start
+    }
+
     func blobs(_ query: BlobQuery) throws -> [BlobRecord] {
         let kind = query.includesSnapshots ? "" : " AND snapshot = '\(Self.current)'"
+        let start = Self.start(of: query)
         return try rows(
             """
             SELECT id, container, name, snapshot, document FROM blobs
-            WHERE container = ? AND name >= ? AND name < ? AND (name, snapshot) > (?, ?)\(kind) ORDER BY name, snapshot LIMIT ?
+            WHERE container = ? AND (name, snapshot) > (CAST(? AS TEXT), ?) AND name < CAST(? AS TEXT)\(kind)
+            ORDER BY name, snapshot LIMIT ?
             """,
-            [
-                query.container, query.prefix, Self.end(of: query.prefix), query.after ?? "",
-                query.afterSnapshot ?? Self.current, query.limit,
-            ]
+            [query.container, start.name, start.snapshot, Self.end(of: query.prefix), query.limit]
         ).map(blob)
     }
 
@@ -225,13 +239,17 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         _ source: ExtentSource
     ) throws -> (BlobRecord, freed: [Int64]) {
         let old = try before.map { try contents(of: $0.id) } ?? []
-        if let before { try execute("DELETE FROM blobs WHERE id = ?", [before.id]) }
+        if let before {
+            try execute("DELETE FROM blobs WHERE id = ?", [before.id])
+            if !before.tags.isEmpty { try deleteTags(before.id) }
+        }
         try execute(
             "INSERT INTO blobs (container, name, snapshot, document) VALUES (?, ?, ?, ?)",
             [blob.container, blob.name, blob.snapshot.isEmpty ? Self.current : blob.snapshot, blob.document.text]
         )
         var result = blob
         result.id = db.lastInsertedRowID
+        try insertTags(result)
         switch source {
         case .extents(let extents): try append(result.id, extents)
         case .sameAs(let other):
@@ -258,6 +276,7 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         let old = try contents(of: blob.id)
         try execute("DELETE FROM extents WHERE blob = ?", [blob.id])
         try execute("DELETE FROM blobs WHERE id = ?", [blob.id])
+        if !blob.tags.isEmpty { try deleteTags(blob.id) }
         return try release(old)
     }
 
@@ -391,12 +410,19 @@ private struct SQLiteBlobTransaction: BlobTransaction {
         return try release(before)
     }
 
-    func namesWithBlocks(_ container: Int64, prefix: String, after: String?, limit: Int) throws -> [String] {
-        try rows(
+    func uncommittedNames(_ query: BlobQuery) throws -> [String] {
+        var start = Self.start(of: query).name
+        // The name itself was shown; its snapshots have a committed blob.
+        if case .after(let name, _) = query.start, start == Data(name.utf8) { start = Self.next(after: name) }
+        return try rows(
             """
-            SELECT DISTINCT name FROM blocks WHERE container = ? AND name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?
+            SELECT DISTINCT name FROM blocks
+            WHERE container = ? AND name >= CAST(? AS TEXT) AND name < CAST(? AS TEXT) AND NOT EXISTS (
+                SELECT 1 FROM blobs
+                WHERE blobs.container = blocks.container AND blobs.name = blocks.name AND snapshot = '\(Self.current)'
+            ) ORDER BY name LIMIT ?
             """,
-            [container, prefix, Self.end(of: prefix), after ?? "", limit]
+            [query.container, start, Self.end(of: query.prefix), query.limit]
         ).map { $0[0] }
     }
 

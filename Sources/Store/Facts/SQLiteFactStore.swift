@@ -6,8 +6,8 @@ import Telemetry
 package final class SQLiteFactStore: FactStore {
     package let file: SQLiteFile
 
-    package init(path: String) throws {
-        file = try SQLiteFile(path: path, migrations: SQLiteFactStore.migrations)
+    package init(path: String, _ surroundings: SQLiteFile.Surroundings = .init()) throws {
+        file = try SQLiteFile(path: path, migrations: SQLiteFactStore.migrations, surroundings: surroundings)
     }
 
     private static let migrations = [
@@ -72,6 +72,7 @@ package final class SQLiteFactStore: FactStore {
         // Calls are told apart by where their callers are as well.
         placing("usage", key: "minute, api, operation, product, subscription, user, country, region, zip, run"),
         placing("usage_folded", key: "span, minute, api, operation, product, subscription, user, country, region, zip"),
+        SQLiteFile.installationMigration,
     ]
 
     /// Makes a table of roll-ups anew with three columns more, which belong to its key.

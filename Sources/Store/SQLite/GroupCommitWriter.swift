@@ -12,6 +12,8 @@ package final class GroupCommitWriter: Sendable {
     static let pendingMax = 20_000
 
     private struct Job: Sendable {
+        /// Whether it gives space back, and so may use the reserve of a full disk.
+        let isFreeing: Bool
         /// Does the write in a savepoint of its own; its failure undoes this write only.
         let run: @Sendable (Database) -> Void
         /// Called after the commit, or with its error.
@@ -24,19 +26,28 @@ package final class GroupCommitWriter: Sendable {
     }
 
     private let pool: any DatabaseWriter
+    private let reserve: DiskReserve?
+    private let failing = Atomic(false)
     private let pending = Mutex(Pending())
     private let queue = DispatchQueue(label: "gatehouse.store.writer")
 
-    init(pool: any DatabaseWriter) { self.pool = pool }
+    init(pool: any DatabaseWriter, reserve: DiskReserve? = nil) {
+        self.pool = pool
+        self.reserve = reserve
+    }
+
+    /// Whether the disk did not take the last commit.
+    package var isFailing: Bool { failing.load(ordering: .relaxed) }
 
     /// Runs the body in a transaction and returns once it is on the disk.
     ///
-    /// - Throws: what the body throws, the error of the commit, or `StoreError.overloaded`.
+    /// - Throws: what the body throws, the error of the commit, `StoreError.overloaded`, or `.diskFull`.
     package func write<Value: Sendable>(_ body: @Sendable @escaping (Database) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Value, any Error>) in
             let result = Mutex<Result<Value, any Error>?>(nil)
             let box = ResultBox(result)
             let job = Job(
+                isFreeing: SpaceUse.isFreeing,
                 run: { db in box.run(db, body) },
                 complete: { error in
                     if let error {
@@ -72,17 +83,51 @@ package final class GroupCommitWriter: Sendable {
     }
 
     private func commit(_ jobs: [Job]) {
+        var jobs = jobs
+        if reserve?.isReleased == true { jobs = refuseOthers(jobs) }
+        guard !jobs.isEmpty else { return }
         do {
-            try pool.writeWithoutTransaction { db in
-                try db.inTransaction(.immediate) {
-                    for job in jobs { job.run(db) }
-                    return .commit
-                }
+            do { try run(jobs) } catch let error as DatabaseError where GroupCommitWriter.isDiskFull(error) {
+                // Those that make room are tried once more, with what was kept back for them.
+                guard let reserve else { throw StoreError.diskFull }
+                let gaveRoom = reserve.release()
+                failing.store(true, ordering: .relaxed)
+                jobs = refuseOthers(jobs)
+                guard !jobs.isEmpty else { return }
+                guard gaveRoom else { throw StoreError.diskFull }
+                try run(jobs)
             }
+            failing.store(false, ordering: .relaxed)
             for job in jobs { job.complete(nil) }
         } catch {
+            failing.store(true, ordering: .relaxed)
             for job in jobs { job.complete(error) }
         }
+    }
+
+    private func run(_ jobs: [Job]) throws {
+        try pool.writeWithoutTransaction { db in
+            try db.inTransaction(.immediate) {
+                for job in jobs {
+                    job.run(db)
+                    // A full disk may have undone the transaction as a whole, and not only the writer's savepoint.
+                    guard db.isInsideTransaction else { throw DatabaseError(resultCode: .SQLITE_FULL) }
+                }
+                return .commit
+            }
+        }
+    }
+
+    /// - Returns: those that give space back.
+    private func refuseOthers(_ jobs: [Job]) -> [Job] {
+        for job in jobs where !job.isFreeing { job.complete(StoreError.diskFull) }
+        return jobs.filter(\.isFreeing)
+    }
+
+    /// Whether a file could not grow; the memory of the log's index is a file too.
+    private static func isDiskFull(_ error: DatabaseError) -> Bool {
+        error.resultCode == .SQLITE_FULL
+            || [.SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMMAP].contains(error.extendedResultCode)
     }
 }
 

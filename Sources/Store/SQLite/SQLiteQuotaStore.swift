@@ -22,6 +22,14 @@ package struct SQLiteQuotaStore: QuotaStore {
         """
     )
 
+    /// Rows of ended periods are found without looking at the others.
+    static let sweepMigration = SQLiteFile.Migration(
+        "CREATE INDEX quotas_ending ON quotas (ending) WHERE ending IS NOT NULL;"
+    )
+
+    /// Rows of one transaction: it holds other writers up for some milliseconds at most.
+    private static let rowsOfChange = 1000
+
     private let file: SQLiteFile
 
     package init(_ queue: SQLiteWorkQueue) { file = queue.file }
@@ -68,6 +76,76 @@ package struct SQLiteQuotaStore: QuotaStore {
                 sql: "SELECT calls FROM quotas WHERE counter = ? AND subject = ? AND period = ? AND ending IS ?",
                 arguments: [counter, subject, period, end]
             ) ?? 0
+        }
+    }
+
+    package func removeEnded(before time: Int64) async throws -> Int {
+        var removed = 0
+        while true {
+            // Looked at first, since a write waits for the disk even where it changes nothing.
+            let isDone = try await file.read { db in
+                try
+                    !(Bool.fetchOne(
+                        db,
+                        sql: "SELECT EXISTS (SELECT 1 FROM quotas WHERE ending IS NOT NULL AND ending < ?)",
+                        arguments: [time]
+                    ) ?? false)
+            }
+            if isDone { return removed }
+            removed += try await file.write { db in
+                try db.execute(
+                    sql: """
+                        DELETE FROM quotas WHERE (counter, subject) IN (
+                            SELECT counter, subject FROM quotas WHERE ending IS NOT NULL AND ending < ? LIMIT ?
+                        )
+                        """,
+                    arguments: [time, Self.rowsOfChange]
+                )
+                return db.changesCount
+            }
+        }
+    }
+
+    /// Gives subjects of counters other names, where they have not got them yet; of two rows that become one the larger number counts.
+    ///
+    /// - Parameter start: of the counters' names.
+    package func renameSubjects(
+        ofCountersFrom start: String,
+        to name: @Sendable @escaping (String) -> String
+    ) async throws {
+        var last = (counter: start, subject: "")
+        while true {
+            let (counter, subject) = last
+            let page = try await file.read { db in
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT counter, subject, period, ending, calls FROM quotas
+                        WHERE (counter, subject) > (?, ?) AND counter < ? ORDER BY counter, subject LIMIT ?
+                        """,
+                    arguments: [counter, subject, start + "\u{10FFFF}", Self.rowsOfChange]
+                )
+                .map { QuotaReservation(counter: $0[0], subject: $0[1], period: $0[2], end: $0[3], calls: $0[4]) }
+            }
+            guard let end = page.last else { return }
+            last = (end.counter, end.subject)
+            let rows = page.filter { name($0.subject) != $0.subject }
+            guard !rows.isEmpty else { continue }
+            try await file.write { db in
+                for row in rows {
+                    try db.execute(
+                        sql: """
+                            INSERT INTO quotas (counter, subject, period, calls, ending) VALUES (?, ?, ?, ?, ?)
+                            ON CONFLICT (counter, subject) DO UPDATE SET calls = max(calls, excluded.calls)
+                            """,
+                        arguments: [row.counter, name(row.subject), row.period, row.calls, row.end]
+                    )
+                    try db.execute(
+                        sql: "DELETE FROM quotas WHERE counter = ? AND subject = ?",
+                        arguments: [row.counter, row.subject]
+                    )
+                }
+            }
         }
     }
 }

@@ -8,12 +8,27 @@ package final class SQLiteResourceStore: ResourceStore {
     private static let changesKept = 200_000
 
     package let file: SQLiteFile
+    let sealing: DocumentSealing
 
-    package init(path: String) throws {
-        file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations)
+    /// - Parameter sealedMembers: the properties that rest encrypted, by full type in lower case.
+    package init(
+        path: String,
+        sealedMembers: [String: Set<String>] = [:],
+        _ surroundings: SQLiteFile.Surroundings = .init()
+    ) throws {
+        file = try SQLiteFile(path: path, migrations: SQLiteResourceStore.migrations, surroundings: surroundings)
+        sealing = DocumentSealing(members: sealedMembers)
     }
 
-    private init(file: SQLiteFile) { self.file = file }
+    private init(file: SQLiteFile, sealing: DocumentSealing) {
+        self.file = file
+        self.sealing = sealing
+    }
+
+    /// The same store, in which properties are sealed and opened by the installation's secret.
+    package func sealing(by box: SecretBox) -> SQLiteResourceStore {
+        SQLiteResourceStore(file: file, sealing: DocumentSealing(members: sealing.members, box: box))
+    }
 
     private static let migrations = [
         SQLiteFile.Migration(
@@ -71,6 +86,9 @@ package final class SQLiteResourceStore: ResourceStore {
             ALTER TABLE changes ADD COLUMN actor TEXT NOT NULL DEFAULT '';
             """
         ),
+        // What is done once to a file that an earlier program wrote.
+        SQLiteFile.Migration("CREATE TABLE upkeep (task TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL) STRICT"),
+        SQLiteFile.installationMigration,
     ]
 
     /// What every request asks: read once by SQLite, not each time.
@@ -85,13 +103,13 @@ package final class SQLiteResourceStore: ResourceStore {
     // MARK: - Reading
 
     package func get(_ id: ResourceID) async throws -> Resource? {
-        let key = id.key
+        let (key, sealing) = (id.key, sealing)
         return try await file.read { db in
             try SQLiteResourceStore.row(
                 db,
                 "SELECT id, etag, sequence, properties FROM resources WHERE key = ?",
                 [key]
-            ).map(SQLiteResourceStore.resource)
+            ).map { try SQLiteResourceStore.resource($0, sealing) }
         }
     }
 
@@ -105,9 +123,9 @@ package final class SQLiteResourceStore: ResourceStore {
             SELECT id, etag, sequence, properties FROM resources WHERE \(condition.terms.joined(separator: " AND "))
             ORDER BY \(order) LIMIT \(query.limit) OFFSET \(query.offset)
             """
-        let arguments = condition.arguments
+        let (arguments, sealing) = (condition.arguments, sealing)
         return try await file.read { db in
-            try Row.fetchAll(db, sql: sql, arguments: arguments).map(SQLiteResourceStore.resource)
+            try Row.fetchAll(db, sql: sql, arguments: arguments).map { try SQLiteResourceStore.resource($0, sealing) }
         }
     }
 
@@ -141,7 +159,7 @@ package final class SQLiteResourceStore: ResourceStore {
     }
 
     package func tree(_ id: ResourceID) async throws -> [Resource] {
-        let key = id.key
+        let (key, sealing) = (id.key, sealing)
         return try await file.read { db in
             try Row.fetchAll(
                 db,
@@ -150,13 +168,13 @@ package final class SQLiteResourceStore: ResourceStore {
                     ORDER BY length(key), key
                     """,
                 arguments: [key, key + "/", key + "0"]
-            ).map(SQLiteResourceStore.resource)
+            ).map { try SQLiteResourceStore.resource($0, sealing) }
         }
     }
 
     package func documents(types: [String]) async throws -> [StoredDocument] {
         let places = types.map { _ in "?" }.joined(separator: ", ")
-        let arguments = StatementArguments(types.map { $0.lowercased() })
+        let (arguments, sealing) = (StatementArguments(types.map { $0.lowercased() }), sealing)
         return try await file.read { db in
             var documents: [StoredDocument] = []
             let rows = try Row.fetchCursor(
@@ -171,13 +189,16 @@ package final class SQLiteResourceStore: ResourceStore {
             )
             while let row = try rows.next() {
                 let slots = (row[4] as String? ?? "").split(separator: "/").map(String.init)
-                documents.append(StoredDocument(resource: SQLiteResourceStore.resource(row), slots: Set(slots)))
+                let resource = try SQLiteResourceStore.resource(row, sealing)
+                documents.append(StoredDocument(resource: resource, slots: Set(slots)))
             }
             return documents
         }
     }
 
-    package func copy() async throws -> any ResourceStore { SQLiteResourceStore(file: try file.copy()) }
+    package func copy() async throws -> any ResourceStore {
+        SQLiteResourceStore(file: try file.copy(), sealing: sealing)
+    }
 
     package func audit(since sequence: Int64, limit: Int) async throws -> [AuditEntry] {
         try await file.read { db in
@@ -289,9 +310,10 @@ package final class SQLiteResourceStore: ResourceStore {
         }
     }
 
-    private static func resource(_ row: Row) -> Resource {
+    private static func resource(_ row: Row, _ sealing: DocumentSealing) throws -> Resource {
+        let id = ResourceID(row[0] as String)
         let properties = (try? JSONValue(parsing: row[3] as String))?.object ?? JSONObject()
-        return Resource(id: ResourceID(row[0] as String), etag: row[1], sequence: row[2], properties: properties)
+        return Resource(id: id, etag: row[1], sequence: row[2], properties: try sealing.opened(id, properties))
     }
 
     private static func indexEntry(_ row: Row) -> IndexEntry {
@@ -342,11 +364,11 @@ package final class SQLiteResourceStore: ResourceStore {
     // MARK: - Writing
 
     package func apply(_ writes: [ResourceWrite]) async throws -> [Resource] {
-        let mark = ChangeMark(actor: ChangeActor.current)
+        let (mark, sealing) = (ChangeMark(actor: ChangeActor.current), sealing)
         return try await file.write { db in
             var results: [Resource] = []
             for write in writes {
-                if let resource = try SQLiteResourceStore.apply(write, mark, db) { results.append(resource) }
+                if let resource = try SQLiteResourceStore.apply(write, mark, sealing, db) { results.append(resource) }
             }
             return results
         }
@@ -358,7 +380,12 @@ package final class SQLiteResourceStore: ResourceStore {
         let time = Int64(Date().timeIntervalSince1970 * 1000)
     }
 
-    private static func apply(_ write: ResourceWrite, _ mark: ChangeMark, _ db: Database) throws -> Resource? {
+    private static func apply(
+        _ write: ResourceWrite,
+        _ mark: ChangeMark,
+        _ sealing: DocumentSealing,
+        _ db: Database
+    ) throws -> Resource? {
         let key = write.id.key
         let before = try row(db, "SELECT id, etag FROM resources WHERE key = ?", [key])
         switch write.condition {
@@ -374,7 +401,9 @@ package final class SQLiteResourceStore: ResourceStore {
         case .put(let properties, let index, let secrets):
             // A resource keeps the case of its first name.
             let id = before.map { ResourceID($0[0] as String) } ?? write.id
-            return try put(id, properties, index, secrets, mark, db)
+            let resting = try sealing.sealed(id, properties)
+            let (etag, sequence) = try put(id, resting, index, secrets, mark, db)
+            return Resource(id: id, etag: etag, sequence: sequence, properties: properties)
         case .delete:
             guard before != nil else { return nil }
             try delete(write.id, mark, db)
@@ -390,11 +419,14 @@ package final class SQLiteResourceStore: ResourceStore {
         case .unchanged(let sequence):
             let last = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM changes") ?? 0
             if last != sequence { throw StoreError.etagMismatch(id) }
-        case .unique(let type, let column, let value, let field):
+        case .unique(let type, let column, let value, let field, let besides):
             let found = try row(
                 db,
-                "SELECT 1 FROM resources WHERE type = ? AND ix\(column) = ? AND key <> ? LIMIT 1",
-                [type.lowercased(), value, id.key]
+                """
+                SELECT 1 FROM resources WHERE type = ? AND ix\(column) = ? AND key <> ?
+                    AND (?4 IS NULL OR substr(key, 1, length(?4)) <> ?4) LIMIT 1
+                """,
+                [type.lowercased(), value, id.key, besides]
             )
             if found != nil { throw StoreError.notUnique(field: field, value: value) }
         case .fewer(let max, let type, let matches, let field):
@@ -428,7 +460,7 @@ package final class SQLiteResourceStore: ResourceStore {
         _ secrets: [SecretWrite],
         _ mark: ChangeMark,
         _ db: Database
-    ) throws -> Resource {
+    ) throws -> (etag: String, sequence: Int64) {
         let sequence = try note(id, isDeletion: false, mark, db)
         let etag = Data(withUnsafeBytes(of: sequence.bigEndian) { Array($0) }).base64EncodedString()
         var columns = index
@@ -461,7 +493,7 @@ package final class SQLiteResourceStore: ResourceStore {
                 [id.key, secret.slot, Data(secret.ciphertext), secret.hash.map { Data($0) }]
             )
         }
-        return Resource(id: id, etag: etag, sequence: sequence, properties: properties)
+        return (etag, sequence)
     }
 
     /// Deletes the resource and all below it, each with its own place in the order of changes.

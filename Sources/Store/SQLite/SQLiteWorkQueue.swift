@@ -6,8 +6,8 @@ package import ResourceModel
 package final class SQLiteWorkQueue: WorkQueue {
     package let file: SQLiteFile
 
-    package init(path: String) throws {
-        file = try SQLiteFile(path: path, migrations: SQLiteWorkQueue.migrations)
+    package init(path: String, _ surroundings: SQLiteFile.Surroundings = .init()) throws {
+        file = try SQLiteFile(path: path, migrations: SQLiteWorkQueue.migrations, surroundings: surroundings)
     }
 
     private static let migrations = [
@@ -58,7 +58,22 @@ package final class SQLiteWorkQueue: WorkQueue {
         ),
         SQLiteQuotaStore.migration,
         SQLiteQuotaStore.endMigration,
+        SQLiteBlobIndex.tagMigration,
+        SQLiteFile.installationMigration,
+        SQLiteQuotaStore.sweepMigration,
     ]
+
+    /// The storage accounts that own a container, without the public one, which every installation has.
+    package func accounts() async throws -> Set<String> {
+        try await file.read { db in
+            Set(
+                try String.fetchAll(
+                    db,
+                    sql: "SELECT DISTINCT account FROM containers WHERE account <> 'devstoreaccount1'"
+                )
+            )
+        }
+    }
 
     private static let columns =
         "id, kind, subject, state, cancel, error, created, started, ended, payload, attempt, report"

@@ -114,19 +114,35 @@ package struct DatasetService: Sendable {
     package func delete(_ word: String) async throws {
         let resource = try await get(word)
         _ = try await store.apply([ResourceWrite(resource.id, .delete)])
-        // The name is gone; bytes that stay because of a failure here are found by `collect`.
+        // The name is gone; bytes that stay because of a failure here are found by `removeUnnamed`.
         if let blob = resource.properties["Blob"]?.string {
             try? await blobs.deleteBlob(try await place(blob), .include)
         }
     }
 
-    /// Removes the bytes of datasets that are no more.
-    package func collect() async throws {
-        let account = try await account()
-        let known = Set(try await list().compactMap { $0.properties["Blob"]?.string })
-        for name in try await blobs.names(account, Self.container) where !known.contains(name) {
-            try await blobs.deleteBlob(BlobPlace(account: account, container: Self.container, name: name), .include)
+    /// Removes the bytes of datasets that are no more, once that was found some time ago: after a restore of an older configuration
+    /// they may be named again.
+    ///
+    /// - Returns: how many were removed.
+    package func removeUnnamed(keptSeconds: Double) async throws -> Int {
+        var known: Set<String> = []
+        for entry in try await store.index(type: "workspaces/datasets") {
+            if let blob = try await store.get(entry.id)?.properties["Blob"]?.string { known.insert(blob) }
         }
+        return try await blobs.removeUnneeded(
+            try await account(),
+            Self.container,
+            isOurs: Self.isOurs,
+            needed: known,
+            keptSeconds: keptSeconds
+        )
+    }
+
+    /// Whether a blob's name is one that `create` gives; what people put into the container themselves is theirs.
+    private static func isOurs(_ name: String) -> Bool {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && Identifier.isHex32(String(parts[0])) && parts[1].utf8.count == 2 * SHA256.byteCount
+            && parts[1].allSatisfy(\.isHexDigit)
     }
 
     package func bytes(_ resource: Resource) async throws -> [UInt8] {

@@ -14,13 +14,31 @@ package final class ServicesResponder: WireResponder {
     package init(calls: ServiceCalls) { self.calls = calls }
 
     package func receiveHead(on connection: DownstreamConnection) -> BodyPlan {
-        .collect(bytesMax: calls.limits.bodyBytesMax)
+        // Of what came whole nothing has to be kept: it is judged once, with its body.
+        guard !connection.hasWholeBody, let target = target(connection) else {
+            return .collect(bytesMax: calls.limits.bodyBytesMax)
+        }
+        switch calls.judge(target, connection) {
+        case .wantsBody(let bytesMax, let isAnonymous):
+            return .collect(bytesMax: bytesMax, isAnonymous: isAnonymous)
+        case .answered(let answer):
+            connection.send(answer.bytes)
+            connection.finish()
+            return .answered
+        }
+    }
+
+    /// Path and query.
+    private func target(_ connection: DownstreamConnection) -> ByteBuffer? {
+        let parser = connection.parser
+        return connection.head.getSlice(
+            at: connection.head.readerIndex + parser.target.lowerBound,
+            length: parser.target.count
+        )
     }
 
     package func receiveBody(_ body: ByteBuffer, isLast: Bool, on connection: DownstreamConnection) {
-        let parser = connection.parser
-        let place = connection.head.readerIndex + parser.target.lowerBound
-        guard let target = connection.head.getSlice(at: place, length: parser.target.count) else { return }
+        guard let target = target(connection) else { return }
         let call = call(connection)
         call.turn += 1
         let turn = call.turn
@@ -45,12 +63,13 @@ package final class ServicesResponder: WireResponder {
     package func checkTime(_ now: NIODeadline, on connection: DownstreamConnection) {}
 
     package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
-        calls.answer(
-            status == 413
-                ? .memory("The request is longer than \(calls.limits.bodyBytesMax) bytes; use a batch job.")
-                : .badArgument("RequestBodyInvalid", "The request is not valid HTTP/1.1."),
-            closes: true
-        ).bytes
+        let error: ServiceError
+        switch status {
+        case 413: error = .memory("The request is longer than \(calls.limits.bodyBytesMax) bytes; use a batch job.")
+        case 503: error = .noMoreResources("Too many bytes of unfinished requests are held; try again later.")
+        default: error = .badArgument("RequestBodyInvalid", "The request is not valid HTTP/1.1.")
+        }
+        return calls.answer(error, closes: true).bytes
     }
 
     private func call(_ connection: DownstreamConnection) -> Call {

@@ -1,14 +1,14 @@
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// Tells a worker that its call has ended: the caller went away, or the time is up.
-final class CallToken: Sendable {
+package final class CallToken: Sendable {
     private let isCancelledFlag = Atomic<Bool>(false)
     private let deadline: NIODeadline
 
-    init(deadline: NIODeadline) { self.deadline = deadline }
+    package init(deadline: NIODeadline) { self.deadline = deadline }
 
-    func cancel() { isCancelledFlag.store(true, ordering: .relaxed) }
+    package func cancel() { isCancelledFlag.store(true, ordering: .relaxed) }
 
     var isCancelled: Bool { isCancelledFlag.load(ordering: .relaxed) || isLate }
     var isLate: Bool { NIODeadline.now() > deadline }

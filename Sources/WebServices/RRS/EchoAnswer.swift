@@ -4,6 +4,8 @@ import NIOCore
 /// The backend of the sample API: what came goes back, fields of the request's content with it.
 enum EchoAnswer {
     private static let path = "/echo"
+    /// Bytes of a body that goes back: whoever sends one is not asked who he is.
+    static let bodyBytesMax = 1 << 20
     /// Fields of the request that describe its body or its caller's wishes, and so make sense in an answer.
     private static let fields = ["content-type", "content-language", "content-encoding"]
 

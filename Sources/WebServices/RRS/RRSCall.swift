@@ -3,8 +3,8 @@ import ResourceModel
 import StudioModules
 
 /// One scoring call from body to answer; pure, so that a loop and a worker run the same.
-struct RRSCall {
-    enum Form: Equatable {
+package struct RRSCall {
+    package enum Form: Equatable {
         case execute(isSwagger: Bool, hasDetails: Bool)
         /// The 1.0 call.
         case score
@@ -14,9 +14,19 @@ struct RRSCall {
     let form: Form
     let limits: ServiceLimits
 
+    package init(definition: ServiceDefinition, form: Form, limits: ServiceLimits) {
+        self.definition = definition
+        self.form = form
+        self.limits = limits
+    }
+
     /// - Parameter shapes: what is known of the requests before; only for calls on a loop.
     /// - Returns: the answer's body.
-    func run(_ body: [UInt8], _ token: CallToken?, _ shapes: RequestShapes? = nil) throws(ServiceError) -> [UInt8] {
+    package func run(
+        _ body: [UInt8],
+        _ token: CallToken?,
+        _ shapes: RequestShapes? = nil
+    ) throws(ServiceError) -> [UInt8] {
         var reader = try RRSRequestReader(body, definition, limits)
         let request = form == .score ? try reader.readLegacy() : try reader.read(shapes)
         let width = try width(request)

@@ -3,7 +3,7 @@ import HTTPWire
 /// What stands around the rows of a request with one table: clients write it the same way each time, and only rows are read then.
 ///
 /// The same bytes mean the same, up to the bracket that opens the rows and from the one that closes them on: names, their order, what is skipped.
-struct RequestShape {
+package struct RequestShape {
     /// Longer surroundings are not kept: every known target of a loop holds this much.
     private static let bytesMax = 4096
 
@@ -22,7 +22,7 @@ struct RequestShape {
     }
 
     /// Where the rows with their brackets must stand; nil where the body has other surroundings.
-    func rows(_ body: [UInt8]) -> Range<Int>? {
+    package func rows(_ body: [UInt8]) -> Range<Int>? {
         guard body.count > start.count + end.count else { return nil }
         let isKnown = body.withUnsafeBytes { body in
             start.withUnsafeBytes { Octets.areSame($0, UnsafeRawBufferPointer(rebasing: body[..<$0.count])) }
@@ -35,6 +35,8 @@ struct RequestShape {
 }
 
 /// The last shape of the requests to a target; used on one loop.
-final class RequestShapes {
-    var last: RequestShape?
+package final class RequestShapes {
+    package var last: RequestShape?
+
+    package init() {}
 }

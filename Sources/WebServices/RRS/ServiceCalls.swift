@@ -65,12 +65,7 @@ package final class ServiceCalls: TurnWork {
         body: ByteBuffer,
         completion: @escaping (WholeAnswer) -> Void
     ) -> WorkerCall? {
-        if registry.refresh(&endpoints, &generation) {
-            let discarded = Discarded([verified, targets])
-            verified = VerifiedKeys()
-            targets = VerifiedKeys()
-            discarded.release()
-        }
+        refresh()
         let action: Action
         do throws(ServiceError) {
             action = try decide(target, connection)
@@ -102,6 +97,38 @@ package final class ServiceCalls: TurnWork {
             answer(endpoint, call, bytes, completion)
             return nil
         }
+    }
+
+    /// What is made of a request whose body is still to come.
+    package enum HeadJudgement {
+        /// No body can make it right, or none is needed: this is its answer.
+        case answered(WholeAnswer)
+        /// - Parameter isAnonymous: whether nobody asks who the caller is.
+        case wantsBody(bytesMax: Int, isAnonymous: Bool)
+    }
+
+    /// Judges path, method, key, query and length by the head, so that nobody's body is kept who would be refused.
+    ///
+    /// What passes is judged again with its body: meanwhile the service may have changed, and its key too.
+    package func judge(_ target: ByteBuffer, _ connection: DownstreamConnection) -> HeadJudgement {
+        refresh()
+        do throws(ServiceError) {
+            switch try decide(target, connection) {
+            case .answer(let answer): return .answered(answer)
+            case .echo: return .wantsBody(bytesMax: EchoAnswer.bodyBytesMax, isAnonymous: true)
+            case .score, .job: return .wantsBody(bytesMax: limits.bodyBytesMax, isAnonymous: false)
+            }
+        } catch {
+            return .answered(answer(error, closes: connection.isRestTooLong || connection.willClose))
+        }
+    }
+
+    private func refresh() {
+        guard registry.refresh(&endpoints, &generation) else { return }
+        let discarded = Discarded([verified, targets])
+        verified = VerifiedKeys()
+        targets = VerifiedKeys()
+        discarded.release()
     }
 
     /// A call that is scored when all requests of the turn were read; there is one a connection at most.

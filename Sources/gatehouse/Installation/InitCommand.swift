@@ -26,13 +26,15 @@ struct InitCommand: AsyncParsableCommand {
         _ = try data.lock()
         let form = OpenInstallation.Form(name: name, organization: organization, adminEmail: adminEmail)
         let opened = try await OpenInstallation.open(data, form: form)
-        guard let password = opened.firstPassword else {
+        for note in opened.databases.notes { FileHandle.standardError.write(Data("\(note)\n".utf8)) }
+        try opened.databases.close()
+        guard opened.isNew else {
             throw ValidationError(
                 "The folder \(data.path) holds the installation \"\(opened.installation.serviceName)\" already."
             )
         }
         print("Made the installation \"\(opened.installation.serviceName)\" in \(data.path).")
-        AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: data)
+        AdministratorNotice.print(email: opened.installation.adminEmail, folder: data)
     }
 }
 
@@ -43,11 +45,11 @@ struct DataFolderOption: ParsableArguments {
     var path: String { given ?? EnvironmentWords.value("GATEHOUSE_DATA") ?? ".gatehouse" }
 }
 
-/// Says the first password, once.
+/// Says where the first password is: what goes to standard output is kept by terminals and collectors of logs.
 enum AdministratorNotice {
-    static func print(email: String, password: String, folder: DataFolder) {
+    static func print(email: String, folder: DataFolder) {
         Swift.print("Administrator: \(email)")
-        Swift.print("Password (kept in \(folder.path)/secrets/admin-password until it is changed): \(password)")
+        Swift.print("First password: in the file \(folder.path)/secrets/admin-password")
         // At once, also where standard output is a file: the server may run for months before it ends.
         fflush(nil)
     }

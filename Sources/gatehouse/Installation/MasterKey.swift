@@ -14,6 +14,13 @@ struct MasterKey {
 
     let folder: DataFolder
 
+    /// Judges the keys that are there.
+    func check() throws {
+        for name in [Self.name, Self.nextName] {
+            if let text = try folder.existingSecret(name) { _ = try box(text, name) }
+        }
+    }
+
     /// The box of the key, which is made when there is none; ends a rotation first that was cut off.
     func box(_ resources: SQLiteResourceStore, _ queue: SQLiteWorkQueue) async throws -> SecretBox {
         let text = try folder.secret(Self.name, make: Self.make)
@@ -21,7 +28,7 @@ struct MasterKey {
         guard let next = try folder.existingSecret(Self.nextName) else {
             guard try await resources.canOpen(Self.witness, box) else {
                 throw InstallationError(
-                    "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the installation's secrets are sealed by."
+                    "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the secrets in \(folder.configurationFile) are sealed by: one of the two belongs to another installation."
                 )
             }
             return box

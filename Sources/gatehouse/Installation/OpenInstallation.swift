@@ -15,8 +15,9 @@ struct OpenInstallation: Sendable {
     }
 
     let folder: DataFolder
+    let databases: OpenDatabases
+    /// The configuration, with what rests sealed in it open.
     let resources: SQLiteResourceStore
-    let queue: SQLiteWorkQueue
     let content: ContentStore
     let box: SecretBox
     let installation: Installation
@@ -24,54 +25,81 @@ struct OpenInstallation: Sendable {
     let managementToken: String
     /// Primary and secondary.
     let workspaceTokens: [String]
-    /// Set when this start made the installation.
-    let firstPassword: String?
+    /// Whether this start made the installation, and its administrator's first password.
+    let isNew: Bool
+
+    var queue: SQLiteWorkQueue { databases.queue }
 
     /// Opens the installation of a folder, and makes it first where there is none.
-    static func open(_ folder: DataFolder, form: Form) async throws -> OpenInstallation {
-        let resources = try SQLiteResourceStore(path: folder.configurationFile)
-        let queue = try SQLiteWorkQueue(path: folder.workFile)
-        let box = try await MasterKey(folder: folder).box(resources, queue)
-        let content = try ContentStore(folder: folder.contentFolder)
-        let managementToken = try folder.secret("management-token") { token() }
+    ///
+    /// - Parameter accepted: databases whose loss was accepted for this start.
+    static func open(_ folder: DataFolder, form: Form, accepting accepted: Set<String> = []) async throws
+        -> OpenInstallation
+    {
+        let databases = try OpenDatabases.open(folder, accepting: accepted)
+        do { return try await open(folder, databases, form) } catch {
+            try? databases.close()
+            throw error
+        }
+    }
+
+    private static func open(
+        _ folder: DataFolder,
+        _ databases: OpenDatabases,
+        _ form: Form
+    ) async throws -> OpenInstallation {
+        let box = try await MasterKey(folder: folder).box(databases.resources, databases.queue)
+        let resources = databases.resources.sealing(by: box)
+        _ = try await resources.sealDocuments()
+        let content = try ContentStore(folder: folder.contentFolder, reserve: databases.reserve)
+        let managementToken = try folder.password("management-token") { token() }
         let workspaceTokens = try ["workspace-token", "workspace-token-secondary"].map {
-            try folder.secret($0, make: token)
+            try folder.password($0, make: token)
         }
-        var firstPassword: String?
-        if try await resources.get(.service) == nil {
+        var isNew = false
+        if databases.mayMake, try await resources.get(.service) == nil {
             // The file first: a start that ends between the two makes the same password again.
-            let password = try folder.secret("admin-password") { Self.password() }
-            let hash = try PasswordHash.make(password, salt: Identifier.randomBytes(16))
-            let installation = try make(form)
-            var writes = try FreshInstance.writes(installation, passwordHash: hash, box: box)
-            writes.append(
-                ResourceWrite(
-                    ResourceID(["workspaces", Identifier.hex32()]),
-                    .put(properties: ["Name": "default"], index: [], secrets: [])
-                )
-            )
-            _ = try await resources.apply(writes)
-            firstPassword = password
+            let password = try folder.password("admin-password") { Self.password() }
+            try await make(form, resources, password, box)
+            isNew = true
         }
-        try await FreshInstance.complete(resources)
         guard let service = try await resources.get(.service),
-            let installation = Installation(properties: service.properties),
-            let workspace = try await resources.index(type: "workspaces").first
-        else {
-            throw InstallationError("The installation in \(folder.path) is damaged: it has no service or no workspace.")
+            let installation = Installation(properties: service.properties)
+        else { throw InstallationError("The database \(folder.configurationFile) holds no installation.") }
+        try await FreshInstance.complete(resources)
+        guard let workspace = try await resources.index(type: "workspaces").first else {
+            throw InstallationError("The installation in \(folder.path) is damaged: it has no workspace.")
         }
+        try await databases.mark()
         return OpenInstallation(
             folder: folder,
+            databases: databases,
             resources: resources,
-            queue: queue,
             content: content,
             box: box,
             installation: installation,
             workspace: Workspace(id: workspace.id.name),
             managementToken: managementToken,
             workspaceTokens: workspaceTokens,
-            firstPassword: firstPassword
+            isNew: isNew
         )
+    }
+
+    private static func make(
+        _ form: Form,
+        _ resources: SQLiteResourceStore,
+        _ password: String,
+        _ box: SecretBox
+    ) async throws {
+        let hash = try PasswordHash.make(password, salt: Identifier.randomBytes(16))
+        var writes = try FreshInstance.writes(try make(form), passwordHash: hash, box: box)
+        writes.append(
+            ResourceWrite(
+                ResourceID(["workspaces", Identifier.hex32()]),
+                .put(properties: ["Name": "default"], index: [], secrets: [])
+            )
+        )
+        _ = try await resources.apply(writes)
     }
 
     private static func make(_ form: Form) throws -> Installation {

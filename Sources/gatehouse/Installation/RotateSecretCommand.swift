@@ -1,5 +1,4 @@
 import ArgumentParser
-import Store
 
 /// Another secret for the installation, with everything sealed by it; keys and passwords stay what they are.
 struct RotateSecretCommand: AsyncParsableCommand {
@@ -21,11 +20,13 @@ struct RotateSecretCommand: AsyncParsableCommand {
         guard try data.existingSecret("management-token") != nil else {
             throw ValidationError("The folder \(data.path) holds no installation.")
         }
-        let resources = try SQLiteResourceStore(path: data.configurationFile)
-        let queue = try SQLiteWorkQueue(path: data.workFile)
-        let count = try await MasterKey(folder: data).rotate(resources, queue)
-        try resources.file.close()
-        try queue.file.close()
+        let databases = try OpenDatabases.open(data)
+        let count: Int
+        do { count = try await MasterKey(folder: data).rotate(databases.resources, databases.queue) } catch {
+            try? databases.close()
+            throw error
+        }
+        try databases.close()
         print("\(count) secrets are sealed by a new key.")
     }
 }

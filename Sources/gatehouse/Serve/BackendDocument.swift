@@ -58,9 +58,7 @@ enum BackendDocument {
         var credentials = ManagedBackend.Credentials()
         guard let document = try? JSONValue(parsing: text) else { return credentials }
         func filled(_ text: String) -> String {
-            guard text.contains("{{") else { return text }
-            var result = text
-            for (name, value) in values { result = result.replacing("{{\(name)}}", with: value) }
+            let result = Self.filled(text, values)
             // What could end a line of the head is not sent, whoever put it into the named value.
             return result.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } ? result : ""
         }
@@ -77,5 +75,24 @@ enum BackendDocument {
             credentials.authorization = (scheme, filled(parameter))
         }
         return credentials
+    }
+
+    /// A text with named values in the place of their names; what a value holds is not looked at again.
+    private static func filled(_ text: String, _ values: [String: String]) -> String {
+        var result = ""
+        var rest = text[...]
+        while let open = rest.firstRange(of: "{{") {
+            result += rest[..<open.lowerBound]
+            let name = rest[open.upperBound...].prefix { $0 != "{" && $0 != "}" }
+            let behind = rest[name.endIndex...]
+            if behind.hasPrefix("}}"), let value = values[String(name)] {
+                result += value
+                rest = behind.dropFirst(2)
+            } else {
+                result += "{"
+                rest = rest[rest.index(after: open.lowerBound)...]
+            }
+        }
+        return result + rest
     }
 }

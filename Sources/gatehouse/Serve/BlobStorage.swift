@@ -13,7 +13,7 @@ struct BlobStorage: Sendable {
     let files: ContentFiles
     let references: BlobReferences
 
-    /// Opens the store and removes what a former process left unnamed; no door is open yet.
+    /// Opens the store and puts aside what a former process left unnamed; no door is open yet.
     static func open(
         _ opened: OpenInstallation,
         _ settings: ServeSettings,
@@ -22,9 +22,15 @@ struct BlobStorage: Sendable {
     ) async throws -> BlobStorage {
         let index = SQLiteBlobIndex(file: opened.queue.file)
         let last = try await index.read { try $0.lastContent() }
-        let files = try ContentFiles(folder: opened.folder.blobsFolder, lastID: last)
-        let orphans = try await files.collectOrphans { ids in try await index.read { try $0.known(ids) } }
-        if orphans > 0 { logger.info("orphaned blob contents removed", metadata: ["content.count": "\(orphans)"]) }
+        let files = try ContentFiles(
+            folder: opened.folder.blobsFolder,
+            lastID: last,
+            reserve: opened.databases.reserve
+        )
+        let orphans = try await files.tendOrphans(now: Date().timeIntervalSince1970) { ids in
+            try await index.read { try $0.known(ids) }
+        }
+        OrphanLog.tell(orphans, opened.folder.blobsFolder, settings, logger)
         let accounts = StorageAccounts(store: opened.resources, box: opened.box)
         try await accounts.start(withDevelopment: settings.hasDevelopmentAccount)
         let store = BlobStore(index: index, files: files, logger: logger)
@@ -44,6 +50,32 @@ struct BlobStorage: Sendable {
     }
 }
 
+/// Says what became of files that no database names.
+enum OrphanLog {
+    static func tell(
+        _ count: ContentFiles.OrphanCount,
+        _ folder: String,
+        _ settings: ServeSettings,
+        _ logger: Logger
+    ) {
+        if count.putAside > 0 {
+            logger.warning(
+                "contents that no database names were put aside; gatehouse orphans lists and restores them",
+                metadata: [
+                    "content.count": "\(count.putAside)", "content.folder": "\(folder)/orphans",
+                    "content.days": "\(settings.orphanDays)",
+                ]
+            )
+        }
+        if count.broughtBack > 0 {
+            logger.warning(
+                "contents that are named again were brought back",
+                metadata: ["content.count": "\(count.broughtBack)", "content.folder": "\(folder)"]
+            )
+        }
+    }
+}
+
 /// Removes now and then what deleted containers and forgotten blocks leave behind.
 struct BlobTidying: Service {
     let store: BlobStore
@@ -55,8 +87,10 @@ struct BlobTidying: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                await store.reap()
-                await store.collectBlocks(before: Date().timeIntervalSince1970 - blockAgeMax)
+                await SpaceUse.$isFreeing.withValue(true) {
+                    await store.reap()
+                    await store.collectBlocks(before: Date().timeIntervalSince1970 - blockAgeMax)
+                }
                 do { try await Task.sleep(for: Self.pause) } catch { return }
             }
         }

@@ -22,8 +22,8 @@ final class FactKeeping: Sendable {
     private let places: AddressPlaces?
     private let recorders = Mutex<[NIOLoopBound<FactRecorder>]>([])
 
-    init(_ folder: DataFolder, _ settings: ServeSettings, _ logger: Logger) throws {
-        store = try SQLiteFactStore(path: folder.factsFile)
+    init(_ store: SQLiteFactStore, _ settings: ServeSettings, _ logger: Logger) throws {
+        self.store = store
         places = try settings.addressRanges.map(Self.readPlaces)
         var accessLog: AccessLog?
         if let path = settings.accessLog {
@@ -65,13 +65,12 @@ final class FactKeeping: Sendable {
 
     var isFailing: Bool { get async { await writer.isFailing } }
 
-    /// Writes all there is, while the loops still run, and closes the store.
+    /// Writes all there is, while the loops still run.
     func end() async throws {
         for bound in recorders.withLock({ $0 }) {
             try await bound.eventLoop.submit { bound.value.handOn() }.get()
         }
         await writer.turn(now: Self.now())
-        try store.close()
     }
 
     private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
@@ -95,6 +94,7 @@ final class FactKeeping: Sendable {
 struct HealthRoutes {
     let facts: FactKeeping
     let builder: SnapshotBuilder
+    let disk: DiskWatch
     /// Admits to the metrics where the door can be reached from other machines.
     let tokens: TokenGuard
     let isLoopback: Bool
@@ -105,6 +105,7 @@ struct HealthRoutes {
             var problems: [String] = []
             if await builder.isFailing { problems.append("The last change of the configuration is not in force.") }
             if await facts.isFailing { problems.append("Facts of calls cannot be written.") }
+            if let problem = await disk.problem() { problems.append(problem) }
             guard !problems.isEmpty else { return .json(["status": "ok"]) }
             return .json(["status": "degraded", "problems": .array(problems.map { .string($0) })], status: 503)
         }

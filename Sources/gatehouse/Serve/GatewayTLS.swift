@@ -54,6 +54,9 @@ struct GatewayTLS: Sendable {
                 name: "Gatehouse on \(names.dropFirst(3).first ?? "this machine")",
                 now: now
             )
+            // One of the two alone belongs to an authority that clients may trust: it is kept.
+            try folder.keepAside("\(folder.path)/secrets/authority.key")
+            try folder.keepAside(authorityFile)
             try folder.writeSecret("authority.key", made.key)
             try folder.writePrivately(authorityFile, Array(made.certificate.utf8))
             authority = try OwnAuthority(made)

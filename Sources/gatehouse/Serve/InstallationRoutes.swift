@@ -1,3 +1,4 @@
+import Foundation
 import HTTPServing
 import Hummingbird
 import Management
@@ -21,9 +22,8 @@ struct InstallationRoutes {
                 "serviceName": .string(opened.installation.serviceName),
             ]
             var admin: JSONObject = ["email": .string(opened.installation.adminEmail)]
-            if let password = try opened.folder.existingSecret("admin-password") {
-                admin["password"] = .string(password)
-            }
+            let passwordFile = "\(opened.folder.path)/secrets/admin-password"
+            if FileManager.default.fileExists(atPath: passwordFile) { admin["passwordFile"] = .string(passwordFile) }
             document["admin"] = .object(admin)
             return .json(.object(document))
         }

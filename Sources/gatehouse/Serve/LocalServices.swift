@@ -11,6 +11,13 @@ final class LocalServices: LocalBackend {
 
     var bodyBytesMax: Int { calls.limits.bodyBytesMax }
 
+    func judge(_ target: ByteBuffer, _ connection: DownstreamConnection) -> LocalJudgement {
+        switch calls.judge(target, connection) {
+        case .answered(let answer): .answered(answer)
+        case .wantsBody(let bytesMax, let isAnonymous): .wantsBody(bytesMax: bytesMax, isAnonymous: isAnonymous)
+        }
+    }
+
     func respond(
         to target: ByteBuffer,
         _ connection: DownstreamConnection,

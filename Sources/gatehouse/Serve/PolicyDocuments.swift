@@ -43,10 +43,21 @@ struct PolicyDocuments {
     }
 
     private func loading(_ ids: [ResourceID]) async throws -> PolicyDocuments {
-        let surroundings = try await PolicyRules.surroundings(store, secret)
+        var surroundings = try await PolicyRules.surroundings(store, secret)
         var result = self
-        for id in ids { result.take(id, try await store.get(id), surroundings) }
+        for id in ids {
+            let resource = try await store.get(id)
+            surroundings.operation =
+                Self.mayRewrite(resource) ? try await PolicyRules.operation(of: id, store) : nil
+            result.take(id, resource, surroundings)
+        }
         return result
+    }
+
+    /// Whether a document may name parameters of its operation, which is read for those alone.
+    private static func mayRewrite(_ resource: Resource?) -> Bool {
+        guard let text = resource?.properties["value"]?.string else { return false }
+        return text.contains("rewrite-uri") || text.contains("include-fragment")
     }
 
     private mutating func take(_ id: ResourceID, _ resource: Resource?, _ surroundings: PolicySurroundings) {

@@ -6,8 +6,6 @@ import HTTPWire
 import Hummingbird
 import Logging
 import Management
-import NIOCore
-import NIOPosix
 import ResourceModel
 import Store
 import Studio
@@ -18,6 +16,7 @@ struct PortalDoor {
     let worker: RunWorker
     let datasets: DatasetService
     let resources: ResourceService
+    let disk: DiskWatch
     private let router: Router<ServingContext>
     private let logger: Logger
 
@@ -31,6 +30,7 @@ struct PortalDoor {
         facts: FactKeeping,
         tracing: Tracing,
         quotas: QuotaCounters,
+        orphanDays: Int,
         isLoopback: Bool,
         logger: Logger
     ) {
@@ -86,7 +86,16 @@ struct PortalDoor {
         router = Router(context: ServingContext.self)
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: ActorMiddleware(management: management, everyday: everyday))
-        HealthRoutes(facts: facts, builder: builder, tokens: management, isLoopback: isLoopback).addRoutes(to: router)
+        router.add(middleware: SpaceMiddleware())
+        let disk = DiskWatch(
+            opened,
+            orphanDays: orphanDays,
+            removeDatasets: { try await datasets.removeUnnamed(keptSeconds: $0) },
+            logger: logger
+        )
+        self.disk = disk
+        HealthRoutes(facts: facts, builder: builder, disk: disk, tokens: management, isLoopback: isLoopback)
+            .addRoutes(to: router)
         tracing.addRoutes(to: router)
         let doors = { @Sendable in
             ARMRoutes.ServiceAddresses(
@@ -150,19 +159,6 @@ struct PortalDoor {
         }.addRoutes(to: router)
     }
 
-    /// - Parameter isListening: is called with the real port.
-    func application(
-        bind: String,
-        port: Int,
-        isListening: @Sendable @escaping (Int) async -> Void
-    ) -> Application<RouterResponder<ServingContext>> {
-        Application(
-            router: router,
-            configuration: .init(address: .hostname(bind, port: port)),
-            onServerRunning: { channel in await isListening(channel.localAddress?.port ?? port) },
-            // Control work has a loop of its own, never one of the data path.
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: 1)),
-            logger: logger
-        )
-    }
+    /// What its connections are handed to.
+    var door: RouterDoor { RouterDoor(router, logger: logger) }
 }

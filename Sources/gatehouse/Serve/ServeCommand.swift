@@ -63,6 +63,13 @@ struct ServeFlags: ParsableArguments {
     )
     var readyFile: String?
 
+    @Option(
+        name: .customLong("accept-loss"),
+        help:
+            "Database (as work.sqlite) to start with although it is missing, or its log is; what is lost stays lost. May be repeated; for one start."
+    )
+    var acceptedLosses: [String] = []
+
     @Option(help: "Settings file, YAML or JSON.")
     var config: String?
 

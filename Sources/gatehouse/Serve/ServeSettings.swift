@@ -1,6 +1,7 @@
 import Analytics
 import Configuration
 import Foundation
+import Gateway
 import HTTPWire
 import NIOCore
 import SystemPackage
@@ -44,6 +45,10 @@ struct ServeSettings: Sendable {
     var blobHostsAllowed: [String] = []
     /// Days that a block may wait to be committed (the service's own: a week).
     var blobUncommittedDays = 7
+    /// Days that files are kept which a start found and no database named.
+    var orphanDays = 30
+    /// Databases whose loss, in whole or in part, is accepted for this start: a flag only, since it is for one start.
+    var acceptedLosses: Set<String> = []
 
     /// A file of certificates that https upstreams may be signed by, beside the system's authorities.
     var upstreamAuthorities: String?
@@ -59,18 +64,24 @@ struct ServeSettings: Sendable {
     /// Whether the gateway speaks TLS too, and where its certificates are; nil for the folder `tls` of the data folder.
     var hasGatewayTLS = true
     var tlsFolder: String?
-    /// Bounds of the gateway's connections.
-    var gatewayLimits = WireLimits()
+    /// Bounds of the doors' connections.
+    private var limits: [Door: WireLimits] = [:]
     /// Bytes of a request's body at the gateway, where its API says nothing else.
     var gatewayBodyBytesMax = 1 << 30
 
     /// Bytes of all answers that policies keep in the response cache.
     var responseCacheBytesMax = 64 << 20
 
+    /// Keys that each policy by key counts for each subscription.
+    var limitKeysMax = LimitCounters.keysMax
+
     var batch = BatchLimits()
 
     /// Whether only this machine reaches the doors.
     var isLoopback: Bool { bind.hasPrefix("127.") || bind == "::1" || bind == "localhost" }
+
+    /// The bounds of a door's connections, as they are set.
+    func limits(of door: Door) -> WireLimits { limits[door] ?? WireLimits() }
 
     static let roleNames = ["gateway", "portal", "services", "blobs", "worker"]
 
@@ -81,6 +92,7 @@ struct ServeSettings: Sendable {
             if file.hasSuffix(".json") {
                 reader = ConfigReader(provider: try await FileProvider<JSONSnapshot>(filePath: FilePath(file)))
             } else {
+                try SettingsFile.check(file)
                 reader = ConfigReader(provider: try await FileProvider<YAMLSnapshot>(filePath: FilePath(file)))
             }
         }
@@ -136,50 +148,38 @@ struct ServeSettings: Sendable {
         blobHostsAllowed =
             text(nil, "blob-hosts-allowed")?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } ?? []
         blobUncommittedDays = try number(nil, "blob-uncommitted-days", 1...3650) ?? blobUncommittedDays
+        orphanDays = try number(nil, "orphan-days", 1...36_500) ?? orphanDays
+        acceptedLosses = Set(
+            flags.acceptedLosses.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }
+        )
         upstreamAuthorities = text(nil, "upstream-ca-file")
         trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
         hasGatewayTLS = try flag("gateway-tls") ?? true
         tlsFolder = text(nil, "gateway-tls-folder")
         gatewayBodyBytesMax = try number(nil, "gateway-body-bytes-max", 0...(1 << 40)) ?? gatewayBodyBytesMax
-        let counts: [(WritableKeyPath<WireLimits, Int>, String, ClosedRange<Int>)] = [
-            (\.fieldsMax, "gateway-fields-max", 16...1024),
-            (\.headBytesMax, "gateway-head-bytes-max", 4096...(1 << 20)),
-            (\.targetBytesMax, "gateway-target-bytes-max", 1024...(1 << 20)),
-            (\.bodyRateMin, "gateway-body-rate-min", 0...(1 << 30)),
-            (\.connectionsMax, "gateway-connections-max", 1...1_000_000),
-            (\.connectionsPerAddressMax, "gateway-connections-per-address-max", 1...1_000_000),
-            (\.idleUpstreamsMax, "upstream-idle-connections-max", 0...100_000),
-        ]
-        for (field, key, range) in counts {
-            gatewayLimits[keyPath: field] = try number(nil, key, range) ?? gatewayLimits[keyPath: field]
-        }
-        let times: [(WritableKeyPath<WireLimits, TimeAmount>, String)] = [
-            (\.headTimeout, "gateway-head-seconds"), (\.idleTimeout, "gateway-idle-seconds"),
-            (\.bodyTimeout, "gateway-body-seconds"), (\.bodyRateGrace, "gateway-body-grace-seconds"),
-            (\.writeTimeout, "gateway-write-seconds"), (\.handshakeTimeout, "gateway-handshake-seconds"),
-            (\.connectTimeout, "upstream-connect-seconds"), (\.upstreamTimeout, "upstream-first-byte-seconds"),
-            (\.upstreamIdleTimeout, "upstream-idle-seconds"), (\.idleUpstreamTimeout, "upstream-keep-seconds"),
-        ]
-        for (field, key) in times {
-            if let seconds = try number(nil, key, 1...86_400) {
-                gatewayLimits[keyPath: field] = .seconds(Int64(seconds))
-            }
+        let bounds = DoorBounds(number: { try number(nil, $0, $1) }, proxies: trustedProxies)
+        let gatewayLimits = try bounds.gateway()
+        limits[.gateway] = gatewayLimits
+        limits[.gatewayTLS] = gatewayLimits
+        for door in [Door.portal, .services, .blobs] {
+            limits[door] = try bounds.other(door.rawValue)
         }
         responseCacheBytesMax =
             try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax
+        limitKeysMax = try number(nil, "limit-keys-max", 1...10_000_000) ?? limitKeysMax
         accessLog = text(nil, "access-log")
         addressRanges = text(nil, "address-ranges-file")
         retention.usageDays = try Int64(number(nil, "usage-days", 1...36_500) ?? Int(retention.usageDays))
         retention.requestDays = try Int64(number(nil, "request-days", 1...36_500) ?? Int(retention.requestDays))
         retention.requestsMax = try number(nil, "requests-max", 1...100_000_000) ?? retention.requestsMax
         batch.threads = ProcessorCount.available
-        let bounds: [(WritableKeyPath<BatchLimits, Int>, String, ClosedRange<Int>)] = [
+        let batchBounds: [(WritableKeyPath<BatchLimits, Int>, String, ClosedRange<Int>)] = [
             (\.runningPerEndpoint, "batch-jobs-per-endpoint", 1...1000), (\.runningMax, "batch-jobs-max", 1...1000),
             (\.waitingMax, "batch-jobs-waiting-max", 1...1_000_000), (\.threads, "batch-threads", 1...256),
             (\.tableBytesMax, "batch-table-bytes-max", 1024...(64 << 30)), (\.jobDays, "batch-job-days", 1...36_500),
             (\.outputDays, "batch-output-days", 0...36_500),
         ]
-        for (field, key, range) in bounds {
+        for (field, key, range) in batchBounds {
             batch[keyPath: field] = try number(nil, key, range) ?? batch[keyPath: field]
         }
     }

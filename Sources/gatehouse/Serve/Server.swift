@@ -3,7 +3,6 @@ import Foundation
 import Gateway
 import HTTPServing
 import HTTPWire
-import Hummingbird
 import Logging
 import Management
 import NIOCore
@@ -30,16 +29,35 @@ struct Server {
         let lock = try folder.lock()
         defer { close(lock) }
         let logger = Logger(label: "gatehouse")
-        let opened = try await OpenInstallation.open(folder, form: .init())
-        if let password = opened.firstPassword {
-            AdministratorNotice.print(email: opened.installation.adminEmail, password: password, folder: folder)
+        let descriptors = Descriptors.raise()
+        let opened = try await OpenInstallation.open(folder, form: .init(), accepting: settings.acceptedLosses)
+        for note in opened.databases.notes { logger.warning("\(note)") }
+        if opened.isNew { AdministratorNotice.print(email: opened.installation.adminEmail, folder: folder) }
+        do { try await serve(opened, folder, descriptors, logger) } catch {
+            try? opened.databases.close()
+            throw error
         }
+        try opened.databases.close()
+        logger.info("ended")
+    }
+
+    private func serve(
+        _ opened: OpenInstallation,
+        _ folder: DataFolder,
+        _ descriptors: Descriptors,
+        _ logger: Logger
+    ) async throws {
+        opened.databases.reserve.fill()
+        do { try folder.markOpen() } catch { logger.error("\(error)") }
         // Before any door is open, so that nothing is being written whose name is not stored yet.
-        let collected = try await opened.content.collect(keeping: try await ContentReferences.all(opened.resources))
-        if collected > 0 { logger.info("orphaned contents removed", metadata: ["content.count": "\(collected)"]) }
+        let orphans = try await opened.content.tendOrphans(
+            naming: try await ContentReferences.all(opened.resources),
+            now: Date().timeIntervalSince1970
+        )
+        OrphanLog.tell(orphans, folder.contentFolder, settings, logger)
         let addresses = DoorAddresses(settings: settings)
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
-        let facts = try FactKeeping(folder, settings, logger)
+        let facts = try FactKeeping(opened.databases.facts, settings, logger)
         let tls = settings.hasGatewayTLS ? try GatewayTLS(folder, settings, logger) : nil
         let resolving = NIOThreadPool(numberOfThreads: Self.resolvingThreads)
         resolving.start()
@@ -74,9 +92,14 @@ struct Server {
         let workers = NIOThreadPool(numberOfThreads: ProcessorCount.available)
         workers.start()
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
-        let quotas = QuotaCounters(ledger: StoredQuotas(store: SQLiteQuotaStore(opened.queue)))
-        let listeners = try await listen(
+        let quotaStore = SQLiteQuotaStore(opened.queue)
+        _ = try await quotaStore.removeEnded(before: QuotaCounters.clock())
+        try await StoredQuotas.digestKeys(in: quotaStore)
+        let quotas = QuotaCounters(ledger: StoredQuotas(store: quotaStore), keysMax: settings.limitKeysMax)
+        let counters = LimitCounters(keysMax: settings.limitKeysMax)
+        var listeners = try await listen(
             group,
+            descriptors,
             workers,
             opened,
             slot,
@@ -90,6 +113,7 @@ struct Server {
             NameResolver(threads: resolving),
             upstreamTLS,
             quotas,
+            counters,
             logger
         )
         let portal = PortalDoor(
@@ -102,33 +126,35 @@ struct Server {
             facts: facts,
             tracing: tracing,
             quotas: quotas,
+            orphanDays: settings.orphanDays,
             isLoopback: settings.isLoopback,
             logger: logger
         )
-        // The portal is not open yet: nobody is making a dataset.
-        try await portal.datasets.collect()
         let worker = portal.worker
+        // Control work has a loop of its own, never one of the data path.
+        let portalGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        if settings.roles.contains("portal") {
+            let door = portal.door
+            let listener = try await listen(.portal, portalGroup, descriptors, loops: 1, logger) { wire in
+                TaskResponder(wire: wire, door: door)
+            }
+            addresses.bound(.portal, port: listener.port)
+            listeners.append(listener)
+        }
         var services: [any Service] = [DataPathService(listeners: listeners, timeout: Self.drainTimeout)]
         services.append(FactKeeping.Turning(keeping: facts))
+        services.append(DiskWatch.Turning(watch: portal.disk))
         if let tls { services.append(GatewayTLS.Watching(tls: tls)) }
         let blockAge = Double(settings.blobUncommittedDays) * 86_400
+        services.append(LimitSweeping(counters: counters, quotas: quotas, store: quotaStore, logger: logger))
         services.append(BlobTidying(store: storage.store, blockAgeMax: blockAge))
         if settings.roles.contains("worker") {
-            services.append(WorkerService(worker: worker))
+            services.append(ServiceApart(service: WorkerService(worker: worker), threads: .runs))
             services.append(BatchService(worker: batch.worker))
         }
-        services.append(SubscriptionExpiry(resources: portal.resources, logger: logger))
-        let hasPortal = settings.roles.contains("portal")
-        if hasPortal {
-            services.append(
-                portal.application(bind: settings.bind, port: settings.ports[.portal] ?? 8081) { port in
-                    addresses.bound(.portal, port: port)
-                    await announce(addresses, folder, logger)
-                }
-            )
-        } else {
-            await announce(addresses, folder, logger)
-        }
+        let expiry = SubscriptionExpiry(resources: portal.resources, logger: logger)
+        services.append(ServiceApart(service: expiry, threads: .management))
+        services.append(Announcement { await announce(addresses, folder, logger) })
         let serviceGroup = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) },
@@ -144,14 +170,13 @@ struct Server {
         try await workers.shutdownGracefully()
         try await resolving.shutdownGracefully()
         try await group.shutdownGracefully()
-        try opened.resources.file.close()
-        try opened.queue.file.close()
-        logger.info("ended")
+        try await portalGroup.shutdownGracefully()
     }
 
     /// Opens the doors of the data path.
     private func listen(
         _ group: MultiThreadedEventLoopGroup,
+        _ descriptors: Descriptors,
         _ workers: NIOThreadPool,
         _ opened: OpenInstallation,
         _ slot: SnapshotSlot,
@@ -165,6 +190,7 @@ struct Server {
         _ resolver: NameResolver,
         _ upstreamTLS: UpstreamTLS,
         _ quotas: QuotaCounters,
+        _ counters: LimitCounters,
         _ logger: Logger
     ) async throws -> [WireListener] {
         let limits = serviceLimits
@@ -189,33 +215,23 @@ struct Server {
         let open = {
             (
                 door: ServeSettings.Door,
-                limits: WireLimits,
                 tls: DownstreamTLS?,
                 make: @Sendable @escaping (WireLoop) -> any WireResponder
             ) async throws in
             guard settings.roles.contains(door.role) else { return }
-            let port = settings.ports[door] ?? door.defaultPort
-            let listener: WireListener
-            do {
-                listener = try await WireListener.listen(
-                    group: group,
-                    host: settings.bind,
-                    port: port,
-                    limits: limits,
-                    tls: tls,
-                    givesWay: settings.loops > ProcessorCount.available,
-                    makeResponder: make
-                )
-            } catch let error as IOError {
-                throw InstallationError(
-                    "The \(door.rawValue) door cannot listen on \(settings.bind):\(port): \(String(cString: strerror(error.errnoCode)))."
-                )
-            }
+            let listener = try await listen(
+                door,
+                group,
+                descriptors,
+                loops: settings.loops,
+                tls: tls,
+                logger,
+                makeResponder: make
+            )
             addresses.bound(door, port: listener.port)
             listeners.append(listener)
         }
-        try await open(.services, WireLimits(), nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
-        let counters = LimitCounters()
+        try await open(.services, nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
         let serviceName = opened.installation.serviceName
         let trustedProxies = settings.trustedProxies
@@ -243,16 +259,51 @@ struct Server {
                 logger: logger
             )
         }
-        try await open(.gateway, settings.gatewayLimits, nil) { makeGateway($0, false) }
-        if let tls { try await open(.gatewayTLS, settings.gatewayLimits, tls.tls) { makeGateway($0, true) } }
+        try await open(.gateway, nil) { makeGateway($0, false) }
+        if let tls { try await open(.gatewayTLS, tls.tls) { makeGateway($0, true) } }
         let blobDoor = BlobDoor(
             store: storage.store,
             accounts: storage.accounts,
             remote: storage.remote,
+            trustedProxies: settings.trustedProxies,
             logger: logger
         )
-        try await open(.blobs, WireLimits(), nil) { wire in BlobsResponder(wire: wire, door: blobDoor) }
+        try await open(.blobs, nil) { wire in TaskResponder(wire: wire, door: blobDoor) }
         return listeners
+    }
+
+    /// Opens one door within its share of the descriptors.
+    private func listen(
+        _ door: ServeSettings.Door,
+        _ group: MultiThreadedEventLoopGroup,
+        _ descriptors: Descriptors,
+        loops: Int,
+        tls: DownstreamTLS? = nil,
+        _ logger: Logger,
+        makeResponder: @Sendable @escaping (WireLoop) -> any WireResponder
+    ) async throws -> WireListener {
+        let port = settings.ports[door] ?? door.defaultPort
+        do {
+            return try await WireListener.listen(
+                group: group,
+                host: settings.bind,
+                port: port,
+                limits: descriptors.bounded(settings.limits(of: door), door, loops: loops),
+                tls: tls,
+                givesWay: settings.loops > ProcessorCount.available,
+                noteShortage: { error in
+                    logger.warning(
+                        "connections wait: the system gives no descriptors for them",
+                        metadata: ["door": "\(door.rawValue)", "error": "\(String(cString: strerror(error)))"]
+                    )
+                },
+                makeResponder: makeResponder
+            )
+        } catch let error as IOError {
+            throw InstallationError(
+                "The \(door.rawValue) door cannot listen on \(settings.bind):\(port): \(String(cString: strerror(error.errnoCode)))."
+            )
+        }
     }
 
     private var serviceLimits: ServiceLimits {
@@ -283,7 +334,17 @@ struct Server {
     }
 }
 
-/// Keeps the doors of the data path open, and drains them.
+/// Says that the doors are open, once the process also answers to the signal that ends it.
+struct Announcement: Service {
+    let announce: @Sendable () async -> Void
+
+    func run() async throws {
+        await announce()
+        try? await gracefulShutdown()
+    }
+}
+
+/// Keeps the doors open, and drains them.
 struct DataPathService: Service {
     let listeners: [WireListener]
     let timeout: TimeAmount
@@ -293,6 +354,16 @@ struct DataPathService: Service {
         await withTaskGroup(of: Void.self) { group in
             for listener in listeners { group.addTask { await listener.drain(timeout: timeout) } }
         }
+    }
+}
+
+/// Runs a service on threads of its own.
+struct ServiceApart: Service {
+    let service: any Service
+    let threads: PlaneThreads
+
+    func run() async throws {
+        try await withTaskExecutorPreference(threads) { try await service.run() }
     }
 }
 

@@ -123,7 +123,8 @@ actor SnapshotBuilder {
             if let update {
                 await update.value
             } else {
-                let task = Task { await self.follow() }
+                // Documents are compiled here: never on the threads that blobs are served on.
+                let task = Task(executorPreference: PlaneThreads.management) { await self.follow() }
                 update = task
                 await task.value
             }
@@ -230,10 +231,11 @@ actor SnapshotBuilder {
         for schema in try await store.list(ResourceQuery(parent: id, type: "schemas", limit: Self.schemasMax)) {
             schemas[schema.id.name.lowercased()] = schema.properties["document"]
         }
+        var reader = OperationSamples(schemas: schemas)
         var samples: [String: [PolicyFacts.Sample]] = [:]
         for operation in try await store.list(ResourceQuery(parent: id, type: "operations", limit: Self.operationsMax))
         {
-            samples[operation.id.key] = OperationSamples.read(operation.properties, schemas: schemas)
+            samples[operation.id.key] = reader.read(operation.properties)
         }
         return samples
     }

@@ -13,14 +13,23 @@ struct StoredQuotas: QuotaLedger {
     func replace(_ standing: QuotaStanding) async throws { try await store.replace(Self.reservation(standing)) }
 
     func reserved(counter: String, subject: String, period: Int64, end: Int64?) async throws -> Int64 {
-        try await store.reserved(counter: counter, subject: subject, period: period, end: end)
+        try await store.reserved(
+            counter: counter,
+            subject: Self.stored(subject, counter),
+            period: period,
+            end: end
+        )
     }
 
     func standings(subject: String) async throws -> [QuotaStanding] {
-        try await store.reservations(subject: subject).map { row in
+        // A key and a subscription may have the same name.
+        let rows =
+            try await store.reservations(subject: subject)
+            + store.reservations(subject: CounterKey.stored(subject))
+        return rows.map { row in
             QuotaStanding(
                 counter: row.counter,
-                subject: row.subject,
+                subject: subject,
                 period: row.period,
                 end: row.end,
                 count: row.calls
@@ -28,10 +37,19 @@ struct StoredQuotas: QuotaLedger {
         }
     }
 
+    /// Keys as they lie on the disk; those that an earlier version wrote as they were become so too.
+    static func digestKeys(in store: SQLiteQuotaStore) async throws {
+        try await store.renameSubjects(ofCountersFrom: QuotaWindow.byKeyStart) { CounterKey.stored($0) }
+    }
+
+    private static func stored(_ subject: String, _ counter: String) -> String {
+        counter.hasPrefix(QuotaWindow.byKeyStart) ? CounterKey.stored(subject) : subject
+    }
+
     private static func reservation(_ standing: QuotaStanding) -> QuotaReservation {
         QuotaReservation(
             counter: standing.counter,
-            subject: standing.subject,
+            subject: stored(standing.subject, standing.counter),
             period: standing.period,
             end: standing.end,
             calls: standing.count

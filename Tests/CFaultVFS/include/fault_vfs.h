@@ -9,4 +9,7 @@ int fault_vfs_install(void);
 // Returns how many files were written, or -1.
 int fault_vfs_power_loss(const char *folder, const char *target);
 
+// Files of the folder cannot grow while a file of that path is there; NULL for never.
+void fault_vfs_full_while(const char *folder, const char *path);
+
 #endif
