@@ -2,6 +2,7 @@
 import concurrent.futures
 import contextlib
 import itertools
+import json
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from gatehouse import server
+from gatehouse import rrs_path, server, table
 from test_policies import Managed, sections
 from test_websocket import read_head
 
@@ -209,6 +210,21 @@ def test_all_lines_of_a_field_count(wired, policy):
                       "Forwarded: for=2.2.2.2", "Cache-Control: no-cache", "Cache-Control: max-age=0"))
     assert [sent(wire, name) for name in ("Cookie", "Accept", "Via", "Forwarded", "Cache-Control")] == [
         ["a=1", "b=2"], ["a/b", "c/d"], ["1.1 x", "1.1 y"], ["for=1.1.1.1", "for=2.2.2.2"], ["no-cache", "max-age=0"]]
+
+
+def test_two_authorizations_are_none(live):
+    """At the services door, and behind the gateway on the way to it."""
+    guide = live.guide
+    body = json.dumps(table([["a"]])).encode()
+    for door, path in (("services", rrs_path(guide)), ("gateway", "/azureml-demo" + rrs_path(guide))):
+        parts = urllib.parse.urlsplit(live.urls[door])
+        for words, expected in ((["Bearer " + guide["apiKey"]], "200"), (["Bearer " + guide["apiKey"]] * 2, "401"),
+                                (["Bearer " + guide["apiKey"], "Bearer x"], "401"), (["Basic eA==", "Bearer " + guide["apiKey"]], "401")):
+            lines = "".join(f"Authorization: {word}\r\n" for word in words)
+            with socket.create_connection((parts.hostname, parts.port), 20) as stream:
+                stream.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\n{lines}Ocp-Apim-Subscription-Key: {guide['subscriptionKey']}\r\n"
+                               f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                assert read_head(stream).split(" ")[1] == expected, (door, words)
 
 
 def test_two_keys_are_none(wired):
@@ -475,6 +491,20 @@ def test_retry_ends_and_asks_its_condition(wired):
     answer = ask(managed, head(managed, "Content-Length: 10", method="POST") + b"12345", b"67", b"890", pause=0.2)
     assert status(answer) == 200 and wire.requests[-1].endswith(b"\r\n\r\n1234567890")
     again[0].close()
+    # A long body that is not buffered has gone with the connection: nothing is waited for in vain.
+    wire, managed = wired(failing(99), sections(backend=RETRY.format("@(true)", 30, "")))
+    answer = ask(managed, head(managed, "Content-Length: 300000", method="POST") + bytes(300000), most=10)
+    assert status(answer) == 500 and len(wire.requests) == 1
+    # Where an answer pointed is forgotten with the attempt that went there.
+    def elsewhere(wire, connection, number):
+        request = wire.read(connection)
+        if request.startswith(b"GET /base/items/"):
+            connection.sendall(b"HTTP/1.1 302 F\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+        elif request and number > 2:
+            connection.sendall(OK)
+    wire, managed = wired(elsewhere, sections(backend=RETRY.format("@(context.Response.StatusCode == 500)", 0, 'follow-redirects="true"')))
+    assert status(ask(managed, head(managed))) == 200
+    assert [request.split(b" ")[1] for request in wire.requests] == [b"/base/items/7?lang=en", b"/there"] * 2
     # Each time-out is an attempt of its own.
     def slow_once(wire, connection, number):
         wire.read(connection)

@@ -34,7 +34,8 @@ package struct WireLimits: Sendable {
     package var proxies: Set<[UInt8]> = []
     /// Time for a connection to an upstream.
     package var connectTimeout = TimeAmount.seconds(10)
-    /// Time to the first byte of an upstream that was asked (API Management's default for forward-request).
+    /// Time from the end of a request to that of its answer's head (API Management's default for forward-request), and time in which an
+    /// upstream may take no byte of a request.
     package var upstreamTimeout = TimeAmount.seconds(300)
     /// Time without a byte in an upstream's answer, or in either way of a WebSocket.
     package var upstreamIdleTimeout = TimeAmount.seconds(300)

@@ -463,7 +463,11 @@ final class GatewayExchange: UpstreamReceiver {
     func fail(_ connection: DownstreamConnection, reason: String) {
         if let policies, policies.awaitsAnswer {
             takeBack(policies)
-            return policies.call.forwarded(.failure(.inside(String(reason.prefix { $0 != ":" }), reason)))
+            return policies.call.forwarded(
+                .failure(.inside(String(reason.prefix { $0 != ":" }), reason)),
+                // A body of which a part is gone is not sent again.
+                mayRepeat: !policies.hasSentBody
+            )
         }
         record.serviceEnds()
         if record.error == nil {

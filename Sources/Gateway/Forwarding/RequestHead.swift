@@ -71,6 +71,7 @@ enum RequestHead {
     /// Copies from an offset to the last field, leaving out what belongs to this hop.
     ///
     /// - Parameter isOwn: whether a field is one that the gateway writes itself.
+    @inline(__always)
     static func copyFields(
         _ head: UnsafeRawBufferPointer,
         _ parser: HeadParser,

@@ -26,7 +26,7 @@ final class PolicyRun {
 
     let call: PolicyCall
     let setup: PolicySetup
-    /// Without a byte of the answer.
+    /// From the request's end to that of the answer's head; nil for the usual time.
     var timeout: TimeAmount?
     /// What goes out in the place of the request's body.
     var replacedBody: ByteBuffer?
@@ -414,6 +414,7 @@ extension GatewayExchange: PolicyEffects {
     func forward(_ call: PolicyCall, _ options: ForwardOptions) {
         guard let policies else { return }
         policies.unreachable = []
+        policies.redirectCount = 0
         if policies.holdsAnswer { dropAnswer(policies) }
         attempt(call, options)
     }
@@ -428,7 +429,8 @@ extension GatewayExchange: PolicyEffects {
                         "BackendConnectionFailure",
                         "A body that is not buffered (buffer-request-body) is sent once."
                     )
-                )
+                ),
+                mayRepeat: false
             )
         }
         // A service of this installation judges by the head first, and waits for the body itself.

@@ -395,15 +395,16 @@ package struct HeadParser: Sendable {
         for field in fields {
             guard Octets.equal(slice(bytes, field.nameStart, field.nameEnd), "connection") else { continue }
             for token in Octets.members(slice(bytes, field.valueStart, field.valueEnd)) {
-                let word = token.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
-                if word == Array("close".utf8) { asksToClose = true }
-                if word == Array("keep-alive".utf8) { asksToKeep = true }
-                if word == Array("upgrade".utf8) { hasUpgradeToken = true }
+                if Octets.equal(token, "close") { asksToClose = true }
+                if Octets.equal(token, "keep-alive") { asksToKeep = true }
+                if Octets.equal(token, "upgrade") { hasUpgradeToken = true }
                 // Never the fields that frame the message: dropping them would change what the next hop reads.
-                guard word != Array("content-length".utf8), word != Array("transfer-encoding".utf8) else { continue }
-                for place in fields.indices
-                where Octets.equal(slice(bytes, fields[place].nameStart, fields[place].nameEnd), lowercased: word) {
-                    fields[place].isHopByHop = true
+                guard !Octets.equal(token, "content-length"), !Octets.equal(token, "transfer-encoding") else {
+                    continue
+                }
+                for index in fields.indices
+                where Octets.equal(slice(bytes, fields[index].nameStart, fields[index].nameEnd), token) {
+                    fields[index].isHopByHop = true
                 }
             }
         }

@@ -36,10 +36,15 @@ package enum Octets {
 
     /// Whether two ranges hold the same text, without case.
     static func equal(_ bytes: UnsafeRawBufferPointer, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
+        equal(UnsafeRawBufferPointer(rebasing: bytes[left]), UnsafeRawBufferPointer(rebasing: bytes[right]))
+    }
+
+    /// Whether two texts are the same, without case.
+    static func equal(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         guard left.count == right.count else { return false }
-        for place in 0..<left.count {
-            let one = bytes[left.lowerBound + place]
-            let other = bytes[right.lowerBound + place]
+        for index in 0..<left.count {
+            let one = left[index]
+            let other = right[index]
             guard (one &- 0x41 < 26 ? one | 0x20 : one) == (other &- 0x41 < 26 ? other | 0x20 : other) else {
                 return false
             }

@@ -38,7 +38,7 @@ struct HeadTiming {
         end = now + usual
     }
 
-    mutating func isWhole(_ now: NIODeadline) {
+    mutating func markWhole(_ now: NIODeadline) {
         guard let timeout else { return }
         isWhole = true
         end = now + timeout

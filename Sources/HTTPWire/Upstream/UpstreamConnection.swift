@@ -114,7 +114,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         for bytes in unsent { context.write(wrapOutboundOut(bytes), promise: nil) }
         unsent.removeAll(keepingCapacity: true)
         // Only where a time was given for this very call is it worth knowing when the system has the last byte.
-        let isTimed = timing.isHandedOver && timing.timeout != nil
+        let isTimed = timing.isHandedOver && timing.timeout != nil && !timing.hasHead
         context.write(wrapOutboundOut(last), promise: isTimed ? wholeness(context) : nil)
         context.flush()
     }
@@ -172,7 +172,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         promise.futureResult.whenSuccess {
             let connection = bound.value
             guard connection.timing.request == request else { return }
-            connection.timing.isWhole(.now())
+            connection.timing.markWhole(.now())
             connection.arm()
         }
         return promise

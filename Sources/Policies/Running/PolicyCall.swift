@@ -118,7 +118,9 @@ package final class PolicyCall {
     package func tryAgain() { run() }
 
     /// The backend answered, or did not.
-    package func forwarded(_ result: Result<PolicyResponse, PolicyFailure>) {
+    ///
+    /// - Parameter mayRepeat: whether a request that failed can be sent again.
+    package func forwarded(_ result: Result<PolicyResponse, PolicyFailure>, mayRepeat: Bool = true) {
         guard !isEnded else { return }
         if let before = requestBeforeRedirect {
             requestBeforeRedirect = nil
@@ -133,7 +135,7 @@ package final class PolicyCall {
             resume()
         case .failure(let failure):
             let failed = FailedAttempt(failure: failure, instruction: instructions[place], hasNoResponse: true)
-            if let test = retry(failed) {
+            if mayRepeat, let test = retry(failed) {
                 place = test - 1
                 return resume()
             }
