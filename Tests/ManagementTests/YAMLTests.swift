@@ -48,7 +48,7 @@ import Testing
             (String(repeating: "- ", count: 100), "nested deeper than 64 levels"),
             ("? [1]\n: 2", "A name must be a text"), ("a: 1\n'a': 2", "appears twice"),
             ("a: 1\n---\nb: 2", "more than one document"),
-            ("", "is empty"), ("a: \u{1}", "control characters"), ("a: [1", "line 1"),
+            ("", "is empty"), ("a: \u{1}", "control characters"), ("a: [1", ", line "),
         ]
     )
     func `what has no bound is refused by its name`(_ text: String, _ message: String) {

@@ -348,7 +348,9 @@ struct OpenAPIImport {
         _ described: JSONValue? = nil
     ) throws(APIError) -> JSONValue {
         // Before it is written out.
-        try spend(value)
+        try spend(
+            value.string == nil ? value.byteCount(upTo: bytesLeft, isIndented: true) : value.byteCount(upTo: bytesLeft)
+        )
         var example: JSONObject = ["value": .string(value.string ?? value.indented)]
         for member in ["summary", "description"] {
             if let text = described?[member]?.string, !text.isEmpty {

@@ -49,7 +49,9 @@ package struct OperationSamples {
     /// A sample as it is sent; nil where it is too long by itself or with the others.
     private mutating func text(_ value: JSONValue) -> String? {
         let limit = min(Self.bodyMax, bytesLeft)
-        guard value.byteCount(upTo: limit) <= limit else { return nil }
+        // Before it is written out; a number may count for eight times what it is.
+        let most = 8 * limit
+        guard value.string != nil || value.byteCount(upTo: most) <= most else { return nil }
         let text = value.string ?? value.text
         guard text.utf8.count <= limit else { return nil }
         bytesLeft -= text.utf8.count
