@@ -227,6 +227,4 @@ package enum StoreError: Error, Sendable, Equatable {
     /// The database file is of a newer version than this program.
     case newerSchema(found: Int)
     case notDurable(String)
-    /// There is no room on the disk for the write.
-    case diskFull
 }

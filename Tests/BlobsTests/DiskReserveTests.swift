@@ -14,7 +14,7 @@ import Testing
         func write<Value: Sendable>(
             _ body: @Sendable @escaping (any BlobTransaction) throws -> Value
         ) async throws -> Value {
-            guard !isFull() else { throw StoreError.diskFull }
+            guard !isFull() else { throw BlobIndexError.diskFull }
             return try await index.write(body)
         }
 

@@ -11,14 +11,11 @@ package final class DiskReserve: Sendable {
     /// Time between two tries to make it again.
     private static let pause = Duration.seconds(1)
 
-    private struct State {
-        var isHeld = false
-        var lastTry: ContinuousClock.Instant?
-    }
-
     private let path: String
     private let files: any FileLayer
-    private let state = Mutex(State())
+    /// Asked by every write.
+    private let held = Atomic<Bool>(false)
+    private let lastTry = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Makes the reserve where it is not there yet; a disk without room for it is a full one.
     package init(path: String, files: any FileLayer = SystemFileLayer()) {
@@ -27,13 +24,13 @@ package final class DiskReserve: Sendable {
         _ = take()
     }
 
-    package var isHeld: Bool { state.withLock { $0.isHeld } }
+    package var isHeld: Bool { held.load(ordering: .relaxed) }
 
     /// Gives the space to who deletes.
     func release() {
-        state.withLock { state in
-            state.isHeld = false
-            state.lastTry = .now
+        lastTry.withLock { lastTry in
+            held.store(false, ordering: .relaxed)
+            lastTry = .now
             try? files.remove(path)
         }
     }
@@ -42,12 +39,13 @@ package final class DiskReserve: Sendable {
     ///
     /// - Returns: whether it is held.
     func take() -> Bool {
-        state.withLock { state in
-            if state.isHeld { return true }
-            if let last = state.lastTry, ContinuousClock.now - last < Self.pause { return false }
-            state.lastTry = .now
-            state.isHeld = isWhole || make()
-            return state.isHeld
+        lastTry.withLock { lastTry in
+            if isHeld { return true }
+            if let last = lastTry, ContinuousClock.now - last < Self.pause { return false }
+            lastTry = .now
+            let isThere = isWhole || make()
+            held.store(isThere, ordering: .relaxed)
+            return isThere
         }
     }
 

@@ -99,7 +99,7 @@ package final class BlobStore: Sendable {
         _ body: @Sendable @escaping (any BlobTransaction) throws -> Value
     ) async throws(BlobError) -> Value {
         do { return try await index.write(body) } catch {
-            guard let reserve, error as? StoreError == .diskFull else { throw failure(error) }
+            guard let reserve, error as? BlobIndexError == .diskFull else { throw failure(error) }
             logger.warning("the disk is full: the reserve is used to delete")
             reserve.release()
             return try await change(body)
@@ -126,7 +126,7 @@ package final class BlobStore: Sendable {
     func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
-        if let error = error as? StoreError, error == .diskFull { return .diskFull }
+        if error as? BlobIndexError == .diskFull { return .diskFull }
         if let error = error as? ContentFiles.Failure {
             switch error {
             case .damaged(let content, let offset):

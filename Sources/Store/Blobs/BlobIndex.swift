@@ -96,6 +96,11 @@ package protocol BlobTransaction {
     func finish(_ claim: WorkClaim, _ end: WorkEnd) throws
 }
 
+package enum BlobIndexError: Error, Sendable, Equatable {
+    /// There is no room on the disk for the write.
+    case diskFull
+}
+
 /// Bounds of the index.
 package enum BlobIndexLimits {
     /// Blobs removed by one transaction of `reap`: other writers wait for milliseconds at most.

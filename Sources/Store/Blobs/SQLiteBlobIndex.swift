@@ -18,7 +18,7 @@ package struct SQLiteBlobIndex: BlobIndex {
             // The second is of the memory that processes share, which is a file beside the database.
             let isFull =
                 error.resultCode == .SQLITE_FULL || error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
-            throw isFull ? StoreError.diskFull : error
+            throw isFull ? BlobIndexError.diskFull : error
         }
     }
 
