@@ -114,11 +114,13 @@ def main(account, key, port, version):
     assert [(found.start, found.end) for found in blobs.get_page_ranges(container, "pages")] == [(512, 1023)]; done("get_page_ranges")
 
     expiry = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # This library's signatures hold the headers of answers, which there were none of before.
+    signed_as = max(version, "2013-08-15")
     policy = lambda permission: SharedAccessPolicy(AccessPolicy(expiry=expiry, permission=permission))
-    token = blobs.generate_shared_access_signature(container, "mydatablob.csv", policy("r"), sas_version=version); done("generate_shared_access_signature")
+    token = blobs.generate_shared_access_signature(container, "mydatablob.csv", policy("r"), sas_version=signed_as); done("generate_shared_access_signature")
     assert service(sas_token=token).get_blob(container, "mydatablob.csv").startswith(b"Col2"); done("get_blob by signature")
     refuses(403, service(sas_token=token).delete_blob, container, "mydatablob.csv"); done("delete_blob by read signature refused")
-    token = blobs.generate_shared_access_signature(container, None, policy("rwdl"), sas_version=version)
+    token = blobs.generate_shared_access_signature(container, None, policy("rwdl"), sas_version=signed_as)
     signed = service(sas_token=token)
     assert len(list(signed.list_blobs(container))) == 6; done("list_blobs by signature")
     signed.put_blob(container, "signed", b"x", "BlockBlob"); done("put_blob by signature")
