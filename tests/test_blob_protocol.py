@@ -18,7 +18,9 @@ PAGE = {"x-ms-blob-type": "PageBlob", "x-ms-blob-content-length": "1024"}
 @pytest.fixture(scope="module")
 def door(live):
     storage = live.guide["storage"]
-    return Door(live.urls["blobs"], storage["account"], storage["key"])
+    door = Door(live.urls["blobs"], storage["account"], storage["key"])
+    yield door
+    door.tidy()
 
 
 @pytest.fixture(scope="module", autouse=True)
