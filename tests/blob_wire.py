@@ -17,6 +17,7 @@ class Door:
         parts = urllib.parse.urlsplit(url)
         self.host, self.port = parts.hostname, parts.port
         self.account, self.key = account, key
+        self.made = []
 
     def send(self, method, path, query="", headers=None, body=None):
         """One request as it is, with an answer whatever its status. `path` is below the account and encoded, `query` encoded."""
@@ -104,7 +105,13 @@ class Door:
         name = f"wire-{uuid.uuid4().hex[:12]}"
         answer = self.call("PUT", f"/{name}", "restype=container", {"x-ms-blob-public-access": public} if public else {})
         assert answer.status == 201, answer.text
+        self.made.append(name)
         return name
+
+    def tidy(self):
+        """Deletes the containers that were made."""
+        for name in self.made:
+            self.call("DELETE", f"/{name}", "restype=container")
 
 
 def code(answer):

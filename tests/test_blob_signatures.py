@@ -14,7 +14,9 @@ from gatehouse import server
 @pytest.fixture(scope="module")
 def door(live):
     storage = live.guide["storage"]
-    return Door(live.urls["blobs"], storage["account"], storage["key"])
+    door = Door(live.urls["blobs"], storage["account"], storage["key"])
+    yield door
+    door.tidy()
 
 
 BLOCK = {"x-ms-blob-type": "BlockBlob"}

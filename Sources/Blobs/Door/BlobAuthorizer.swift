@@ -245,8 +245,9 @@ struct BlobAuthorizer: Sendable {
         }
     }
 
-    /// Whether the request came over TLS: this door speaks none, so that only a trusted proxy can say so. It must say nothing
-    /// else beside, since a caller's own line may stand before the proxy's.
+    /// Whether the request came over TLS: this door speaks none, so that only a trusted proxy can say so.
+    ///
+    /// It must say nothing else beside, since a caller's own line may stand before the proxy's.
     private func isSecure(_ request: BlobRequest) -> Bool {
         guard trustedProxies.contains(request.clientAddress) else { return false }
         let words = request.headers.filter { $0.name == "x-forwarded-proto" }.flatMap { $0.value.split(separator: ",") }

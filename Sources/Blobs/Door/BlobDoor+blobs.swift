@@ -81,8 +81,9 @@ extension BlobDoor {
         }
     }
 
-    /// A snapshot never changes: a write that names one must not reach the blob itself. Only to delete one and to set its tier
-    /// mean the snapshot.
+    /// A snapshot never changes: a write that names one must not reach the blob itself.
+    ///
+    /// Only to delete and to set a tier mean the snapshot.
     func checkSnapshot(_ request: BlobRequest) throws(BlobError) {
         guard !["GET", "HEAD"].contains(request.method), let text = request.parameter("snapshot") else { return }
         guard request.method == "DELETE" || request.component == "tier" else {

@@ -76,13 +76,17 @@ extension BlobDoor {
             }
             pageLength = length
         }
+        let statedMD5 = try request.md5(header: "x-ms-blob-content-md5")
+        // The MD5 of an empty body says nothing of what will be appended or written to pages.
+        if type != .block, statedMD5 == nil { draft.headers["Content-MD5"] = nil }
+        let sequenceNumber = try request.number(header: "x-ms-blob-sequence-number") ?? 0
         // Only a block blob comes whole, so that its MD5 can be compared; the others' is kept as it was sent.
         let (upload, md5) = try await upload(
             request,
             body,
             bytesMax: BlobStore.putBlobBytesMax,
             wantsMD5: type == .block,
-            blobMD5: type == .block ? try request.md5(header: "x-ms-blob-content-md5") : nil
+            blobMD5: type == .block ? statedMD5 : nil
         )
         if type == .block, let md5 { draft.headers["Content-MD5"] = .string(md5) }
         let blob = try await store.putBlob(
@@ -91,7 +95,7 @@ extension BlobDoor {
             upload,
             draft,
             pageBlobLength: pageLength,
-            sequenceNumber: try request.number(header: "x-ms-blob-sequence-number") ?? 0,
+            sequenceNumber: sequenceNumber,
             conditions
         )
         return BlobReply(201, stamp(blob) + md5Field(md5) + [("x-ms-request-server-encrypted", "true")])

@@ -129,7 +129,7 @@ struct BlobRequest: Sendable {
     }
 
     private static func decoded(_ text: Substring, plusIsBlank: Bool = true) -> String {
-        let text = plusIsBlank ? text.replacing("+", with: " ") : text
+        let text = plusIsBlank && text.utf8.contains(0x2B) ? text.replacing("+", with: " ") : text
         return text.removingPercentEncoding ?? String(text)
     }
 

@@ -91,8 +91,9 @@ package struct BlobListing: Sendable {
 
     /// What a name has up to the first delimiter after the prefix, byte by byte: letters that combine with others are no matter.
     private func group(of name: String) -> String? {
+        guard !delimiter.isEmpty else { return nil }
         let (name, prefix, delimiter) = (Array(name.utf8), prefix.utf8, Array(delimiter.utf8))
-        guard !delimiter.isEmpty, name.starts(with: prefix),
+        guard name.starts(with: prefix),
             let range = name.dropFirst(prefix.count).firstRange(of: delimiter)
         else { return nil }
         return String(decoding: name[..<range.upperBound], as: UTF8.self)

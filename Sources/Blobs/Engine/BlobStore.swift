@@ -101,7 +101,7 @@ package final class BlobStore: Sendable {
     package func failure(_ error: any Error) -> BlobError {
         if let error = error as? BlobError { return error }
         if let error = error as? StoreError, error == .overloaded { return .serverBusy }
-        if let error = error as? StoreError, error == .diskFull { return .diskFull }
+        if error as? StoreError == .diskFull { return .diskFull }
         if let error = error as? ContentFiles.Failure {
             switch error {
             case .damaged(let content, let offset):
