@@ -12,6 +12,8 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("GATEHOUSE_BINARY", ROOT / ".build/release/gatehouse"))
+# Whether large data and long times are wanted (scripts/check-deep).
+DEEP = bool(os.environ.get("GATEHOUSE_DEEP"))
 GUIDE_TEXT = "This is a good day"
 
 

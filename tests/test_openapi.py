@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from gatehouse import call, server
+from gatehouse import DEEP, call, server
 from test_changes import signature
 
 KEPT = {door: pathlib.Path(__file__).resolve().parent.parent / "docs" / f"{name}.openapi.json"
         for door, name in (("arm", "management"), ("direct", "direct"))}
 # Seconds: in scripts/check-deep long enough that every operation is met several times, else a short round.
-BUDGETS = {"arm": 90, "direct": 60} if os.environ.get("GATEHOUSE_DEEP") else {"arm": 20, "direct": 15}
+BUDGETS = {"arm": 90, "direct": 60} if DEEP else {"arm": 20, "direct": 15}
 
 
 @pytest.fixture(scope="module")
