@@ -137,9 +137,7 @@ def strip_marks(data):
     (data / "installation.json").unlink()
     for name in DATABASES:
         with contextlib.closing(sqlite3.connect(data / name)) as database:
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            database.execute("DROP TABLE installation")
-            database.execute(f"PRAGMA user_version = {version - 1}")
+            database.execute("DELETE FROM installation")
             database.commit()
 
 
@@ -204,6 +202,18 @@ def test_a_missing_master_key_is_not_made_anew(made, tmp_path):
     assert not key.exists()
     key.write_bytes(kept)
     running.whole()
+
+
+@pytest.mark.parametrize("file", ["tls/authority.pem", "secrets/authority.key"])
+def test_half_of_the_gateways_authority_is_kept_beside_a_new_one(made, tmp_path, file):
+    running = Copy(made, "ended", tmp_path)
+    (running.data / file).unlink()
+    other = running.data / ({"tls/authority.pem", "secrets/authority.key"} - {file}).pop()
+    kept = other.read_bytes()
+    running.start()
+    assert running.stop() == 0
+    assert other.read_bytes() != kept
+    assert [path.read_bytes() for path in other.parent.glob(other.name + ".*")] == [kept]
 
 
 def test_losses_can_be_accepted_by_name(made, tmp_path):
