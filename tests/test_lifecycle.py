@@ -13,17 +13,22 @@ import pytest
 from gatehouse import BINARY, GUIDE_TEXT, Server, call, rrs_path, server, table
 
 
-def test_first_start_prints_the_password_once_and_keeps_it_private(tmp_path):
+def test_first_start_says_where_the_password_is_and_keeps_it_private(tmp_path):
     running = Server(tmp_path).start()
     running.stop()
     log = (tmp_path / "log").read_text()
     password = (running.data / "secrets" / "admin-password").read_text().strip()
-    assert log.count(password) == 1 and len(password) == 20
+    assert log.count(str(running.data / "secrets" / "admin-password")) == 1 and len(password) == 20
+    assert password not in log
     for name in ("admin-password", "management-token", "master.key", "workspace-token"):
         assert stat.S_IMODE(os.stat(running.data / "secrets" / name).st_mode) == 0o600
     running.start()
+    shown = running.command("demo").stdout + running.command("demo", "--json").stdout
+    assert password not in shown and str(running.data / "secrets" / "admin-password") in shown
+    assert running.token not in running.command("demo").stdout
     running.stop()
-    assert (tmp_path / "log").read_text().count(password) == 1
+    log = (tmp_path / "log").read_text()
+    assert password not in log and log.count("secrets/admin-password") == 1
 
 
 def test_two_installations_share_no_secret(tmp_path):
@@ -137,6 +142,8 @@ def test_init_is_the_guides_form(tmp_path):
     assert run("--name", "-bad-").returncode != 0
     done = run("--name", "demoazureml", "--organization", "demoazureml", "--admin-email", "me@example.org")
     assert done.returncode == 0 and "me@example.org" in done.stdout
+    secret = tmp_path / "d" / "secrets" / "admin-password"
+    assert str(secret) in done.stdout and secret.read_text().strip() not in done.stdout + done.stderr
     assert run().returncode != 0
     running = Server(tmp_path)
     running.data = tmp_path / "d"

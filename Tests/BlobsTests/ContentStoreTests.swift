@@ -43,7 +43,9 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: "\(folder)/README"))
         let orphans = OrphanFolder(of: folder)
         let batch = try #require(try orphans.batches().first)
-        #expect(OrphanFolder.time(of: batch.name) == time && batch.files.sorted() == [other, "\(other).x.new"].sorted())
+        #expect(
+            OrphanFolder.time(of: batch.name) == time && batch.files.sorted() == [other, "\(other).x.new"].sorted()
+        )
         // Named again, as after a restore.
         let second = try await store.tendOrphans(naming: [kept, other], now: time + 60)
         #expect(second == .init(putAside: 0, broughtBack: 1))

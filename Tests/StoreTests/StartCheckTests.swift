@@ -53,7 +53,10 @@ import Testing
             try make([], secrets: false)
             try write(name, String(repeating: "x", count: 100))
             let said = refusal()
-            #expect(said.contains("configuration.sqlite is missing") && said.contains("work.sqlite is missing"), "\(name)")
+            #expect(
+                said.contains("configuration.sqlite is missing") && said.contains("work.sqlite is missing"),
+                "\(name)"
+            )
             #expect(said.contains(word))
             #expect(try StartCheck(folder: folder, accepted: Set(StartCheck.databases)).run().mayMake)
             clean()

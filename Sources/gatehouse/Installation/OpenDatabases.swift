@@ -33,7 +33,9 @@ struct OpenDatabases: Sendable {
         for log in findings.acceptedLogs { notes.append("The log is kept as \(try folder.keepCopy(ofLog: log)).") }
         let open = PrivateFiles.narrow(folder.path, DataFolder.ownNames)
         if let first = open.first {
-            notes.append("\(open.count) files or folders stay open to other users, as \(first): they are not this user's.")
+            notes.append(
+                "\(open.count) files or folders stay open to other users, as \(first): they are not this user's."
+            )
         }
         let reserve = DiskReserve(path: folder.reserveFile)
         let mark = try InstallationMark.read(folder.path)

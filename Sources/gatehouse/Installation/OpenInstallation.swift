@@ -33,7 +33,11 @@ struct OpenInstallation: Sendable {
     /// Opens the installation of a folder, and makes it first where there is none.
     ///
     /// - Parameter accepted: databases whose loss was accepted for this start.
-    static func open(_ folder: DataFolder, form: Form, accepting accepted: Set<String> = []) async throws
+    static func open(
+        _ folder: DataFolder,
+        form: Form,
+        accepting accepted: Set<String> = []
+    ) async throws
         -> OpenInstallation
     {
         let databases = try OpenDatabases.open(folder, accepting: accepted)

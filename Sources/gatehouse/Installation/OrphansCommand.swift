@@ -35,9 +35,10 @@ struct OrphansCommand: AsyncParsableCommand {
             for (word, orphans) in OrphansCommand.folders(folder.path) {
                 for batch in try orphans.batches() {
                     for file in batch.files {
-                        let size = try? FileManager.default.attributesOfItem(
-                            atPath: "\(folder.path)/\(word)/orphans/\(batch.name)/\(file)"
-                        )[.size] as? Int
+                        let size =
+                            try? FileManager.default.attributesOfItem(
+                                atPath: "\(folder.path)/\(word)/orphans/\(batch.name)/\(file)"
+                            )[.size] as? Int
                         lines.append("\(batch.name)  \(word)/\(file)  \(size ?? 0)")
                         documents.append([
                             "since": .string(batch.name), "name": .string("\(word)/\(file)"), "bytes": .int(size ?? 0),
@@ -70,7 +71,8 @@ struct OrphansCommand: AsyncParsableCommand {
             var count = 0
             for (word, orphans) in OrphansCommand.folders(folder.path) {
                 for batch in try orphans.batches() {
-                    for file in batch.files where all || !rest.isDisjoint(with: ["\(word)/\(file)", batch.name])
+                    for file in batch.files
+                    where all || !rest.isDisjoint(with: ["\(word)/\(file)", batch.name])
                         || names.contains(batch.name)
                     {
                         rest.subtract(["\(word)/\(file)", batch.name])

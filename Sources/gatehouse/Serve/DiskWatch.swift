@@ -54,7 +54,9 @@ final class DiskWatch: Sendable {
 
     // MARK: - Health
 
-    /// Why nothing can be written, or nil. The answer may be some seconds old, and comes soon whatever the disk does.
+    /// Why nothing can be written, or nil.
+    ///
+    /// The answer may be some seconds old, and comes soon whatever the disk does.
     func problem() async -> String? {
         let now = ContinuousClock.now
         let (known, isKnown, mustStart) = state.withLock { state -> (String?, Bool, Bool) in

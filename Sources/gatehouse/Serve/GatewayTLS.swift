@@ -48,7 +48,11 @@ struct GatewayTLS: Sendable {
         let known = try? String(contentsOfFile: authorityFile, encoding: .utf8)
         let authority: OwnAuthority
         if let known, let key = try folder.existingSecret("authority.key"), !OwnAuthority.endsSoon(known, now: now) {
-            authority = try OwnAuthority(.init(certificate: known, key: key))
+            do { authority = try OwnAuthority(.init(certificate: known, key: key)) } catch {
+                throw InstallationError(
+                    "The gateway's authority cannot be read from \(authorityFile) and \(folder.path)/secrets/authority.key: \(error). Put whole files in their place."
+                )
+            }
         } else {
             let made = try OwnAuthority.make(
                 name: "Gatehouse on \(names.dropFirst(3).first ?? "this machine")",
