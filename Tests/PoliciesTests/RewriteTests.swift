@@ -1,4 +1,5 @@
 import Policies
+import ResourceModel
 import Testing
 
 @Suite struct RewriteTests {

@@ -1,6 +1,6 @@
 package import HTTPWire
 package import NIOCore
-package import Policies
+import Policies
 
 /// A request of the wire as policies see it; made for one call, read only when a policy asks.
 final class WireRequestSource: RequestSource {
