@@ -27,7 +27,7 @@ struct OpenAPIExport {
     private let isSwagger: Bool
     /// By schema resource and type: the name in the document.
     private var typeNames: [String: [String: String]] = [:]
-    private var types = JSONObject()
+    private var types: [(name: String, value: JSONValue)] = []
 
     /// Operations of methods that the standard does not know are left out.
     static func document(_ described: DescribedAPI, isSwagger: Bool) -> JSONValue {
@@ -40,7 +40,8 @@ struct OpenAPIExport {
     private init(_ described: DescribedAPI, isSwagger: Bool) {
         self.described = described
         self.isSwagger = isSwagger
-        for schema in described.schemas { add(schema) }
+        var taken: Set<String> = []
+        for schema in described.schemas { add(schema, &taken) }
     }
 
     private func document() -> JSONValue {
@@ -66,7 +67,7 @@ struct OpenAPIExport {
         }
         document["paths"] = .object(paths())
         addSecurity(properties, to: &document)
-        if isSwagger, !types.isEmpty { document["definitions"] = .object(types) }
+        if isSwagger, !types.isEmpty { document["definitions"] = .object(JSONObject(types)) }
         var own = JSONObject()
         for member in Self.ownMembers where member != "license" || !isPlain { own[member] = properties[member] }
         document[Self.extensionName] = .object(own)
@@ -99,7 +100,7 @@ struct OpenAPIExport {
             return
         }
         var components = JSONObject()
-        if !types.isEmpty { components["schemas"] = .object(types) }
+        if !types.isEmpty { components["schemas"] = .object(JSONObject(types)) }
         if !schemes.isEmpty { components["securitySchemes"] = .object(schemes) }
         if !components.isEmpty { document["components"] = .object(components) }
     }
@@ -107,19 +108,20 @@ struct OpenAPIExport {
     // MARK: - Types
 
     /// Takes the types of a schema resource; one whose name another resource has already gets the resource's name before its own.
-    private mutating func add(_ schema: Resource) {
+    private mutating func add(_ schema: Resource, _ taken: inout Set<String>) {
         let document = schema.properties["document"] ?? .null
         let found =
             SchemaRules.isJSON(schema.properties["contentType"]?.string ?? "")
             ? SchemaRules.types(document) : JSONObject()
         var names: [String: String] = [:]
         for (name, type) in found.members where type.object != nil {
-            names[name] = types[name] == nil ? name : "\(schema.id.name)-\(name)"
+            names[name] = taken.contains(name) ? "\(schema.id.name)-\(name)" : name
         }
         typeNames[schema.id.name.lowercased()] = names
         for (name, type) in found.members {
             guard let name = names[name] else { continue }
-            types[name] = rewritten(type, names, 0)
+            taken.insert(name)
+            types.append((name, rewritten(type, names, 0)))
         }
     }
 
@@ -259,27 +261,29 @@ struct OpenAPIExport {
     private func addResponses(_ answers: [JSONValue], to result: inout JSONObject) {
         var responses = JSONObject()
         var produces: [JSONValue] = []
+        var produced: Set<String> = []
         for answer in answers {
             guard let status = answer["statusCode"]?.int else { continue }
             var response: JSONObject = ["description": answer["description"] ?? ""]
-            var headers = JSONObject()
+            var headers: [(name: String, value: JSONValue)] = []
             for header in answer["headers"]?.array ?? [] {
                 var shown = JSONObject()
                 if !isSwagger, header["required"]?.bool == true { shown["required"] = true }
                 described(header, in: &shown)
-                headers[header["name"]?.string ?? ""] = .object(shown)
+                headers.append((header["name"]?.string ?? "", .object(shown)))
             }
-            if !headers.isEmpty { response["headers"] = .object(headers) }
+            if !headers.isEmpty { response["headers"] = .object(JSONObject(headers)) }
             let representations = answer["representations"]?.array ?? []
             if isSwagger {
                 if let first = representations.first {
                     response["schema"] = schema(first)
-                    var examples = JSONObject()
+                    var given: [(name: String, value: JSONValue)] = []
                     for item in representations {
                         guard let type = item["contentType"]?.string else { continue }
-                        if !produces.contains(.string(type)) { produces.append(.string(type)) }
-                        examples[type] = self.examples(item).first?.value["value"]
+                        if produced.insert(type).inserted { produces.append(.string(type)) }
+                        if let example = self.examples(item).first?.value["value"] { given.append((type, example)) }
                     }
+                    let examples = JSONObject(given)
                     // Says that there is a body even where nothing is known of it.
                     if !examples.isEmpty || response["schema"] == nil { response["examples"] = .object(examples) }
                 }
@@ -294,15 +298,15 @@ struct OpenAPIExport {
     }
 
     private func content(_ representations: [JSONValue]) -> JSONValue {
-        var content = JSONObject()
+        var content: [(name: String, value: JSONValue)] = []
         for item in representations {
             var media = JSONObject()
             media["schema"] = schema(item)
             let examples = examples(item)
             if !examples.isEmpty { media["examples"] = .object(JSONObject(examples)) }
-            content[item["contentType"]?.string ?? "application/json"] = .object(media)
+            content.append((item["contentType"]?.string ?? "application/json", .object(media)))
         }
-        return .object(content)
+        return .object(JSONObject(content))
     }
 
     private func schema(_ representation: JSONValue) -> JSONValue? {

@@ -116,32 +116,35 @@ struct WADLDocument {
         operation["parameters"] = .array(shared + own)
         let bodies = try content(request)
         if !bodies.isEmpty { operation["requestBody"] = ["content": .object(bodies)] }
-        var responses = JSONObject()
+        var responses: [(name: String, value: JSONValue)] = []
         for response in method.all("response") {
             try spend(response.all("doc").first)
-            var headers = JSONObject()
+            var headers: [(name: String, value: JSONValue)] = []
             for header in response.all("param") where header.attributes["style"] == "header" {
-                headers[header.attributes["name"] ?? ""] = try parameter(header, "header")
+                if let described = try parameter(header, "header") {
+                    headers.append((header.attributes["name"] ?? "", described))
+                }
             }
             let answer: JSONValue = [
-                "description": .string(response.all("doc").first?.trimmed ?? ""), "headers": .object(headers),
+                "description": .string(response.all("doc").first?.trimmed ?? ""),
+                "headers": .object(JSONObject(headers)),
                 "content": .object(try content(response)),
             ]
             for status in (response.attributes["status"] ?? "200").split(separator: " ") {
-                responses[String(status)] = answer
+                responses.append((String(status), answer))
             }
         }
-        operation["responses"] = .object(responses)
+        operation["responses"] = .object(JSONObject(responses))
         return operation
     }
 
     private mutating func content(_ holder: XMLElement?) throws(APIError) -> JSONObject {
-        var content = JSONObject()
+        var content: [(name: String, value: JSONValue)] = []
         for item in (holder?.all("representation") ?? []).map(resolved) {
             try spend(item)
-            content[item.attributes["mediaType"] ?? "application/xml"] = [:]
+            content.append((item.attributes["mediaType"] ?? "application/xml", [:]))
         }
-        return content
+        return JSONObject(content)
     }
 
     private mutating func parameters(_ given: [XMLElement], _ place: String) throws(APIError) -> [JSONValue] {

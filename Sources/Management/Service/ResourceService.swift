@@ -178,19 +178,26 @@ package struct ResourceService: Sendable {
 
     /// A JSON merge patch (RFC 7396): objects are merged, null takes a member out, all else is replaced.
     static func merged(_ before: JSONObject, _ given: JSONObject) -> JSONObject {
-        var merged = before
-        for member in given.members {
-            if member.value.isNull {
-                merged[member.name] = nil
-            } else if let inner = member.value.object, let old = merged[member.name], old != SealedRules.sealed,
-                let outer = old.object
-            {
-                merged[member.name] = .object(ResourceService.merged(outer, inner))
+        // By hash: documents come from outside, and a search for each name would be quadratic.
+        let changes = Dictionary(given.members.map { ($0.name, $0.value) }) { _, last in last }
+        let known = Set(before.names)
+        var members: [(name: String, value: JSONValue)] = []
+        for member in before.members {
+            guard let change = changes[member.name] else {
+                members.append(member)
+                continue
+            }
+            if change.isNull { continue }
+            if let inner = change.object, member.value != SealedRules.sealed, let outer = member.value.object {
+                members.append((member.name, .object(ResourceService.merged(outer, inner))))
             } else {
-                merged[member.name] = member.value
+                members.append((member.name, change))
             }
         }
-        return merged
+        for member in given.members where !known.contains(member.name) && !member.value.isNull {
+            members.append(member)
+        }
+        return JSONObject(members)
     }
 
     package func delete(
