@@ -135,7 +135,7 @@ def test_other_ways_to_grow(own):
     document["servers"] = [{"url": "https://{v0}", "variables": {f"v{i}": {"default": f"{{v{i + 1}}}" * 10} for i in range(30)}}]
     refused(document, "serviceUrl")
     head, tail = '<application xmlns="http://wadl.dev.java.net/2009/02"><resources base="http://w.example/">', "</resources></application>"
-    method = '<method id="m" name="GET"><doc>' + "d" * 200_000 + "</doc></method>"
+    method = '<method id="m" name="GET"><doc title="' + "d" * 200_000 + '"/></method>'
     refused(head + '<resource path="a"><method href="#m"/></resource>' * 1001 + tail[:-14] + method.replace("d" * 200_000, "d") + "</application>", "1000 operations", "wadl-xml")
     refused(head + '<resource path="a"><method href="#m"/></resource>' * 900 + tail[:-14] + method + "</application>", "32 MiB", "wadl-xml")
 
