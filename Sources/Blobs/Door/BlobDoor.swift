@@ -9,7 +9,9 @@ import Store
 
 /// The blob protocol: from a request's head and body to its answer.
 package final class BlobDoor: TaskDoor {
-    /// Requests at work at once: each holds memory and waits for the disk. Those that wait for their clients do not count (`DoorLoad`).
+    /// Requests at work at once: each holds memory and waits for the disk.
+    ///
+    /// Those that wait for their clients do not count (`DoorLoad`).
     private static let requestsMax = 512
     /// Documents of requests: a block list of 50,000 entries is some 5 MB.
     static let documentBytesMax = 8 << 20
@@ -58,8 +60,8 @@ package final class BlobDoor: TaskDoor {
             clientAddress: head.clientAddress,
             requestID: Identifier.guid()
         )
-        // A batch holds deletions, and changes of tiers that write little; a lease may have to be broken before what it holds can be deleted.
-        let isFreeing = head.method == "DELETE" || head.target.contains("comp=batch") || head.target.contains("comp=lease")
+        // A batch holds deletions, and changes of tiers that write little; a lease may have to be broken before a deletion.
+        let isFreeing = head.method == "DELETE" || ["comp=batch", "comp=lease"].contains { head.target.contains($0) }
         return await SpaceUse.$isFreeing.withValue(isFreeing) {
             await serve(head: words, body, writer, closes: head.closes)
         }
