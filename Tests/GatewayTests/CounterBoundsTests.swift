@@ -137,7 +137,8 @@ private final class Rows: QuotaLedger {
         time.now.store(301, ordering: .relaxed)
         passed = 0
         for key in 0..<100 where await passes(counters, quota("next\(key)")) { passed += 1 }
-        #expect(passed >= 50)
+        // Who finds no room looks for what is over, in its own part of the counters once a second.
+        #expect(passed > 20)
         time.now.store(900, ordering: .relaxed)
         _ = counters.sweep()
         #expect(counters.counterCount == 0)
