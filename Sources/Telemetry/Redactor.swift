@@ -96,6 +96,8 @@ package enum Redactor {
         }
     }
 
+    /// What stands before the name of a parameter.
+    private static let inAddresses: Set<UInt8> = Set("?&;#/".utf8)
     private static let ends: Set<UInt8> = Set(" ;&\"'\n\r\t<>,)#".utf8)
 
     /// Values behind names of secrets inside a text, as `name=value`; bearer tokens and keys of subscriptions too.
@@ -115,8 +117,12 @@ package enum Redactor {
                 continue
             }
             let name = String(decoding: bytes[nameStart..<(index - 1)], as: UTF8.self)
+            let isInAddress = nameStart > 0 && inAddresses.contains(bytes[nameStart - 1])
             nameStart = index
-            guard isSecretName(name, { _ in false }) else { continue }
+            // Errors have codes too.
+            guard isSecretName(name, { _ in false }),
+                isInAddress || SecretNames.isSecret(key: PercentEscapes.decoded(name))
+            else { continue }
             let end = bytes[index...].firstIndex { ends.contains($0) } ?? bytes.endIndex
             guard end > index else { continue }
             result += Array(mark.utf8)
