@@ -43,7 +43,9 @@ package enum SecretNames {
         return isSecret
     }
 
-    /// Names that were judged: the same ones come in every address. Callers choose them, so they are bounded, and forgotten together.
+    /// Names that were judged: the same ones come in every address.
+    ///
+    /// Callers choose them, so they are bounded, and forgotten together.
     private static let judged = Mutex<[String: Bool]>([:])
     private static let judgedMax = 1024
     private static let judgedNameMax = 64

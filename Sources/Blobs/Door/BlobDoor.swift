@@ -9,7 +9,9 @@ import Store
 
 /// The blob protocol: from a request's head and body to its answer.
 package final class BlobDoor: TaskDoor {
-    /// Requests at work at once: each holds memory and waits for the disk. Those that wait for their clients do not count (`DoorLoad`).
+    /// Requests at work at once: each holds memory and waits for the disk.
+    ///
+    /// Those that wait for their clients do not count (`DoorLoad`).
     private static let requestsMax = 512
     /// Documents of requests: a block list of 50,000 entries is some 5 MB.
     static let documentBytesMax = 8 << 20
@@ -59,7 +61,8 @@ package final class BlobDoor: TaskDoor {
             requestID: Identifier.guid()
         )
         // A batch holds deletions, and changes of tiers that write little; a lease may have to be broken before what it holds can be deleted.
-        let isFreeing = head.method == "DELETE" || head.target.contains("comp=batch") || head.target.contains("comp=lease")
+        let isFreeing =
+            head.method == "DELETE" || head.target.contains("comp=batch") || head.target.contains("comp=lease")
         return await SpaceUse.$isFreeing.withValue(isFreeing) {
             await serve(head: words, body, writer, closes: head.closes)
         }

@@ -9,7 +9,9 @@ import Logging
 struct Descriptors: Sendable {
     /// More than any door asks for; where there is no limit at all, it is counted from here.
     private static let most = 1 << 20
-    /// What databases, content files, logs, listeners and event loops need: a quarter, within bounds. An idle server has some 50 descriptors, and
+    /// What databases, content files, logs, listeners and event loops need: a quarter, within bounds.
+    ///
+    /// An idle server has some 50 descriptors, and
     /// sixty downloads at once open some twenty files more.
     private static let storesRange = 96...1024
     /// What a door has for its connections at least, however few descriptors there are.
