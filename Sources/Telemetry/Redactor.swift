@@ -63,8 +63,8 @@ package enum Redactor {
     }
 
     private static func isSecretName(_ name: String, _ isSecret: (String) -> Bool) -> Bool {
-        let decoded = PercentEscapes.decoded(name.replacing("+", with: " ")).trimmingCharacters(in: .whitespaces)
-        return isSecret(decoded.lowercased()) || SecretNames.isSecret(decoded)
+        // Blanks, as which `+` is read too, are no letters: the words of the name are the same.
+        isSecret(PercentEscapes.decoded(name).lowercased()) || SecretNames.isSecret(name)
     }
 
     /// What stands before a name in an address or a document that is a parameter's value.
@@ -72,6 +72,8 @@ package enum Redactor {
 
     /// Whether escaped text holds a secret with its name: an address or a document as a parameter's value, or an equals sign that is escaped.
     private static func hidesSecret(_ text: String, _ isSecret: (String) -> Bool) -> Bool {
+        // Whatever is hidden has a sign of its own, or an escaped one.
+        guard text.utf8.contains(where: { $0 == 0x25 || $0 == 0x3D || $0 == 0x3A }) else { return false }
         let decoded = Array(PercentEscapes.decoded(text).utf8)
         guard decoded.contains(0x3D) || decoded.contains(0x3A) else { return false }
         return decoded.split(whereSeparator: { beforeNames.contains($0) }).contains { part in
@@ -96,6 +98,8 @@ package enum Redactor {
         }
     }
 
+    /// What stands before the name of a parameter.
+    private static let inAddresses: Set<UInt8> = Set("?&;#/".utf8)
     private static let ends: Set<UInt8> = Set(" ;&\"'\n\r\t<>,)#".utf8)
 
     /// Values behind names of secrets inside a text, as `name=value`; bearer tokens and keys of subscriptions too.
@@ -115,8 +119,12 @@ package enum Redactor {
                 continue
             }
             let name = String(decoding: bytes[nameStart..<(index - 1)], as: UTF8.self)
+            let isInAddress = nameStart > 0 && inAddresses.contains(bytes[nameStart - 1])
             nameStart = index
-            guard isSecretName(name, { _ in false }) else { continue }
+            // Errors have codes too.
+            guard isSecretName(name, { _ in false }),
+                isInAddress || SecretNames.isSecret(key: PercentEscapes.decoded(name))
+            else { continue }
             let end = bytes[index...].firstIndex { ends.contains($0) } ?? bytes.endIndex
             guard end > index else { continue }
             result += Array(mark.utf8)
@@ -133,6 +141,8 @@ package enum Redactor {
     ]
 
     private static func redact(words text: String) -> String {
+        // All of them have a blank.
+        guard text.utf8.contains(0x20) else { return text }
         var result = text
         for marker in markers {
             var from = result.startIndex

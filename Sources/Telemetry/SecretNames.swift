@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Tells by its name whether a parameter or a field holds a secret.
 ///
 /// People write the same name in many ways: `user_pwd`, `userPwd`, `user[pwd]`, `USERPWD`, `%70wd`. So names are decoded, cut into words at
@@ -32,9 +34,25 @@ package enum SecretNames {
     ///
     /// - Parameter name: as it came, escaped or not.
     package static func isSecret(_ name: String) -> Bool {
-        let name = PercentEscapes.decoded(name)
+        if let known = judged.withLock({ $0[name] }) { return known }
+        let isSecret = judge(PercentEscapes.decoded(name))
+        judged.withLock { judged in
+            if judged.count >= judgedMax { judged.removeAll(keepingCapacity: true) }
+            if name.utf8.count <= judgedNameMax { judged[name] = isSecret }
+        }
+        return isSecret
+    }
+
+    /// Names that were judged: the same ones come in every address.
+    ///
+    /// Callers choose them, so they are bounded, and forgotten together.
+    private static let judged = Mutex<[String: Bool]>([:])
+    private static let judgedMax = 1024
+    private static let judgedNameMax = 64
+
+    private static func judge(_ name: String) -> Bool {
         // `userPwd` is two words; in `pWd` the case says nothing.
-        return [words(of: name), words(of: name.lowercased())].contains { hasSecretWord($0) || isSecretCode($0) }
+        [words(of: name), words(of: name.lowercased())].contains { hasSecretWord($0) || isSecretCode($0) }
     }
 
     /// The same for names that programs give: `code` is no secret among them.

@@ -74,5 +74,9 @@ import Testing
     @Test func `names of programs are no names of parameters`() {
         #expect(Redactor.redact(key: "error.code", value: "abc123") == "abc123")
         #expect(Redactor.redact(key: "user.pwd", value: "abc123") == Redactor.mark)
+        #expect(
+            Redactor.redact("Error Domain=NSCocoaErrorDomain Code=260") == "Error Domain=NSCocoaErrorDomain Code=260"
+        )
+        #expect(!Redactor.redact("back at /signed-in?code=abc123").contains("abc123"))
     }
 }

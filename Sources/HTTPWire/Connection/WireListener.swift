@@ -59,10 +59,7 @@ package final class WireListener: Sendable {
         let channel = try await ServerBootstrap(group: group)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let shortage = Shortage(note: noteShortage)
-                    // Without it the loop would ask for the same connection again at once, and for ever.
-                    let pause = AcceptBackoffHandler(shouldForwardIOErrorCaught: false, backoffProvider: shortage.pause)
-                    try channel.pipeline.syncOperations.addHandler(pause)
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(noteShortage))
                 }
             }
             .serverChannelOption(.backlog, value: 1024)
@@ -102,8 +99,14 @@ package final class WireListener: Sendable {
     }
 }
 
-/// What a listener does when a connection cannot be taken; used on its loop only.
-private final class Shortage {
+/// Lets a listener rest where the system gives no descriptor for the next connection.
+///
+/// It stays as ready to be taken as it was, so that the loop would ask for it again at once, and for ever: only a listener that does not read
+/// is left alone. (NIO's handler for this delays reads, but a read that has failed is still under way for it.)
+private final class AcceptPause: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+
     /// Time until it tries again: descriptors come back as connections end.
     private static let pauseTime = TimeAmount.milliseconds(500)
     /// Time between two notes: what is said each time fills a disk that may be as short.
@@ -112,17 +115,19 @@ private final class Shortage {
     private let note: @Sendable (CInt) -> Void
     private var nextNote = NIODeadline.uptimeNanoseconds(0)
 
-    init(note: @Sendable @escaping (CInt) -> Void) { self.note = note }
+    init(_ note: @Sendable @escaping (CInt) -> Void) { self.note = note }
 
-    func pause(_ error: IOError) -> TimeAmount? {
-        // A client that went away before it was taken is no reason to let others wait.
-        guard error.errnoCode != ECONNABORTED else { return nil }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A client that went away before it was taken is no reason to let others wait; what ends the listener is told by its end.
+        guard let error = error as? IOError, [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else { return }
         let now = NIODeadline.now()
         if now >= nextNote {
             nextNote = now + Self.noteTime
             note(error.errnoCode)
         }
-        return Self.pauseTime
+        let channel = context.channel
+        try? channel.syncOptions?.setOption(.autoRead, value: false)
+        channel.eventLoop.scheduleTask(in: Self.pauseTime) { channel.setOption(.autoRead, value: true) }
     }
 }
 

@@ -27,9 +27,7 @@ package final class DoorLoad: Sendable {
     /// Its client is waited for.
     func pause() { leave() }
 
-    /// It goes on.
-    ///
-    /// What is begun is ended, whatever has come meanwhile: those behind it are refused first.
+    /// It goes on, whatever has come meanwhile: what is begun is ended, and those behind it are refused first.
     func resume() { working.add(1, ordering: .relaxed) }
 
     func hold(_ bytes: Int) { held.add(bytes, ordering: .relaxed) }

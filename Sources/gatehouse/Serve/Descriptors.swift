@@ -11,7 +11,8 @@ struct Descriptors: Sendable {
     private static let most = 1 << 20
     /// What databases, content files, logs, listeners and event loops need: a quarter, within bounds.
     ///
-    /// An idle server has some 50 descriptors, and sixty downloads at once open some twenty files more.
+    /// An idle server has some 50 descriptors, and
+    /// sixty downloads at once open some twenty files more.
     private static let storesRange = 96...1024
     /// What a door has for its connections at least, however few descriptors there are.
     private static let connectionsMin = 4
