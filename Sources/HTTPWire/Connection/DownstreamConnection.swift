@@ -210,7 +210,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     /// Something passed through the tunnel, in either direction.
-    package func touchTunnel() { deadline = wire.now + wire.limits.upstreamIdleTimeout }
+    package func touchTunnel() { deadline = wire.end(of: wire.limits.upstreamIdleTimeout) }
 
     /// Whether more of the body is wanted now (back pressure of an upstream).
     package func setReading(_ isReading: Bool) {
@@ -226,7 +226,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         clientAddress = Array((context.remoteAddress?.ipAddress ?? "").utf8)
         wire.add(self)
         share = ClientShare(context.remoteAddress, proxies: wire.limits.proxies)
-        deadline = wire.now + wire.limits.idleTimeout
+        deadline = wire.end(of: wire.limits.idleTimeout)
         if wire.isDraining || !wire.admit(self) {
             isTurnedAway = true
             context.close(promise: nil)
@@ -367,7 +367,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             awaitsContinue = parser.expectsContinue && !parser.isHTTP10 && bytes.readableBytes == 0
         }
         // Of the answer's time the responder judges.
-        deadline = hasBody ? wire.now + wire.limits.bodyTimeout : .distantFuture
+        deadline = hasBody ? wire.end(of: wire.limits.bodyTimeout) : .distantFuture
         state = hasBody ? .streaming : .responding
         let plan = responder.receiveHead(on: self)
         guard !isAnswered, context != nil else {
@@ -412,7 +412,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     private func collect(_ bytes: inout ByteBuffer, _ bytesMax: Int, _ isAnonymous: Bool) {
-        deadline = wire.now + wire.limits.bodyTimeout
+        deadline = wire.end(of: wire.limits.bodyTimeout)
         if !isChunkedBody {
             guard bytes.readableBytes >= bodyLeft || collected != nil else {
                 // The first piece of a body that comes in several: room for all of it at once.
@@ -474,7 +474,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     private func stream(_ bytes: inout ByteBuffer) {
-        deadline = wire.now + wire.limits.bodyTimeout
+        deadline = wire.end(of: wire.limits.bodyTimeout)
         guard let piece = takeBody(&bytes) else { return }
         let isLast = isBodyDone
         if isLast {
@@ -539,7 +539,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         if closesAfterAnswer || wire.isDraining { return closeSoon() }
         state = .head
         waitsSince = wire.now
-        deadline = waitsSince + wire.limits.idleTimeout
+        deadline = wire.end(of: wire.limits.idleTimeout)
         takePending()
         releaseRead()
     }

@@ -59,6 +59,11 @@ package final class WireLoop {
 
     /// The time of the last sweep: deadlines are in seconds, and asking the clock for each request costs more than they need.
     private(set) var now = NIODeadline.now()
+    /// Between two sweeps.
+    static let sweepPeriod = TimeAmount.seconds(1)
+
+    /// The end of a time that begins at this moment: `now` may be as old as a sweep, and nobody is given up too early.
+    func end(of time: TimeAmount) -> NIODeadline { now + Self.sweepPeriod + time }
 
     package var connectionCount: Int { connections.count }
 

@@ -159,8 +159,8 @@ struct ManagementAPI {
         parameters: [JSONValue] = []
     ) -> JSONObject {
         var responses = JSONObject()
-        // Without a version everything is 400 and without a token 401, and every door may be busy.
-        for status in Set(statuses + [400, 401, 503]).sorted() {
+        // Without a version everything is 400 and without a token 401; a head may be too long, and every door may be busy.
+        for status in Set(statuses + [400, 401, 414, 431, 503]).sorted() {
             responses[String(status)] =
                 status >= 400 ? ["$ref": "#/components/responses/Refused"] : ["description": "Done"]
         }
