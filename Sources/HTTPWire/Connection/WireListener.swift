@@ -49,7 +49,9 @@ package final class WireListener: Sendable {
                 )
                 let door = LoopDoor(wire: wire, responder: makeResponder(wire))
                 let bound = NIOLoopBound(wire, eventLoop: loop)
-                loop.scheduleRepeatedTask(initialDelay: WireLoop.sweepPeriod, delay: WireLoop.sweepPeriod) { _ in bound.value.sweep() }
+                loop.scheduleRepeatedTask(initialDelay: WireLoop.sweepPeriod, delay: WireLoop.sweepPeriod) { _ in
+                    bound.value.sweep()
+                }
                 return (bound, NIOLoopBound(door, eventLoop: loop))
             }.get()
             loops.append(wire)
