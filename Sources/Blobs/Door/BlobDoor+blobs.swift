@@ -77,7 +77,7 @@ extension BlobDoor {
         case ("GET", "properties"), ("HEAD", "properties"):
             _ = try await authorizer.authorize(request, .object(BlobAuthorizer.anyLetter))
             return BlobReply(200, accountFields)
-        default: throw unknown(request)
+        default: throw try await unknown(request, of: .object)
         }
     }
 

@@ -67,7 +67,7 @@ extension BlobDoor {
         case ("GET", "properties"), ("HEAD", "properties"):
             _ = try await authorizer.authorize(request, .blobs(BlobAuthorizer.anyLetter))
             return BlobReply(200, accountFields)
-        default: throw unknown(request)
+        default: throw try await unknown(request, of: .container)
         }
     }
 

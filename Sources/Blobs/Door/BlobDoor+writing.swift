@@ -240,6 +240,9 @@ extension BlobDoor {
         switch request.header("x-ms-page-write")?.lowercased() {
         case "clear":
             guard body.length == 0 else { throw .invalidHeader("Content-Length", "", "a clear has no body.") }
+            if let source = request.header("x-ms-copy-source") {
+                throw .invalidHeader("x-ms-copy-source", source, "a clear has no source.")
+            }
         case "update":
             guard range.count <= BlobStore.pagesBytesMax else { throw .bodyTooLarge }
             if request.header("x-ms-copy-source") != nil {

@@ -162,12 +162,13 @@ package final class BlobDoor: TaskDoor {
         ("x-ms-source-content-crc64", "CRC-64 of sources"), ("x-ms-range-get-content-crc64", "CRC-64 of ranges"),
         ("x-ms-copy-source-authorization", "copy sources by a token"),
     ]
-    /// Operations of the service that this store does not have, by their `comp`.
+    /// Operations of the service that this store does not have, by their `comp`, and the permissions that they would need.
     private static let unbuilt = [
-        "incrementalcopy": "incremental copies", "undelete": "undelete", "query": "queries of blobs",
-        "expiry": "expiry of blobs", "immutabilitypolicies": "immutability policies", "legalhold": "legal holds",
-        "userdelegationkey": "user delegation keys", "stats": "statistics of the service",
-        "rename": "renaming of containers",
+        "incrementalcopy": ("incremental copies", "cw"), "undelete": ("undelete", "w"),
+        "query": ("queries of blobs", "r"), "expiry": ("expiry of blobs", "w"),
+        "immutabilitypolicies": ("immutability policies", "i"), "legalhold": ("legal holds", "i"),
+        "userdelegationkey": ("user delegation keys", "r"), "stats": ("statistics of the service", "r"),
+        "rename": ("renaming of containers", "w"),
     ]
 
     func answer(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
@@ -190,9 +191,14 @@ package final class BlobDoor: TaskDoor {
         return try await answerBlob(request, body)
     }
 
-    func unknown(_ request: BlobRequest) -> BlobError {
+    /// The error of an operation that is not here; who may not ask for it learns no more than that.
+    func unknown(_ request: BlobRequest, of resource: BlobAuthorizer.Need.Resource) async throws(BlobError) -> BlobError
+    {
         let component = request.parameter("comp") ?? ""
-        if let what = Self.unbuilt[component.lowercased()] { return .unsupported(what) }
+        if let (what, letters) = Self.unbuilt[component.lowercased()] {
+            _ = try await authorizer.authorize(request, BlobAuthorizer.Need(resource: resource, letters: letters))
+            return .unsupported(what)
+        }
         guard component.isEmpty else {
             return .invalidQuery("comp", component, "the operation is not known, or not for \(request.method).")
         }
@@ -245,7 +251,7 @@ package final class BlobDoor: TaskDoor {
             _ = try await authorizer.authorize(request, .service(BlobAuthorizer.findLetter))
             return try await findBlobs(request)
         case ("POST", _, "batch"): return try await batch(request, body)
-        default: throw unknown(request)
+        default: throw try await unknown(request, of: .service)
         }
     }
 

@@ -74,7 +74,8 @@ struct BlobRequest: Sendable {
         self.requestID = requestID
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = String(parts[0])
-        query = parts.count > 1 ? Self.items(parts[1]) : []
+        let items = parts.count > 1 ? Self.items(parts[1]) : []
+        query = items ?? []
         let host = headers.first { $0.name == "host" }?.value ?? ""
         var names = path.dropFirst().split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(
             String.init
@@ -88,9 +89,9 @@ struct BlobRequest: Sendable {
             )
             names.insert(label, at: 0)
         }
-        let decoded = names.map { $0.removingPercentEncoding }
+        let decoded = names.map { PercentEncoding.decoded($0) }
         var problem: BlobError?
-        if decoded.contains(nil) {
+        if decoded.contains(nil) || items == nil {
             problem = BlobError(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
         }
         account = (decoded.first ?? "") ?? ""
@@ -104,6 +105,10 @@ struct BlobRequest: Sendable {
         }
         self.container = container
         self.blob = blob
+        if let name = Self.repeated(headers) {
+            let value = headers.last { $0.name == name }?.value ?? ""
+            problem = .invalidHeader(name, value, "it must not appear twice.")
+        }
         let isDate = { (text: String) in text.utf8.count == 10 && BlobTime.parse(iso: text) != nil }
         let sent = headers.first { $0.name == "x-ms-version" }?.value
         if let sent, !isDate(sent) {
@@ -119,18 +124,40 @@ struct BlobRequest: Sendable {
         return !["list", "acl", "batch"].contains(component)
     }
 
-    private static func items(_ text: Substring) -> [(name: String, value: String)] {
-        text.split(separator: "&").map { item in
+    /// The items of a query; nil where one is not percent-encoded UTF-8.
+    private static func items(_ text: Substring) -> [(name: String, value: String)]? {
+        var items: [(name: String, value: String)] = []
+        for item in text.split(separator: "&") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = decoded(parts[0])
+            guard let name = decoded(parts[0]) else { return nil }
             // Many a hand copies a signature without encoding it, and no signature holds a blank.
-            return (name, parts.count > 1 ? decoded(parts[1], plusIsBlank: name != "sig") : "")
+            guard let value = parts.count > 1 ? decoded(parts[1], plusIsBlank: name != "sig") : "" else { return nil }
+            items.append((name, value))
         }
+        return items
     }
 
-    private static func decoded(_ text: Substring, plusIsBlank: Bool = true) -> String {
-        let text = plusIsBlank && text.utf8.contains(0x2B) ? text.replacing("+", with: " ") : text
-        return text.removingPercentEncoding ?? String(text)
+    private static func decoded(_ text: Substring, plusIsBlank: Bool = true) -> String? {
+        PercentEncoding.decoded(plusIsBlank && text.utf8.contains(0x2B) ? text.replacing("+", with: " ") : text)
+    }
+
+    /// Fields beside those of the protocol that have one value here; a second line would be judged by nobody.
+    private static let singleFields: Set<String> = [
+        "authorization", "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5",
+        "content-type", "date", "if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "origin",
+        "range",
+    ]
+
+    /// A field that has one value and appears twice; metadata may.
+    private static func repeated(_ headers: [(name: String, value: String)]) -> String? {
+        var seen: Set<String> = []
+        for (name, _) in headers {
+            guard name.hasPrefix("x-ms-") ? !name.hasPrefix("x-ms-meta-") : singleFields.contains(name) else {
+                continue
+            }
+            guard seen.insert(name).inserted else { return name }
+        }
+        return nil
     }
 
     // MARK: - Fields of requests

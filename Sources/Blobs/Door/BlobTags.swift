@@ -10,7 +10,10 @@ enum BlobTags {
         var tags = JSONObject()
         for item in text.split(separator: "&") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let words = parts.map { $0.replacingOccurrences(of: "+", with: " ").removingPercentEncoding ?? String($0) }
+            let words = parts.compactMap { PercentEncoding.decoded($0.replacing("+", with: " ")) }
+            guard words.count == parts.count else {
+                throw .invalidHeader("x-ms-tags", String(item), "names and values are percent-encoded UTF-8.")
+            }
             try set(&tags, words[0], words.count > 1 ? words[1] : "")
         }
         return tags

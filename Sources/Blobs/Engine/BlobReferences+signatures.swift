@@ -1,5 +1,6 @@
 import BlobClient
 import Foundation
+import ResourceModel
 
 /// References that let others read a blob for a time.
 extension BlobReferences {
@@ -30,7 +31,7 @@ extension BlobReferences {
             switch location.credential {
             case .signature(let signature): return (base, relative, isSigned ? "?" + signature : "")
             case .key(let account, let key):
-                let path = relative.removingPercentEncoding ?? relative
+                let path = PercentEncoding.decoded(relative) ?? relative
                 return (base, relative, Self.signature(account: account, key: key, path: "/" + path, start, end))
             case .none: return (base, relative, "")
             }

@@ -76,7 +76,12 @@ extension BlobStore {
     ) async throws(BlobError) {
         let now = now
         try await commit(upload) { [self] transaction, result in
-            let container = try checkBlock(transaction, place, id: id, conditions)
+            let (container, blob) = try checkBlock(transaction, place, id: id, conditions)
+            // A block changes nothing of the blob itself, but it is a write.
+            if var blob, blob.lease != LeaseRules.afterWrite(blob.lease, at: now) {
+                blob.lease = LeaseRules.afterWrite(blob.lease, at: now)
+                try transaction.update(blob)
+            }
             let block = BlockRecord(id: id, contents: result.contents.map { ($0.id, $0.length) }, created: now)
             return ((), try transaction.put(block, container: container.id, name: place.name))
         }
@@ -88,15 +93,15 @@ extension BlobStore {
         _ = try await look { [self] in try checkBlock($0, place, id: id, conditions) }
     }
 
-    @discardableResult
     private func checkBlock(
         _ transaction: any BlobTransaction,
         _ place: BlobPlace,
         id: String,
         _ conditions: AccessConditions
-    ) throws -> ContainerRecord {
+    ) throws -> (ContainerRecord, BlobRecord?) {
         let container = try Self.container(transaction, place.account, place.container)
-        if let blob = try transaction.blob(container.id, place.name, snapshot: "") {
+        let blob = try transaction.blob(container.id, place.name, snapshot: "")
+        if let blob {
             guard blob.type == .block else { throw BlobError.invalidBlobType }
             try conditions.checkLease(blob.lease, at: now, on: .blob)
         } else {
@@ -105,7 +110,7 @@ extension BlobStore {
         let state = try transaction.blockState(container.id, place.name)
         if let length = state.idLength, length != id.utf8.count { throw BlobError.invalidBlobOrBlock }
         guard state.count < Self.uncommittedBlocksMax else { throw BlobError.uncommittedCountExceedsLimit }
-        return container
+        return (container, blob)
     }
 
     /// Where a block of a list is looked for.

@@ -192,7 +192,7 @@ struct ConfigurationFolder {
 
     private static func id(_ name: String, _ file: String) throws -> String {
         guard name != service else { return "/" }
-        let segments = name.split(separator: "/").map { String($0).removingPercentEncoding ?? String($0) }
+        let segments = name.split(separator: "/").map { PercentEncoding.decoded($0) ?? String($0) }
         guard segments.count % 2 == 0, segments.allSatisfy({ !$0.contains("/") }) else {
             throw CommandFailure("\(file) is the file of no resource: types and names alternate in its path.")
         }

@@ -35,6 +35,7 @@ extension DownstreamConnection {
 
     /// Called every second.
     func closeIfLate(_ now: NIODeadline) {
+        notePace(now)
         switch state {
         case .responding where !isAnswered: responder.checkTime(now, on: self)
         case .streaming where wantsPause || awaitsContinue:
@@ -88,9 +89,34 @@ extension DownstreamConnection {
         return unsentBytes > 0 ? nil : waitsSince
     }
 
+    /// What a slow client has sent and taken in its last seconds; nil where it is not waited for, or is steady enough.
+    var slowBytes: Int? {
+        guard !isTurnedAway, let bytes = pace.bytes, bytes < ClientPace.steadyBytes else { return nil }
+        return isWaitedFor ? bytes : nil
+    }
+
+    private func notePace(_ now: NIODeadline) {
+        guard isWaitedFor else { return pace = ClientPace() }
+        pace.note(bytesReceived + bytesSent - unsentBytes, at: now)
+    }
+
+    /// Whether a request or its answer waits for the client: for the rest of a body, or to take what was sent.
+    private var isWaitedFor: Bool {
+        switch state {
+        case .tunnel: return false
+        case .collecting, .streaming, .discarding: if !wantsPause, !awaitsContinue { return true }
+        case .head, .responding, .closed: break
+        }
+        return unsentBytes > 0
+    }
+
     /// Ends the connection for another one, which is counted in its stead.
     func giveWay() {
         isTurnedAway = true
+        switch state {
+        case .head, .closed: break
+        case .collecting, .streaming, .responding, .discarding, .tunnel: if !isAnswered { responder.abandon(on: self) }
+        }
         cut()
     }
 

@@ -34,6 +34,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package private(set) var parser: HeadParser
     /// The bytes of the current request's head.
     package private(set) var head = ByteBuffer()
+    /// Of a head that was refused, as far as they could be read.
+    private(set) var refusedFields: [(name: String, value: String)] = []
     /// Whatever the responder keeps between the calls for one connection.
     package var exchange: AnyObject?
 
@@ -53,6 +55,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     private var awaitsFlush = false
     var deadline = NIODeadline.distantFuture
     var rate: BodyRate
+    var pace = ClientPace()
     /// Bytes of the current body that count as the door's (`CollectedBytes`).
     var collectedCount = 0
     /// Bytes of the rest of a body that were dropped.
@@ -340,6 +343,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
                 return false
             }
         } catch {
+            refusedFields = RefusedHead.fields(bytes, bytesMax: wire.limits.headBytesMax)
             bytes.clear()
             refuse(error.status)
             return false
@@ -355,6 +359,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         plain = parser.isHTTP10 ? PlainAnswer(isHEAD: isHEAD, limits: wire.limits) : nil
         bytesReceived = parser.length
         bytesSent = 0
+        pace = ClientPace()
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining
         isChunkedBody = parser.framing == .chunked
         if isChunkedBody { chunks = ChunkedBody() }

@@ -91,10 +91,10 @@ package final class WireLoop {
     /// Connections looked at for one that may be ended: looking at all of ten thousand for each that comes would be an attack of its own.
     private static let candidatesMax = 64
 
-    /// Lets a connection in, where the door is full in the stead of the one that has rested longest.
+    /// Lets a connection in, where the door is full in the stead of the one that has rested longest, or else of the slowest.
     ///
-    /// So clients that open connections and ask for nothing cannot keep others out.
-    /// - Returns: false where nothing rests, or where the client has its share.
+    /// So clients that ask for nothing, and those that hardly take or send anything, cannot keep others out.
+    /// - Returns: false where nothing rests and nobody is slow, or where the client has its share.
     func admit(_ connection: DownstreamConnection) -> Bool {
         switch counts.enter(connection.share, limits) {
         case .entered: return true
@@ -102,16 +102,21 @@ package final class WireLoop {
         case .doorIsFull: break
         }
         var resting: DownstreamConnection?
+        var slowest: (connection: DownstreamConnection, bytes: Int)?
         let first = connections.count > Self.candidatesMax ? Int.random(in: 0..<connections.count) : 0
         for step in 0..<min(connections.count, Self.candidatesMax) {
             let candidate = connections[(first + step) % connections.count]
-            guard candidate !== connection, let since = candidate.restsSince else { continue }
+            guard candidate !== connection else { continue }
+            guard let since = candidate.restsSince else {
+                if let bytes = candidate.slowBytes, bytes < slowest?.bytes ?? .max { slowest = (candidate, bytes) }
+                continue
+            }
             if let best = resting?.restsSince, best <= since { continue }
             resting = candidate
         }
-        guard let resting else { return false }
-        counts.hand(from: resting.share, to: connection.share)
-        resting.giveWay()
+        guard let leaving = resting ?? slowest?.connection else { return false }
+        counts.hand(from: leaving.share, to: connection.share)
+        leaving.giveWay()
         return true
     }
 

@@ -26,6 +26,6 @@ package protocol TaskDoor: Sendable {
 
     /// The answer to a request that the codec refused.
     ///
-    /// - Parameter fields: of its head where only its body broke, else none.
+    /// - Parameter fields: of its head, where that was refused those that could be read.
     func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer
 }

@@ -135,7 +135,8 @@ package final class TaskResponder: WireResponder {
     }
 
     package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
-        door.refusal(status, exchange(connection).fields)
+        let fields = exchange(connection).fields
+        return door.refusal(status, fields.isEmpty ? connection.refusedFields : fields)
     }
 
     private func end(_ connection: DownstreamConnection, _ turn: Int, isWhole: Bool) {

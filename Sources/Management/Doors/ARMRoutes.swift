@@ -85,7 +85,7 @@ package struct ARMRoutes: Sendable {
             )
         }
         let segments = request.uri.path.split(separator: "/", omittingEmptySubsequences: true)
-            .map { String($0).removingPercentEncoding ?? String($0) }
+            .map { PercentEncoding.decoded($0) ?? String($0) }
         switch try place(segments, request.method) {
         case .serviceList: return try await serviceList(request)
         case .service: return try await serviceDocument(request)

@@ -22,7 +22,7 @@ extension ARMRoutes {
             )
         }
         var words = request.uri.path.split(separator: "/", omittingEmptySubsequences: true).dropFirst()
-            .map { String($0).removingPercentEncoding ?? String($0) }
+            .map { PercentEncoding.decoded($0) ?? String($0) }
         guard !words.isEmpty else { throw APIError.notFound("The path is not known.") }
         if words[0].lowercased() == "properties" { words[0] = ResourceType.namedValue.path }
         var routes = self

@@ -251,7 +251,7 @@ package struct StudioRoutes: Sendable {
 
     private static func word(_ context: ServingContext, _ name: String) throws -> String {
         let raw = try context.parameters.require(name)
-        return raw.removingPercentEncoding ?? raw
+        return PercentEncoding.decoded(raw) ?? raw
     }
 
     private func authorize(_ request: Request, _ context: ServingContext) throws {

@@ -48,7 +48,7 @@ package struct ColumnSelection: Sendable, Equatable {
     package init(json: JSONValue, parameter: String) throws(ModuleError) {
         var document = json
         if let text = json.string {
-            let decoded = text.hasPrefix("%") ? text.removingPercentEncoding ?? text : text
+            let decoded = text.hasPrefix("%") ? PercentEncoding.decoded(text) ?? text : text
             do { document = try JSONValue(parsing: decoded) } catch {
                 throw ModuleError(
                     .unparsable,
