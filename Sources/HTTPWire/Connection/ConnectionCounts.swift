@@ -74,6 +74,17 @@ package final class ConnectionCounts: Sendable {
         }
     }
 
+    /// Counts a connection for which the door has no room any more.
+    func enterBeyond(_ share: ClientShare?) {
+        state.withLock { state in
+            state.all += 1
+            state.add(share, 1)
+        }
+    }
+
+    /// Whether there are more connections than the door has room for.
+    func isBeyond(_ limits: WireLimits) -> Bool { state.withLock { $0.all > limits.connectionsMax } }
+
     /// Gives the room of a connection that is being ended to another one.
     package func hand(from old: ClientShare?, to new: ClientShare?) {
         state.withLock { state in

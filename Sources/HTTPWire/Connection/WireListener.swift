@@ -36,6 +36,7 @@ package final class WireListener: Sendable {
     ) async throws -> WireListener {
         let counts = ConnectionCounts()
         let collected = CollectedBytes()
+        let loopCount = Array(group.makeIterator()).count
         var loops: [NIOLoopBound<WireLoop>] = []
         var doors: [ObjectIdentifier: NIOLoopBound<LoopDoor>] = [:]
         for loop in group.makeIterator() {
@@ -47,6 +48,7 @@ package final class WireListener: Sendable {
                     collected: collected,
                     givesWay: givesWay
                 )
+                wire.loopCount = loopCount
                 let door = LoopDoor(wire: wire, responder: makeResponder(wire))
                 let bound = NIOLoopBound(wire, eventLoop: loop)
                 loop.scheduleRepeatedTask(initialDelay: WireLoop.sweepPeriod, delay: WireLoop.sweepPeriod) { _ in

@@ -59,6 +59,8 @@ package final class WireLoop {
 
     /// The time of the last sweep: deadlines are in seconds, and asking the clock for each request costs more than they need.
     private(set) var now = NIODeadline.now()
+    /// How many loops share the door.
+    var loopCount = 1
     /// Between two sweeps.
     static let sweepPeriod = TimeAmount.seconds(1)
 
@@ -93,7 +95,9 @@ package final class WireLoop {
 
     /// Lets a connection in, where the door is full in the stead of the one that has rested longest, or else of the slowest.
     ///
-    /// So clients that ask for nothing, and those that hardly take or send anything, cannot keep others out.
+    /// So clients that ask for nothing, and those that hardly take or send anything, cannot keep others out. A loop ends its own connections
+    /// only. New ones come to loops in turn: where another loop has taken more than its part of the door, this one goes beyond the bound
+    /// up to its part, and the other gives back as connections come to it.
     /// - Returns: false where nothing rests and nobody is slow, or where the client has its share.
     func admit(_ connection: DownstreamConnection) -> Bool {
         switch counts.enter(connection.share, limits) {
@@ -101,6 +105,21 @@ package final class WireLoop {
         case .addressIsFull: return false
         case .doorIsFull: break
         }
+        guard let leaving = whoGivesWay(to: connection) else {
+            guard connections.count <= limits.connectionsMax / loopCount else { return false }
+            counts.enterBeyond(connection.share)
+            return true
+        }
+        counts.hand(from: leaving.share, to: connection.share)
+        leaving.giveWay()
+        if counts.isBeyond(limits), let other = whoGivesWay(to: connection) {
+            counts.leave(other.share)
+            other.giveWay()
+        }
+        return true
+    }
+
+    private func whoGivesWay(to connection: DownstreamConnection) -> DownstreamConnection? {
         var resting: DownstreamConnection?
         var slowest: (connection: DownstreamConnection, bytes: Int)?
         let first = connections.count > Self.candidatesMax ? Int.random(in: 0..<connections.count) : 0
@@ -114,10 +133,7 @@ package final class WireLoop {
             if let best = resting?.restsSince, best <= since { continue }
             resting = candidate
         }
-        guard let leaving = resting ?? slowest?.connection else { return false }
-        counts.hand(from: leaving.share, to: connection.share)
-        leaving.giveWay()
-        return true
+        return resting ?? slowest?.connection
     }
 
     // MARK: - Turns
