@@ -636,7 +636,8 @@ def test_addresses_that_lead_nowhere_are_refused_by_name(live, wired):
         done = managed.policy(sections(inbound=f'<base /><set-backend-service base-url="{text}" />'), f"/apis/{managed.name}")
         assert done.status == 400 and '\\"base-url\\"' in done.text, (url, done.text)
         # The same where only the call tells.
-        managed.set(sections(inbound=f'<base /><set-backend-service base-url="@("{text}" + context.Request.Headers.GetValueOrDefault("X-None", ""))" />'))
+        literal = text.replace("\\", "\\\\")
+        managed.set(sections(inbound=f'<base /><set-backend-service base-url="@("{literal}" + context.Request.Headers.GetValueOrDefault("X-None", ""))" />'))
         assert status(ask(managed, head(managed))) == 500, url
     for url in (wire.url + "/", wire.url + "/a%20b", wire.url.replace("127.0.0.1", "LOCALHOST")):
         managed.set(sections(inbound=f'<base /><set-backend-service base-url="{url}" />'))

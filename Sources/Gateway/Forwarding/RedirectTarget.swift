@@ -44,11 +44,12 @@ package struct RedirectTarget {
             != (from.host.lowercased(), from.port, from.isTLS)
     }
 
-    /// An absolute URL whose path has no segments of dots (RFC 3986, 5.2.4) and nothing that must be escaped.
+    /// An absolute URL whose path has no segments of dots (RFC 3986, 5.2.4) and no delimiters that must be escaped; blanks, control characters
+    /// and what is not ASCII stay, so that it is refused.
     private static func resolved(_ text: String) -> String {
-        guard let mark = text.firstRange(of: "://"), let start = text[mark.upperBound...].firstIndex(of: "/") else {
-            return text
-        }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let mark = text.firstRange(of: "://"),
+            let start = text[mark.upperBound...].firstIndex(of: "/")
+        else { return text }
         let segments = text[start...].dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         var kept: [Substring] = []
         for (index, segment) in segments.enumerated() {
