@@ -9,6 +9,9 @@ from gatehouse import call
 from test_policies import GLOBAL, Managed, sections
 
 
+BACKEND = []
+
+
 class Lines(http.server.BaseHTTPRequestHandler):
     """Says which request line it got."""
     protocol_version = "HTTP/1.1"
@@ -31,6 +34,7 @@ class Lines(http.server.BaseHTTPRequestHandler):
 def rewritten(live):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Lines)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    BACKEND[:] = [f"http://127.0.0.1:{server.server_address[1]}"]
     made = Managed(live, f"http://127.0.0.1:{server.server_address[1]}", "rewritten")
     for name, template, words in (("free", "/q/{value}/{*rest}", ("value", "*rest")), ("other", "/x/{other}", ("other",)),
                                   ("pair", "/pair/{a}...{b}", ("a", "b"))):
@@ -73,6 +77,15 @@ def test_a_caller_does_not_lead_an_expression_elsewhere(rewritten):
     for value in ("..", "..%2Fx", "x%2F..", "..%5Cx", "x%2F..%3Ba%2Fy", "x%2F%252e%252E"):
         answer = rewritten.call(path=f"/items/7?lang={value}")
         assert answer.status == 500 and "activityId" in answer.json(), (value, answer.text)
+
+
+def test_a_caller_does_not_lead_a_base_url_elsewhere(rewritten):
+    rewritten.set(sections(inbound=f'<base /><set-backend-service base-url="@("{BACKEND[0]}/base/t/" + context.Request.MatchedParameters["lang"])" />'))
+    for value in ("..", "%2E%2E", "..%2Fx", "x%2F..", "x%2F%252e%252E", "..%5Cx", "..%3Bx", "a%20b", "a%22b", "a%3Cb", "%7Bx%7D", "a%5Eb", "100%25", "%C3%B1", "%0D%0AX:1",
+                  "x%3Fy", "x%23y"):
+        answer = rewritten.call(path=f"/items/7?lang={value}")
+        assert answer.status == 500 and "activityId" in answer.json(), (value, answer.text)
+    assert target(rewritten, "/items/7?lang=x%2Fy") == "/t/x/y/items/7?lang=x%2Fy"
 
 
 def test_bytes_and_escapes_survive_a_constant_template(rewritten):

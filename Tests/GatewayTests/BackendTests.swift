@@ -101,6 +101,8 @@ import Testing
         }
         #expect(target("/x?y=1#z").map { [$0.base, $0.path, $0.query] } == ["http://a.test", "/x", "y=1"])
         #expect(target("next/2").map(\.path) == "/base/items/next/2")
+        #expect(target("../x/./{y}").map(\.path) == "/base/x/%7By%7D")
+        #expect(target("/x/..").map(\.path) == "/" && target("/x/%2e%2e/y") == nil)
         #expect(target("//b.test:81/").map { [$0.base, $0.path] } == ["http://b.test:81", "/"])
         #expect(target("//b.test/")?.isElsewhere == true && target("/x")?.isElsewhere == false)
         #expect(target("https://a.test")?.isElsewhere == true)

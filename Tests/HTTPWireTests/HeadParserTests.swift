@@ -125,6 +125,10 @@ import Testing
             (204, "Content-Length: 5\r\n", [], false), (304, "Transfer-Encoding: chunked\r\n", [], false),
             (304, "Content-Length: 5\r\n", ["Content-Length"], true),
             (101, "Transfer-Encoding: chunked\r\n", [], false),
+            (204, "Transfer-Encoding: gzip, chunked\r\n", [], false),
+            (304, "Transfer-Encoding: identity\r\nContent-Length: 0\r\n", [], false),
+            (103, "Transfer-Encoding: gzip\r\n", [], false), (204, "Content-Length: x\r\n", [], false),
+            (304, "Content-Length: 1\r\nContent-Length: 2\r\n", [], false),
             (200, "Transfer-Encoding: chunked\r\n", ["Transfer-Encoding"], true), (204, "", [], true),
         ] as [(Int, String, [String], Bool)]
     )

@@ -5,6 +5,7 @@ import Testing
     @Test(arguments: [
         ("http://a", false, "a", 80, ""), ("https://a.b-c_d~e/x/y/", true, "a.b-c_d~e", 443, "/x/y/"),
         ("HTTP://127.0.0.1:65535/", false, "127.0.0.1", 65_535, "/"), ("wss://a:1/x%20y", true, "a", 1, "/x%20y"),
+        ("http://a/...//x.y/..z;a=b,c/%252e%252e", false, "a", 80, "/...//x.y/..z;a=b,c/%252e%252e"),
         ("http://[::1]", false, "::1", 80, ""),
         ("https://[fe80::1.2.3.4]:8443/a:b", true, "fe80::1.2.3.4", 8443, "/a:b"),
         ("http://xn--bcher-kva.example:080/", false, "xn--bcher-kva.example", 80, "/"),
@@ -35,6 +36,13 @@ import Testing
             ("http://[fe80::1%25eth0]", .host),
             ("http://a,b", .host), ("http://a\\b", .host), ("http://a%20b", .host), ("http://{host}/", .host),
             ("http://::1/", .noHost),
+            ("http://a/x\"", .pathCharacter), ("http://a/<x>", .pathCharacter), ("http://a/{x}", .pathCharacter),
+            ("http://a/[x", .pathCharacter), ("http://a/x^", .pathCharacter), ("http://a/`", .pathCharacter),
+            ("http://a/x|y", .pathCharacter), ("http://a/x\\y", .pathCharacter), ("http://a/%", .pathCharacter),
+            ("http://a/%2", .pathCharacter), ("http://a/%g0", .pathCharacter), ("http://a/.", .dots),
+            ("http://a/x/..", .dots), ("http://a/../x", .dots), ("http://a/%2e%2E/x", .dots),
+            ("http://a/x%2F..", .dots), ("http://a/x/.%5cy", .dots), ("http://a/..;x/y", .dots),
+            ("http://a/..%3bx", .dots),
         ] as [(String, BackendURL.Problem)]
     )
     func `what is no address is refused by name`(_ text: String, _ problem: BackendURL.Problem) {

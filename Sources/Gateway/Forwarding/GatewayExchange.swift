@@ -212,7 +212,9 @@ final class GatewayExchange: UpstreamReceiver {
         guard let address else { return }
         record.serviceBegins()
         let current = turn
-        pool.connect(address) { [self] result in connected(result, current) }
+        // As `replay` will be: what comes in pieces is not kept.
+        let isRepeatable = isIdempotent && (isRequestWhole || connection?.hasWholeBody ?? false)
+        pool.connect(address, isRepeatable: isRepeatable) { [self] result in connected(result, current) }
     }
 
     private func connected(_ result: Result<UpstreamConnection, any Error>, _ current: Int) {
@@ -229,7 +231,7 @@ final class GatewayExchange: UpstreamReceiver {
             fail(connection, reason: "BackendConnectionFailure: \(String(describing: type(of: error)))")
         case .success(let upstream):
             state = .forwarding(upstream)
-            upstream.begin(self, isHEAD: isHEAD, wantsWebSocket: wantsWebSocket, timeout: policies?.timeout)
+            upstream.begin(self, isHEAD: isHEAD, wantsWebSocket: wantsWebSocket, timeout: policies?.timeLeft)
             if isRequestWhole || outgoing.readableBytes > GatewayExchange.connectBufferMax { flushRequest(upstream) }
             connection.setReading(true)
         }

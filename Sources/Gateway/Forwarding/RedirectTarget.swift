@@ -1,4 +1,5 @@
 package import HTTPWire
+import Policies
 
 /// Where a `Location` points.
 package struct RedirectTarget {
@@ -31,7 +32,7 @@ package struct RedirectTarget {
             absolute = origin + folder + absolute
         }
         let mark = absolute.firstIndex(of: "?")
-        let bare = String(absolute[..<(mark ?? absolute.endIndex)])
+        let bare = RedirectTarget.resolved(String(absolute[..<(mark ?? absolute.endIndex)]))
         query = mark.map { String(absolute[absolute.index(after: $0)...]) } ?? ""
         guard query.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
             case .http(let address, let prefix)? = try? APIRoute.Backend(url: bare), !from.isTLS || address.isTLS
@@ -41,5 +42,24 @@ package struct RedirectTarget {
         isElsewhere =
             (address.host.lowercased(), address.port, address.isTLS)
             != (from.host.lowercased(), from.port, from.isTLS)
+    }
+
+    /// An absolute URL whose path has no segments of dots (RFC 3986, 5.2.4) and no delimiters that must be escaped; blanks, control characters
+    /// and what is not ASCII stay, so that it is refused.
+    private static func resolved(_ text: String) -> String {
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), let mark = text.firstRange(of: "://"),
+            let start = text[mark.upperBound...].firstIndex(of: "/")
+        else { return text }
+        let segments = text[start...].dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        var kept: [Substring] = []
+        for (index, segment) in segments.enumerated() {
+            guard segment == "." || segment == ".." else {
+                kept.append(segment)
+                continue
+            }
+            if segment == ".." { _ = kept.popLast() }
+            if index == segments.count - 1 { kept.append("") }
+        }
+        return text[..<start] + "/" + PercentText.finished(Array(kept.joined(separator: "/").utf8), isQuery: false)
     }
 }

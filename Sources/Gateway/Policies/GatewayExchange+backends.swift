@@ -38,6 +38,7 @@ extension GatewayExchange {
         if target.isElsewhere, !becomesGET, holdsSecret(policies) { return false }
         if call.requestBeforeRedirect == nil { call.requestBeforeRedirect = call.request }
         policies.redirectCount += 1
+        if policies.redirectsEnd == nil { policies.redirectsEnd = upstream.headDeadline }
         upstream.close()
         if becomesGET {
             call.request.method = "GET"

@@ -28,6 +28,10 @@ final class PolicyRun {
     let setup: PolicySetup
     /// From the request's end to that of the answer's head; nil for the usual time.
     var timeout: TimeAmount?
+    /// When the time of a call is over that went on from its first backend to others, by redirects; nil at the first one.
+    var redirectsEnd: NIODeadline?
+    /// The time that is left for the answer's head.
+    var timeLeft: TimeAmount? { redirectsEnd.map { max(.milliseconds(1), $0 - .now()) } ?? timeout }
     /// What goes out in the place of the request's body.
     var replacedBody: ByteBuffer?
     /// What came of the request before the policies said where it goes, with its framing.
@@ -211,8 +215,7 @@ extension GatewayExchange {
         case .streamed:
             if let local = policies.localAnswer { return send(local, response, policies, connection) }
             guard let source = response.wireSource else { return }
-            // A status without a body in the place of one with it, or the reverse: the backend's framing does not fit any more.
-            if Self.hasNoBody(response.status) != Self.hasNoBody(source.parser.status) {
+            if !Self.fits(response.status, source.parser.status) {
                 return sendOwn(response, [], connection)
             }
             var head = EditedHead.response(response, source)
@@ -250,7 +253,7 @@ extension GatewayExchange {
             connection.send(bytes)
             return end(connection)
         }
-        guard let source = answer.parsed, Self.hasNoBody(response.status) == Self.hasNoBody(answer.status) else {
+        guard let source = answer.parsed, Self.fits(response.status, answer.status) else {
             return sendOwn(response, [], connection)
         }
         var head = EditedHead.response(response, source, bodyCount: body.readableBytes)
@@ -285,6 +288,13 @@ extension GatewayExchange {
 
     /// Statuses whose answers end with their head (RFC 9112, 6.3).
     static func hasNoBody(_ status: Int) -> Bool { status == 204 || status == 304 }
+
+    /// Whether an answer's framing may stay where policies gave it another status.
+    ///
+    /// A status without a body fits none but itself: what a 304 says of a length is nothing for a 204.
+    private static func fits(_ status: Int, _ original: Int) -> Bool {
+        status == original || !hasNoBody(status) && !hasNoBody(original)
+    }
 
     /// What is done with a call's capture and trace once its answer is whole, or has broken off.
     func finish(_ policies: PolicyRun) {
@@ -415,6 +425,7 @@ extension GatewayExchange: PolicyEffects {
         guard let policies else { return }
         policies.unreachable = []
         policies.redirectCount = 0
+        policies.redirectsEnd = nil
         if policies.holdsAnswer { dropAnswer(policies) }
         attempt(call, options)
     }

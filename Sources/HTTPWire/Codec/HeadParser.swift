@@ -37,6 +37,8 @@ package struct HeadParser: Sendable {
     private nonisolated(unsafe) let tokens = Octets.tokens
     private var contentLength: Int?
     private var isChunked = false
+    /// Whether an answer without a body says how long one is in a way that means nothing.
+    private var hasBrokenFraming = false
     private var hostCount = 0
     private var host = 0..<0
     /// Of a target in absolute form: what it says the host is.
@@ -81,11 +83,13 @@ package struct HeadParser: Sendable {
         guard try findEnd(bytes) else { return .incomplete }
         try parseStatusLine(bytes)
         try parseFields(bytes)
-        guard !(isChunked && contentLength != nil) else { throw .malformed }
-        if status == 204 || status == 304 || status < 200 {
+        if hasNoBody {
             framing = .none
-            if isChunked || contentLength != nil { dropFraming(bytes) }
-        } else if isAnswerToHEAD {
+            if isChunked || hasBrokenFraming || contentLength != nil { dropFraming(bytes) }
+            return .complete
+        }
+        guard !(isChunked && contentLength != nil) else { throw .malformed }
+        if isAnswerToHEAD {
             framing = .none
         } else if isChunked {
             framing = .chunked
@@ -192,6 +196,7 @@ package struct HeadParser: Sendable {
         searched = 0
         contentLength = nil
         isChunked = false
+        hasBrokenFraming = false
         hostCount = 0
         hasConnectionTokens = false
         expectsContinue = false
@@ -309,6 +314,9 @@ package struct HeadParser: Sendable {
         if upgradesToWebSocket { upgradesToWebSocket = hasUpgradeToken && !isHTTP10 }
     }
 
+    /// Whether this is an answer that ends with its head, whatever its fields say (RFC 9112, 6.3); the status of a request is 0.
+    private var hasNoBody: Bool { status == 204 || status == 304 || status > 0 && status < 200 }
+
     /// What the field means to framing and to this hop, by the length of its name first.
     private mutating func note(_ field: inout HeadField, _ bytes: UnsafeRawBufferPointer) throws(HeadError) {
         let name = slice(bytes, field.nameStart, field.nameEnd)
@@ -352,13 +360,19 @@ package struct HeadParser: Sendable {
                 field.isHopByHop = Octets.equal(name, "keep-alive")
             }
         case 14:
-            if Octets.equal(name, "content-length") { try noteLength(value) }
+            if Octets.equal(name, "content-length") {
+                do throws(HeadError) { try noteLength(value) } catch {
+                    guard hasNoBody else { throw error }
+                    hasBrokenFraming = true
+                }
+            }
         case 16: field.isHopByHop = Octets.equal(name, "proxy-connection")
         case 17:
             if Octets.equal(name, "transfer-encoding") {
                 // Readers that do not cut tabs off would not know this body for what it is.
                 let end = slice(bytes, field.valueEnd, field.lineEnd)
-                guard !isChunked, Octets.equal(value, "chunked"), !end.contains(0x09) else { throw .malformed }
+                let isClear = !isChunked && Octets.equal(value, "chunked") && !end.contains(0x09)
+                guard isClear || hasNoBody else { throw .malformed }
                 isChunked = true
             }
         default: break
@@ -381,13 +395,14 @@ package struct HeadParser: Sendable {
     /// The fields stay behind, but for the length of a 304, which is that of the answer it stands for. What may still come of such a body would
     /// be taken for the next answer, so that the connection is not used again.
     private mutating func dropFraming(_ bytes: UnsafeRawBufferPointer) {
+        let keepsLength = status == 304 && !isChunked && !hasBrokenFraming
         for index in fields.indices {
             let name = slice(bytes, fields[index].nameStart, fields[index].nameEnd)
-            if Octets.equal(name, "transfer-encoding") || status != 304 && Octets.equal(name, "content-length") {
+            if Octets.equal(name, "transfer-encoding") || !keepsLength && Octets.equal(name, "content-length") {
                 fields[index].isHopByHop = true
             }
         }
-        if isChunked || status != 304 && contentLength != 0 { keepsAlive = false }
+        if !keepsLength, isChunked || hasBrokenFraming || contentLength != 0 { keepsAlive = false }
     }
 
     /// Fields named in Connection belong to this hop.

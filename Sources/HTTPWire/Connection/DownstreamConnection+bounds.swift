@@ -31,6 +31,14 @@ extension DownstreamConnection {
         collected = nil
     }
 
+    /// Refuses a body whose framing is broken; where an answer has begun, nothing can be said any more.
+    func refuseBody() {
+        if isAnswered { return closeSoon(isBodyComing: true) }
+        guard answerStatus >= 200 else { return refuse(400) }
+        responder.abandon(on: self)
+        cut()
+    }
+
     // MARK: - Time
 
     /// Called every second.

@@ -174,9 +174,12 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     }
 
     /// Ends the connection without a proper end of the answer, so that nobody takes a cut answer for a whole one.
+    ///
+    /// What was sent of it leaves before, so that what a client gets does not hang on when in the loop's turn the connection ends.
     package func cut() {
         state = .closed
         tellEnd(isWhole: false)
+        context?.flush()
         guard endsWithConnection || plain?.endsWithConnection ?? false else {
             context?.close(promise: nil)
             return
@@ -516,10 +519,8 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
             bytesReceived += taken
             return bytes.readSlice(length: taken)
         } catch {
-            // The answer may already be on its way: nothing can be said any more.
             bytes.clear()
-            if !isAnswered { responder.abandon(on: self) }
-            cut()
+            refuseBody()
             return nil
         }
     }
@@ -528,6 +529,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         let hasRequest: Bool
         switch state {
         case .collecting, .streaming: hasRequest = true
+        case .discarding: hasRequest = !isAnswered
         default: hasRequest = false
         }
         send(responder.refusal(status, on: self))

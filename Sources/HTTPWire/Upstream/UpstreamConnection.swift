@@ -33,6 +33,10 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
     var nextCheck: NIODeadline
     package private(set) var parser: HeadParser
     package var isReused = false
+    /// Whether it has answered more than one request, so that its upstream keeps connections.
+    private(set) var isProven = false
+    /// Since when one that is not proven has rested.
+    var restsSince = NIODeadline.distantFuture
     /// Whether a byte of the current answer has come.
     package private(set) var hasAnswered = false
     /// What the connection broke by, where that is known; for the log.
@@ -52,6 +56,8 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
     private var isBroken = false
     private var awaitsFlush = false
     private var wantsWebSocket = false
+    /// Whether something before the answer's head asked for the connection's end, or makes it needful.
+    private var endsWithAnswer = false
     /// What was handed over in this turn of the loop: the channel gets it when the turn ends.
     private var unsent: [ByteBuffer] = []
     /// Whether the channel got something of the current request.
@@ -74,6 +80,19 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
     }
 
     package var isUsable: Bool { context != nil && !isBroken }
+
+    /// Whether the upstream has not ended the connection, by what the system knows: the loop may not have read it yet.
+    var isOpen: Bool {
+        #if os(Linux)
+        // The state is the first byte of what the system tells of a connection; 1 is that of one both sides of which are open.
+        let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .tcp_info)
+        guard let info = try? context?.channel.syncOptions?.getOption(option) else { return false }
+        return UInt8(truncatingIfNeeded: info.littleEndian) == 1
+        #else
+        return isUsable
+        #endif
+    }
+
     package var isWritable: Bool { context?.channel.isWritable ?? false }
 
     /// Begins a request.
@@ -91,6 +110,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         isAnswerToHEAD = isHEAD
         hasAnswered = false
         hasSent = false
+        endsWithAnswer = false
         unsent.removeAll(keepingCapacity: true)
         inBody = false
         lastByte = wire.now
@@ -135,6 +155,9 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
     }
 
     // MARK: - Time
+
+    /// When the answer's head has to be there; nil while the request is not whole.
+    package var headDeadline: NIODeadline? { timing.isWhole ? timing.end : nil }
 
     /// Whether the upstream has been waited for too long; asked every second.
     ///
@@ -284,6 +307,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
                 fail()
                 return false
             }
+            if !parser.keepsAlive { endsWithAnswer = true }
             return true
         }
         inBody = true
@@ -332,7 +356,8 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         let receiver = self.receiver
         self.receiver = nil
         inBody = false
-        if !parser.keepsAlive || bytes.readableBytes > 0 {
+        isProven = isReused
+        if !parser.keepsAlive || endsWithAnswer || bytes.readableBytes > 0 {
             isBroken = true
             bytes.clear()
         }

@@ -52,16 +52,34 @@ package final class UpstreamPool {
     }
 
     /// An idle connection, the most recently used first, or a new one.
-    package func connect(_ address: UpstreamAddress, _ body: @escaping (Result<UpstreamConnection, any Error>) -> Void)
-    {
-        while let connection = idle[address]?.popLast() {
+    ///
+    /// - Parameter isRepeatable: whether the request may be sent again where the upstream ends the connection as it comes.
+    package func connect(
+        _ address: UpstreamAddress,
+        isRepeatable: Bool,
+        _ body: @escaping (Result<UpstreamConnection, any Error>) -> Void
+    ) {
+        while let connection = isRepeatable ? idle[address]?.popLast() : popProven(address) {
             idleCount -= 1
-            if connection.isUsable {
+            if connection.isUsable, isRepeatable || connection.isOpen {
                 connection.isReused = true
                 return body(.success(connection))
             }
         }
         connectNew(address, body)
+    }
+
+    /// How long a connection that has answered once is let rest before it takes a request that cannot be sent again.
+    ///
+    /// Upstreams that end connections soon after an answer without saying so end them within this time, with the request in their hands.
+    private static let restMin = TimeAmount.milliseconds(50)
+
+    /// Takes a connection that its upstream is known to keep: it has answered more than once, or has rested since its first answer.
+    private func popProven(_ address: UpstreamAddress) -> UpstreamConnection? {
+        if let index = idle[address]?.lastIndex(where: \.isProven) { return idle[address]?.remove(at: index) }
+        // The first one has rested longest.
+        guard let first = idle[address]?.first, NIODeadline.now() >= first.restsSince + Self.restMin else { return nil }
+        return idle[address]?.removeFirst()
     }
 
     package func connectNew(
@@ -119,6 +137,7 @@ package final class UpstreamPool {
         guard connection.isUsable, idle[connection.address]?.count ?? 0 < wire.limits.idleUpstreamsMax,
             idleCount < wire.limits.idleUpstreamsInAllMax, isCurrent(connection)
         else { return connection.close() }
+        if !connection.isProven { connection.restsSince = .now() }
         connection.idleUntil = wire.now + wire.limits.idleUpstreamTimeout
         idle[connection.address, default: []].append(connection)
         idleCount += 1

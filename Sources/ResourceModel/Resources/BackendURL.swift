@@ -3,7 +3,7 @@
 package struct BackendURL: Sendable, Equatable {
     /// Why a text is no such address; `words` go on from "The value …".
     package enum Problem: Error, Sendable, Equatable {
-        case blank, scheme, query, fragment, user, noHost, host, hostNotASCII, port, pathNotASCII
+        case blank, scheme, query, fragment, user, noHost, host, hostNotASCII, port, pathNotASCII, pathCharacter, dots
 
         package var words: String {
             switch self {
@@ -17,6 +17,9 @@ package struct BackendURL: Sendable, Equatable {
             case .hostNotASCII: "must have a host in ASCII: an international name is written as \"xn--…\""
             case .port: "has a port that is not a whole number from 1 to 65535"
             case .pathNotASCII: "must have a path in ASCII: other characters are written as \"%XX\""
+            case .pathCharacter:
+                "has a character in its path that must be written as \"%XX\", or a \"%\" without two hexadecimal digits"
+            case .dots: "must not have a segment \".\" or \"..\" in its path, escaped or not"
             }
         }
     }
@@ -46,6 +49,8 @@ package struct BackendURL: Sendable, Equatable {
         let pathStart = rest.firstIndex(of: 0x2F) ?? rest.endIndex
         guard rest[pathStart...].allSatisfy({ $0 < 0x80 }) else { throw .pathNotASCII }
         path = String(decoding: rest[pathStart...], as: UTF8.self)
+        guard BackendURL.isPath(rest[pathStart...]) else { throw .pathCharacter }
+        guard !BackendURL.hasDotSegments(path) else { throw .dots }
         let (host, port) = try BackendURL.split(rest[..<pathStart])
         self.host = String(decoding: host, as: UTF8.self)
         self.port = try port.map { digits throws(Problem) in try BackendURL.number(digits) } ?? (isTLS ? 443 : 80)
@@ -80,6 +85,37 @@ package struct BackendURL: Sendable, Equatable {
         let number = digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
         guard (1...65_535).contains(number) else { throw .port }
         return number
+    }
+
+    /// Whether each octet may stand in a path (RFC 3986, 3.3).
+    private static func isPath(_ bytes: Bytes) -> Bool {
+        var escape = 0
+        for byte in bytes {
+            if escape > 0 {
+                guard isHexDigit(byte) else { return false }
+                escape -= 1
+                continue
+            }
+            switch byte {
+            case 0x25: escape = 2
+            // / : @ and the delimiters of parts: ! $ & ' ( ) * + , ; =
+            case 0x2F, 0x3A, 0x40, 0x21, 0x24, 0x26...0x2C, 0x3B, 0x3D: break
+            default: guard isNameCharacter(byte) else { return false }
+            }
+        }
+        return escape == 0
+    }
+
+    /// Whether a server could read a segment as `.` or `..`: escaped, between slashes that are escaped or lean the other way, or with a
+    /// parameter behind it.
+    private static func hasDotSegments(_ path: String) -> Bool {
+        guard path.utf8.contains(where: { $0 == 0x2E || $0 == 0x25 }) else { return false }
+        let text = path.lowercased().replacing("%2e", with: ".").replacing("%2f", with: "/")
+            .replacing("%5c", with: "/").replacing("%3b", with: ";")
+        return text.split(separator: "/").contains { segment in
+            let name = segment.prefix { $0 != ";" }
+            return name == "." || name == ".."
+        }
     }
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {
