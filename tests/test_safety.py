@@ -167,6 +167,15 @@ def another(tmp_path_factory):
     return running.data
 
 
+@pytest.fixture(scope="module")
+def another_killed(tmp_path_factory):
+    """The same, of one that did not end by itself."""
+    running = Server(tmp_path_factory.mktemp("killed")).start()
+    client(running).create_container("theirs").upload_blob("x", LARGE)
+    running.kill()
+    return running.data
+
+
 @pytest.mark.parametrize("name", DATABASES)
 @pytest.mark.parametrize("marked", [True, False])
 def test_another_installations_database_is_refused(made, another, tmp_path, name, marked):
@@ -216,6 +225,112 @@ def test_half_of_the_gateways_authority_is_kept_beside_a_new_one(made, tmp_path,
     assert [path.read_bytes() for path in other.parent.glob(other.name + ".*")] == [kept]
 
 
+def run_sql(path, *statements):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+
+
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("kind", ["ended", "killed"])
+def test_another_installations_log_is_refused_and_can_be_set_aside(made, another_killed, tmp_path, name, kind):
+    running = Copy(made, kind, tmp_path)
+    log = running.data / f"{name}-wal"
+    kept = log.read_bytes() if log.exists() else None
+    theirs = (another_killed / log.name).read_bytes()
+    log.write_bytes(theirs)
+    said = running.refused()
+    assert f"{name}-wal does not belong to {name}" in said and f"--accept-loss {name}" in said
+    if kept is None:
+        running.whole([f"--accept-loss={name}"])
+        assert [path.read_bytes() for path in (running.data / "damaged").iterdir()] == [theirs]
+    else:
+        log.write_bytes(kept)
+        running.whole()
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_stale_log_beside_a_database_that_was_closed_is_refused(made, tmp_path, name):
+    running = Copy(made, "ended", tmp_path)
+    shutil.copy(made["folder"] / "killed" / f"{name}-wal", running.data)
+    assert f"{name}-wal does not belong to {name}" in running.refused()
+    running.whole([f"--accept-loss={name}"])
+    running.whole()
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_another_installations_log_is_refused_where_no_mark_tells(made, another_killed, tmp_path, name):
+    """A folder of before the marks takes logs after a crash, but not those that say they are another's."""
+    running = Copy(made, "ended", tmp_path)
+    (running.data / "installation.json").unlink()
+    shutil.copy(another_killed / f"{name}-wal", running.data)
+    assert name in running.refused()
+    (running.data / f"{name}-wal").unlink()
+    running.whole()
+
+
+def test_a_folder_of_before_the_marks_starts_with_its_logs_after_a_crash(made, tmp_path):
+    running = Copy(made, "killed", tmp_path)
+    (running.data / "installation.json").unlink()
+    (running.data / "databases.open").unlink()
+    running.whole()
+
+
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("how", ["foreign", "other", "table", "newer"])
+@pytest.mark.parametrize("kind", ["ended", "killed"])
+def test_a_database_that_is_not_ours_is_refused_by_name(made, tmp_path, name, how, kind):
+    running = Copy(made, kind, tmp_path)
+    file = running.data / name
+    if kind == "killed":
+        for end in ("-wal", "-shm"):
+            file.with_name(name + end).unlink()
+        shutil.copy(made["folder"] / "ended" / name, file)
+        marked = (running.data / "databases.open").read_text().splitlines()
+        (running.data / "databases.open").write_text("".join(line + "\n" for line in marked if line.split()[0] != name))
+    if how == "foreign":
+        file.unlink()
+        run_sql(file, "CREATE TABLE t (a)")
+    if how == "other":
+        shutil.copy(made["folder"] / "ended" / DATABASES[DATABASES.index(name) - 1], file)
+    if how == "table":
+        run_sql(file, "DROP TABLE " + {"configuration.sqlite": "changes", "work.sqlite": "blobs", "facts.sqlite": "usage"}[name])
+    if how == "newer":
+        run_sql(file, "PRAGMA user_version = 999")
+    assert f"The database {file} " in running.refused()
+
+
+@pytest.mark.parametrize("what", ["secrets", "installation.json", *DATABASES])
+@pytest.mark.parametrize("kind", ["ended", "killed"])
+def test_what_is_another_installations_is_refused_unchanged(made, another, tmp_path, what, kind):
+    running = Copy(made, kind, tmp_path)
+    if what == "secrets":
+        shutil.rmtree(running.data / what)
+        shutil.copytree(another / what, running.data / what)
+    else:
+        shutil.copy(another / what, running.data / what)
+    said = running.refused()
+    assert "another installation" in said or "does not belong" in said or "is damaged" in said
+
+
+@pytest.mark.parametrize("text", ["", "no key\n" * 20])
+def test_a_damaged_key_of_the_gateways_authority_is_named(made, tmp_path, text):
+    running = Copy(made, "ended", tmp_path)
+    (running.data / "secrets" / "authority.key").write_text(text)
+    with pytest.raises(RuntimeError, match="secrets/authority.key is damaged"):
+        running.start()
+
+
+@pytest.mark.parametrize("name", ["blobs", "content", "tls"])
+def test_a_file_in_the_place_of_a_folder_is_named(made, tmp_path, name):
+    running = Copy(made, "ended", tmp_path)
+    shutil.move(running.data / name, tmp_path / "kept")
+    (running.data / name).write_text("no folder")
+    said = running.refused()
+    assert str(running.data / name) in said and "must be a folder" in said
+
+
 def test_losses_can_be_accepted_by_name(made, tmp_path):
     running = Copy(made, "ended", tmp_path)
     files = [path.read_bytes() for path in content_files(running.data)]
@@ -260,6 +375,17 @@ def test_orphans_are_put_aside_listed_and_restored(made, tmp_path):
     missing = subprocess.run([str(BINARY), "orphans", "restore", "blobs/123", "--data", str(running.data)], capture_output=True, text=True)
     assert missing.returncode != 0 and "blobs/123" in missing.stderr
     running.stop()
+
+
+def test_files_whose_names_are_not_exactly_ours_are_left_alone(made, tmp_path):
+    running = Copy(made, "ended", tmp_path)
+    names = ["blobs/0/FFE", "blobs/0/00fee", "blobs/0/+fe", "blobs/0/-1", "blobs/5", "blobs/00/1", "blobs/A/1", "content/mine.new",
+             "content/" + "AB" * 32]
+    for name in names:
+        (running.data / name).parent.mkdir(exist_ok=True)
+        (running.data / name).write_text("somebody's own")
+    running.whole()
+    assert all((running.data / name).read_text() == "somebody's own" for name in names)
 
 
 def test_blobs_that_people_put_among_datasets_stay(made, tmp_path):
@@ -408,7 +534,7 @@ def mounted(script, *words):
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.parametrize("what", ["", "work.sqlite", "blobs"])
+@pytest.mark.parametrize("what", ["", "work.sqlite", "blobs", "blobs/0", "content", "tls", "installation.json", "reserve"])
 def test_what_is_read_only_is_named(made, tmp_path, what):
     running = Copy(made, "ended", tmp_path)
     path = running.data / what
@@ -438,7 +564,7 @@ def test_a_read_only_folder_of_another_user_is_named(made, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["management-token", "workspace-token", "workspace-token-secondary", "master.key"])
-@pytest.mark.parametrize("text", ["", "\n", "short"])
+@pytest.mark.parametrize("text", ["", "\n", "short", "\0" * 40, "\x01\x02\x1b" * 20])
 def test_an_empty_or_short_secret_is_refused_by_name(made, tmp_path, name, text):
     running = Copy(made, "ended", tmp_path)
     (running.data / "secrets" / name).write_text(text)
@@ -482,8 +608,8 @@ while read -r word; do
   case $word in
   fill) dd if=/dev/zero of="$1/ballast" bs=64k 2>/dev/null || true; dd if=/dev/zero of="$1/ballast2" bs=512 2>/dev/null || true ;;
   free) rm -f "$1/ballast" "$1/ballast2" ;;
-  readonly) mount --bind "$1/data/blobs" "$1/data/blobs"; mount -o remount,bind,ro "$1/data/blobs" ;;
-  writable) umount "$1/data/blobs" ;;
+  readonly*) mount --bind "$1/data/${word#*:}" "$1/data/${word#*:}"; mount -o remount,bind,ro "$1/data/${word#*:}" ;;
+  writable*) umount "$1/data/${word#*:}" ;;
   restart) kill -KILL $server; wait $server || true; "$3" serve --data "$1/data" --ready-file "$4" --gateway-port 0 \
     --gateway-tls-port 0 --portal-port 0 --services-port 0 --blobs-port 0 & server=$! ;;
   end) break ;;
@@ -615,9 +741,10 @@ def test_blobs_can_be_deleted_from_a_full_disk(small):
     small.becomes(True)
 
 
-def test_a_folder_that_turns_read_only_is_not_ready(small):
+@pytest.mark.parametrize("folder", ["blobs", "blobs/0"])
+def test_a_folder_that_turns_read_only_is_not_ready(small, folder):
     assert small.is_ready()[0]
-    small.do("readonly")
+    small.do(f"readonly:{folder}")
     assert "read-only" in small.becomes(False)
-    small.do("writable")
+    small.do(f"writable:{folder}")
     small.becomes(True)

@@ -30,6 +30,9 @@ package struct OwnAuthority {
         }
     }
 
+    /// Whether a text is a key of a certificate.
+    package static func isKey(_ text: String) -> Bool { (try? Certificate.PrivateKey(pemEncoded: text)) != nil }
+
     /// - Throws: where the two are not a certificate and its key.
     package init(_ pair: Pair) throws {
         certificate = pair.certificate

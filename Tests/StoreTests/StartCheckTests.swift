@@ -107,6 +107,81 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
     }
 
+    @Test func `a log belongs to a database only where it goes on from the one that the folder names`() async throws {
+        defer { clean() }
+        try make(["work.sqlite", "facts.sqlite"])
+        let mark = InstallationMark(id: "x", isComplete: true)
+        try write(InstallationMark.fileName, String(decoding: mark.bytes, as: UTF8.self))
+        let log = URL(fileURLWithPath: "\(folder)/configuration.sqlite-wal")
+        let main = URL(fileURLWithPath: "\(folder)/configuration.sqlite")
+        /// A log as it begins, what the folder then says of it, and both files after it was begun anew some times.
+        let live = { () async throws -> (first: Data, open: String, database: Data, log: Data) in
+            let store = try SQLiteResourceStore(path: main.path)
+            let put = { @Sendable (count: Int) async throws in
+                let text = JSONValue.string(String(repeating: "x", count: count))
+                let id = ResourceID(["apis", "a"])
+                _ = try await store.apply([ResourceWrite(id, .put(properties: ["text": text], index: [], secrets: []))])
+            }
+            try await put(10)
+            let first = try Data(contentsOf: log)
+            let lines = String(decoding: try OpenMark.open(folder), as: UTF8.self).split(separator: "\n")
+            for _ in 0..<3 { try await put(5_000_000) }
+            try await put(10)
+            let end = (try Data(contentsOf: main), try Data(contentsOf: log))
+            try store.file.close()
+            return (first, lines.first.map(String.init) ?? "", end.0, end.1)
+        }
+        let other = try await live()
+        try FileManager.default.removeItem(at: main)
+        let own = try await live()
+        #expect(own.log.prefix(32) != own.first.prefix(32))
+        try own.database.write(to: main)
+        for (bytes, open, isOwn) in [
+            (own.log, own.open, true), (own.first, own.open, true), (own.log, "configuration.sqlite", true),
+            (own.log, "configuration.sqlite possible", true), (other.log, own.open, false),
+            (other.first, own.open, false),
+            (own.log, "", false),
+        ] {
+            try bytes.write(to: log)
+            try write(OpenMark.fileName, open)
+            #expect(refusal().contains("does not belong to configuration.sqlite") == !isOwn)
+            #expect(isOwn == refusal().isEmpty)
+            let findings = try StartCheck(folder: folder, accepted: ["configuration.sqlite"]).run()
+            #expect(findings.strayLogs == (isOwn ? [] : [log.path]))
+        }
+        // An older copy of the same log.
+        try own.first.write(to: log)
+        let now = String(decoding: try OpenMark.open(folder), as: UTF8.self)
+        try own.log.write(to: log)
+        try write(OpenMark.fileName, now)
+        #expect(refusal().contains("work.sqlite-wal is missing"))
+        let later = String(decoding: try OpenMark.open(folder), as: UTF8.self).split(separator: "\n")
+        try write(OpenMark.fileName, later.first.map(String.init) ?? "")
+        #expect(refusal().isEmpty)
+        try own.first.write(to: log)
+        #expect(refusal().contains("does not belong to configuration.sqlite"))
+    }
+
+    @Test func `a look tells what is not ours, and changes nothing`() async throws {
+        defer { clean() }
+        try make(["work.sqlite"])
+        let path = "\(folder)/work.sqlite"
+        let look = { (name: String) in try DatabaseLook(folder: folder, name: name, hasLog: true).judge() }
+        #expect(throws: DatabaseFileError.self) { try look("work.sqlite") }
+        try FileManager.default.removeItem(atPath: path)
+        let queue = try SQLiteWorkQueue(path: path, .init(installation: "one"))
+        try await queue.file.mark(installation: "one", now: 1)
+        let files = { try ["", "-wal"].map { try Data(contentsOf: URL(fileURLWithPath: path + $0)) } }
+        let before = try files()
+        #expect(try look("work.sqlite") == "one")
+        #expect(try files() == before)
+        try FileManager.default.copyItem(atPath: path, toPath: "\(folder)/facts.sqlite")
+        try FileManager.default.copyItem(atPath: path + "-wal", toPath: "\(folder)/facts.sqlite-wal")
+        #expect(throws: DatabaseFileError.self) { try look("facts.sqlite") }
+        try queue.file.fold()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix(".") }.isEmpty)
+    }
+
     @Test func `a file of a later program is named`() throws {
         defer { clean() }
         try make([])

@@ -162,7 +162,7 @@ package final class ContentFiles: Sendable {
         var highest: Int64 = 0
         var count = OrphanCount()
         for batch in try orphans.batches() {
-            let ids = Set(batch.files.compactMap { Int64($0, radix: 16) })
+            let ids = Set(batch.files.compactMap { Self.number($0) })
             highest = max(highest, ids.max() ?? 0)
             for id in try await named(ids) {
                 let isBack = try orphans.restore(String(id, radix: 16), of: batch.name, to: Self.folderName(of: id))
@@ -172,9 +172,14 @@ package final class ContentFiles: Sendable {
         try orphans.removeEmptyBatches()
         var unnamed: [(folder: String, file: String)] = []
         for name in try files.list(folder) {
-            guard let number = Int64(name, radix: 16) else { continue }
-            let inside = try files.list("\(folder)/\(name)")
-            let ids = Set(inside.compactMap { Int64($0, radix: 16) }.filter { $0 / Self.filesPerFolder == number })
+            guard let number = Self.number(name) else { continue }
+            let inside: [String]
+            do { inside = try files.list("\(folder)/\(name)") } catch {
+                // A file of such a name is somebody else's.
+                guard error.isNoFolder else { throw error }
+                continue
+            }
+            let ids = Set(inside.compactMap { Self.number($0) }.filter { $0 / Self.filesPerFolder == number })
             highest = max(highest, ids.max() ?? 0)
             for id in ids.subtracting(try await named(ids)) { unnamed.append((name, String(id, radix: 16))) }
         }
@@ -186,8 +191,17 @@ package final class ContentFiles: Sendable {
 
     /// The folder that a file belongs to, by its name; nil for a name that is none of ours.
     package static func folderName(ofFile name: String) -> String? {
-        Int64(name, radix: 16).map { folderName(of: $0) }
+        number(name).map { folderName(of: $0) }
     }
+
+    /// The number in a name that is exactly as we write it; what reads as a number but is written otherwise is none of ours.
+    private static func number(_ name: String) -> Int64? {
+        guard let number = Int64(name, radix: 16), number >= 0, String(number, radix: 16) == name else { return nil }
+        return number
+    }
+
+    /// The folder of the newest contents, which may be mounted or closed by itself.
+    package var newestFolder: String { folder(of: max(0, nextID.load(ordering: .relaxed) - 1)) }
 
     // MARK: - Reading
 

@@ -95,8 +95,13 @@ package struct ContentStore: Sendable {
 
     /// Whether a file's name is one that this store gives.
     package static func isOurs(_ name: String) -> Bool {
-        if name.hasSuffix(draftEnding) { return true }
-        return name.utf8.count == 2 * SHA256.byteCount && name.allSatisfy(\.isHexDigit)
+        let hash = name.utf8.prefix(2 * SHA256.byteCount)
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        let letters = UInt8(ascii: "a")...UInt8(ascii: "f")
+        guard hash.count == 2 * SHA256.byteCount, hash.allSatisfy({ digits.contains($0) || letters.contains($0) })
+        else { return false }
+        let rest = name.utf8.dropFirst(hash.count)
+        return rest.isEmpty || rest.first == UInt8(ascii: ".") && name.hasSuffix(draftEnding)
     }
 
     private func read(_ name: String) throws(Failure) -> [UInt8] {

@@ -44,7 +44,7 @@ package protocol ReadableFile: Sendable {
 }
 
 /// What the system answered.
-package struct FileLayerError: Error, Sendable, Equatable {
+package struct FileLayerError: Error, Sendable, Equatable, CustomStringConvertible {
     package let operation: String
     package let code: Int32
 
@@ -54,6 +54,7 @@ package struct FileLayerError: Error, Sendable, Equatable {
     }
 
     package var isNotFound: Bool { code == ENOENT }
+    package var isNoFolder: Bool { code == ENOTDIR }
     package var isFull: Bool { code == ENOSPC || code == EDQUOT }
     package var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }
@@ -121,6 +122,9 @@ package struct SystemFileLayer: FileLayer {
     }
 
     package func list(_ folder: String) throws(FileLayerError) -> [String] {
+        var status = stat()
+        guard stat(folder, &status) == 0 else { throw FileLayerError(operation: "list", code: errno) }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw FileLayerError(operation: "list", code: ENOTDIR) }
         do { return try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
             throw FileLayerError(operation: "list", code: EIO)
         }

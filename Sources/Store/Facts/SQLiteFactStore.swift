@@ -10,7 +10,7 @@ package final class SQLiteFactStore: FactStore {
         file = try SQLiteFile(path: path, migrations: SQLiteFactStore.migrations, surroundings: surroundings)
     }
 
-    private static let migrations = [
+    static let migrations = [
         SQLiteFile.Migration(
             """
             CREATE TABLE usage (

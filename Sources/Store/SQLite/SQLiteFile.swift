@@ -71,7 +71,7 @@ package final class SQLiteFile: Sendable {
         Glibc.close(descriptor)
     }
 
-    private static func fileError(_ path: String, _ error: DatabaseError) -> DatabaseFileError {
+    static func fileError(_ path: String, _ error: DatabaseError) -> DatabaseFileError {
         let message = error.message ?? "\(error.resultCode)"
         switch error.resultCode {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: return DatabaseFileError(path, .damaged(message))
@@ -155,7 +155,7 @@ package final class SQLiteFile: Sendable {
     /// The installation that the file says it belongs to; nil for a file of before such marks, or a new one.
     package func installation() throws -> String? { try pool.read(SQLiteFile.installation) }
 
-    private static func installation(_ db: Database) throws -> String? {
+    static func installation(_ db: Database) throws -> String? {
         guard try db.tableExists("installation") else { return nil }
         return try String.fetchOne(db, sql: "SELECT id FROM installation")
     }

@@ -30,7 +30,7 @@ package final class SQLiteResourceStore: ResourceStore {
         SQLiteResourceStore(file: file, sealing: DocumentSealing(members: sealing.members, box: box))
     }
 
-    private static let migrations = [
+    static let migrations = [
         SQLiteFile.Migration(
             """
             CREATE TABLE resources (

@@ -10,7 +10,7 @@ package final class SQLiteWorkQueue: WorkQueue {
         file = try SQLiteFile(path: path, migrations: SQLiteWorkQueue.migrations, surroundings: surroundings)
     }
 
-    private static let migrations = [
+    static let migrations = [
         SQLiteFile.Migration(
             """
             CREATE TABLE work (

@@ -68,6 +68,10 @@ package struct DatabaseFileError: Error, Sendable, Equatable, CustomStringConver
         case damaged(String)
         /// It belongs to another installation.
         case other
+        /// It is a database, but not one of this program, or not the one of this name.
+        case strange(String)
+        /// It is in the place of a folder.
+        case notFolder
         /// It was written by a later program.
         case newer(Int)
         /// SQLite does not open it for another reason.
@@ -88,6 +92,9 @@ package struct DatabaseFileError: Error, Sendable, Equatable, CustomStringConver
         case .unwritable(let why): "The file \(path) cannot be written: \(why)."
         case .damaged(let why): "The database \(path) is damaged: \(why). Put a whole copy in its place."
         case .other: "The database \(path) belongs to another installation."
+        case .strange(let why):
+            "The database \(path) is not the one of this program: \(why). Nothing was changed. Put a whole copy in its place."
+        case .notFolder: "\(path) is a file, and must be a folder. Move it away, or put the folder back in its place."
         case .newer(let found): "The database \(path) was written by a newer version of this program (schema \(found))."
         case .refused(let why): "The database \(path) cannot be opened: \(why)."
         }

@@ -24,6 +24,8 @@ package struct StartCheck: Sendable {
         package var notes: [String] = []
         /// Logs of databases that were found damaged and are to be opened all the same.
         package var acceptedLogs: [String] = []
+        /// Logs that do not belong to their databases and are to be taken away from them.
+        package var strayLogs: [String] = []
     }
 
     private let folder: String
@@ -77,7 +79,7 @@ package struct StartCheck: Sendable {
                 "The file \(folder)/secrets/master.key is missing: no secret of the database \(Self.databases[0]) can be read without it. Put it back."
             )
         }
-        try checkLogs(kinds, &findings, &problems)
+        try checkLogs(kinds, mark, &findings, &problems)
         guard problems.isEmpty else { throw StartRefusal(problems: problems) }
         return findings
     }
@@ -86,14 +88,15 @@ package struct StartCheck: Sendable {
 
     private func checkLogs(
         _ kinds: [String: DatabaseHeader.Kind],
+        _ mark: InstallationMark?,
         _ findings: inout Findings,
         _ problems: inout [String]
     ) throws {
-        let open = OpenMark.names(folder)
+        let open = OpenMark.read(folder)
         for name in Self.databases {
             let log = "\(folder)/\(name)-wal"
             let size = Self.size(log)
-            if kinds[name] == .database, open.contains(name), size ?? 0 < Int64(WALReport.headerBytes) {
+            if kinds[name] == .database, open[name]?.isNeeded == true, size ?? 0 < Int64(WALReport.headerBytes) {
                 let text =
                     "The log \(log) is \(size == nil ? "missing" : "empty"), though the last server did not end by itself: what was committed and not yet brought into \(name) was only there"
                 if accepted.contains(name) {
@@ -104,6 +107,18 @@ package struct StartCheck: Sendable {
                 continue
             }
             let report = try WALReport(path: log)
+            // Folders of before the marks, and those of a first start, say nothing of their logs.
+            if kinds[name] == .database, mark?.isComplete == true, size ?? 0 > Int64(WALReport.headerBytes),
+                let text = Self.strangeness(log, name, open[name], report)
+            {
+                if accepted.contains(name) {
+                    findings.strayLogs.append(log)
+                    findings.notes.append(text + " \(name) is served without it, as --accept-loss \(name) asks for.")
+                } else {
+                    problems.append(text + " " + advice(name, "serve what \(name) holds without it"))
+                }
+                continue
+            }
             switch report.verdict {
             case .whole: break
             case .torn:
@@ -120,6 +135,22 @@ package struct StartCheck: Sendable {
                 }
             }
         }
+    }
+
+    /// Why a log is not the one that its database was left with, or nil.
+    private static func strangeness(
+        _ log: String,
+        _ name: String,
+        _ known: OpenMark.Log?,
+        _ report: WALReport
+    ) -> String? {
+        guard let known else {
+            return
+                "The log \(log) does not belong to \(name): \(name) was closed and needs none (no \(OpenMark.fileName) names it). The log is another's or an older one, and would change what \(name) holds."
+        }
+        guard let before = known.origin, let found = report.origin, !found.continues(before) else { return nil }
+        return
+            "The log \(log) does not belong to \(name): it is not the one that the last server wrote (\(OpenMark.fileName)), but another's or an older one."
     }
 
     private static func damage(_ log: String, _ report: WALReport) -> String {
@@ -178,11 +209,40 @@ package struct StartCheck: Sendable {
 
     /// Everything that a server writes can be written.
     private func checkWritable() throws(DatabaseFileError) {
-        var paths = [folder] + ["secrets", "content", "blobs"].map { "\(folder)/\($0)" }
+        let folders = [folder] + ["secrets", "content", "blobs", "tls"].map { "\(folder)/\($0)" }
+        for path in folders where access(path, F_OK) == 0 && !Self.isFolder(path) {
+            throw DatabaseFileError(path, .notFolder)
+        }
+        var paths = folders + ["content", "blobs"].flatMap { subfolders($0) }
         for name in Self.databases { paths += ["", "-wal", "-shm"].map { "\(folder)/\(name)\($0)" } }
+        paths += [InstallationMark.fileName, OpenMark.fileName, "reserve"].map { "\(folder)/\($0)" }
         for path in paths where access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0 {
             throw DatabaseFileError(path, .unwritable(String(cString: strerror(errno))))
         }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Folders of contents; each may be mounted, or closed, by itself.
+    private func subfolders(_ name: String) -> [String] {
+        let path = "\(folder)/\(name)"
+        guard let stream = opendir(path) else { return [] }
+        defer { closedir(stream) }
+        var found: [String] = []
+        while let entry = readdir(stream) {
+            // What the system does not tell by the entry (DT_UNKNOWN) is asked for.
+            let kind = Int(entry.pointee.d_type)
+            guard kind == Int(DT_DIR) || kind == Int(DT_UNKNOWN) else { continue }
+            let item = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard !item.hasPrefix("."), kind == Int(DT_DIR) || Self.isFolder("\(path)/\(item)") else { continue }
+            found.append("\(path)/\(item)")
+        }
+        return found.sorted()
     }
 }
 
@@ -230,16 +290,4 @@ package struct InstallationMark: Sendable, Equatable {
         }
         return InstallationMark(id: id, isComplete: isComplete, databases: names.compactMap(\.string))
     }
-}
-
-/// The file that names the databases whose logs hold what is not in them yet; there while a server runs, and after a crash.
-package enum OpenMark {
-    package static let fileName = "databases.open"
-
-    static func names(_ folder: String) -> Set<String> {
-        let text = try? String(contentsOfFile: "\(folder)/\(fileName)", encoding: .utf8)
-        return Set((text ?? "").split(separator: "\n").map(String.init))
-    }
-
-    package static var bytes: [UInt8] { Array((StartCheck.databases.joined(separator: "\n") + "\n").utf8) }
 }

@@ -6,11 +6,13 @@ extension SQLiteResourceStore {
     /// Whether a box is the one that a resource's secrets are sealed by; of one without any, each is.
     package func canOpen(_ id: ResourceID, _ box: SecretBox) async throws -> Bool {
         let key = id.key
-        return try await file.read { db in
-            let sql = "SELECT slot, ciphertext FROM secrets WHERE key = ? LIMIT 1"
-            guard let row = try Row.fetchOne(db, sql: sql, arguments: [key]) else { return true }
-            return (try? box.open(Array(row[1] as Data), key: key, slot: row[0])) != nil
-        }
+        return try await file.read { db in try Self.canOpen(db, key, box) }
+    }
+
+    static func canOpen(_ db: Database, _ key: String, _ box: SecretBox) throws -> Bool {
+        let sql = "SELECT slot, ciphertext FROM secrets WHERE key = ? LIMIT 1"
+        guard let row = try Row.fetchOne(db, sql: sql, arguments: [key]) else { return true }
+        return (try? box.open(Array(row[1] as Data), key: key, slot: row[0])) != nil
     }
 
     /// Seals every secret by another box, and makes the hashes anew that keys are found by; in one transaction.

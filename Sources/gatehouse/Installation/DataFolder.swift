@@ -116,8 +116,13 @@ struct DataFolder: Sendable {
     }
 
     private func check(password text: String, _ name: String) throws {
-        guard text.utf8.count < Self.passwordBytesMin else { return }
-        let what = text.isEmpty ? "is empty" : "holds fewer than \(Self.passwordBytesMin) characters"
+        let unseen: Set<Unicode.GeneralCategory> = [.control, .format, .lineSeparator, .paragraphSeparator]
+        let isSeen = !text.unicodeScalars.contains { unseen.contains($0.properties.generalCategory) }
+        guard !isSeen || text.utf8.count < Self.passwordBytesMin else { return }
+        let what =
+            !isSeen
+            ? "holds control characters"
+            : text.isEmpty ? "is empty" : "holds fewer than \(Self.passwordBytesMin) characters"
         throw InstallationError(
             "The file \(path)/secrets/\(name) \(what). Put the secret back, or remove the file: the next start makes another."
         )
@@ -181,12 +186,25 @@ struct DataFolder: Sendable {
         return copy
     }
 
+    /// Takes a log away from a database that it does not belong to.
+    ///
+    /// - Returns: where it is kept.
+    func setAside(log file: String) throws -> String {
+        let copy = try keepCopy(ofLog: file)
+        guard unlink(file) == 0 else { throw Self.failure(file, "removed") }
+        Self.flush(path)
+        return copy
+    }
+
     private static func stamp() -> String {
         Date().formatted(.iso8601).filter { (letter: Character) in letter != ":" && letter != "-" }
     }
 
     /// Notes that the logs of the databases hold what is not in them yet: a start without a log then knows what it lacks.
-    func markOpen() throws { try writePrivately(openMarkFile, OpenMark.bytes) }
+    func markOpen() throws { try writePrivately(openMarkFile, try OpenMark.open(path)) }
+
+    /// Notes that databases are being opened or closed, so that logs may be there.
+    func markPassing() throws { try writePrivately(openMarkFile, OpenMark.passing) }
 
     func unmarkOpen() {
         guard unlink(openMarkFile) == 0 else { return }

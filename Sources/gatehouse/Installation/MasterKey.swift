@@ -21,15 +21,28 @@ struct MasterKey {
         }
     }
 
+    /// Judges whether the key is the one of the database's secrets, before that is opened.
+    func check(against look: DatabaseLook) throws {
+        // In the midst of a rotation either of the two is.
+        guard let text = try folder.existingSecret(Self.name), try folder.existingSecret(Self.nextName) == nil else {
+            return
+        }
+        guard try look.canOpen(Self.witness, try box(text, Self.name)) else { throw mismatch }
+    }
+
+    private var mismatch: InstallationError {
+        InstallationError(
+            "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the secrets in \(folder.configurationFile) are sealed by: one of the two belongs to another installation."
+        )
+    }
+
     /// The box of the key, which is made when there is none; ends a rotation first that was cut off.
     func box(_ resources: SQLiteResourceStore, _ queue: SQLiteWorkQueue) async throws -> SecretBox {
         let text = try folder.secret(Self.name, make: Self.make)
         let box = try self.box(text, Self.name)
         guard let next = try folder.existingSecret(Self.nextName) else {
             guard try await resources.canOpen(Self.witness, box) else {
-                throw InstallationError(
-                    "The master key in \(folder.path)/secrets/\(Self.name) is not the one that the secrets in \(folder.configurationFile) are sealed by: one of the two belongs to another installation."
-                )
+                throw mismatch
             }
             return box
         }

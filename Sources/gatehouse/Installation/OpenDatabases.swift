@@ -3,6 +3,10 @@ import Management
 import ResourceModel
 import Store
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// The databases of an installation, opened together, and closed so that each file is whole by itself.
 struct OpenDatabases: Sendable {
     let resources: SQLiteResourceStore
@@ -29,17 +33,20 @@ struct OpenDatabases: Sendable {
         }
         try folder.checkSecrets()
         let findings = try StartCheck(folder: folder.path, accepted: accepted).run()
+        let mark = try InstallationMark.read(folder.path)
+        let reserve = DiskReserve(path: folder.reserveFile)
+        let known = try onFullDisk(folder, reserve) { try judge(folder, mark, findings) }
+        // Up to here nothing was changed.
         var notes = findings.notes
         for log in findings.acceptedLogs { notes.append("The log is kept as \(try folder.keepCopy(ofLog: log)).") }
+        for log in findings.strayLogs { notes.append("The log is kept as \(try folder.setAside(log: log)).") }
         let open = PrivateFiles.narrow(folder.path, DataFolder.ownNames)
         if let first = open.first {
             notes.append(
                 "\(open.count) files or folders stay open to other users, as \(first): they are not this user's."
             )
         }
-        let reserve = DiskReserve(path: folder.reserveFile)
-        let mark = try InstallationMark.read(folder.path)
-        let installation = try mark?.id ?? knownInstallation(folder) ?? Identifier.guid()
+        let installation = mark?.id ?? known ?? Identifier.guid()
         if mark == nil, findings.mayMake {
             // Before anything is made: a first start that is cut off may go on.
             try folder.writePrivately(
@@ -47,8 +54,12 @@ struct OpenDatabases: Sendable {
                 InstallationMark(id: installation, isComplete: false).bytes
             )
         }
+        // After a crash the file is there, and goes on to tell which logs are the right ones.
+        if !accepted.isEmpty || !OpenMark.isWhole(folder.path) {
+            try onFullDisk(folder, reserve) { try folder.markPassing() }
+        }
         let surroundings = SQLiteFile.Surroundings(installation: installation, reserve: reserve)
-        let openAll = {
+        return try onFullDisk(folder, reserve) {
             OpenDatabases(
                 resources: try SQLiteResourceStore(
                     path: folder.configurationFile,
@@ -65,26 +76,55 @@ struct OpenDatabases: Sendable {
                 mark: mark
             )
         }
-        do { return try openAll() } catch let error as DatabaseFileError {
-            // On a full disk even the opening needs what was kept back, so that something can be deleted.
-            guard case .unwritable = error.reason, reserve.release() else { throw error }
-            return try openAll()
+    }
+
+    /// Room that a log and its index need to be opened.
+    private static let openingBytes = 1 << 20
+
+    /// Gives up what was kept back where even an opening needs it, so that something can be deleted.
+    private static func onFullDisk<Value>(
+        _ folder: DataFolder,
+        _ reserve: DiskReserve,
+        _ work: () throws -> Value
+    ) throws -> Value {
+        do { return try work() } catch {
+            var space = statvfs()
+            guard statvfs(folder.path, &space) == 0, Int(space.f_bavail) * Int(space.f_frsize) < openingBytes,
+                reserve.release()
+            else { throw error }
+            return try work()
         }
     }
 
-    /// What the databases of a folder without a mark say.
-    private static func knownInstallation(_ folder: DataFolder) throws -> String? {
-        var known: [(id: String, path: String)] = []
-        for path in StartCheck.databases.map({ "\(folder.path)/\($0)" }) {
-            guard try DatabaseHeader(path: path).holdsPages, let id = try SQLiteFile.installation(path: path) else {
-                continue
+    /// Looks at the databases that are there, before any of them is opened.
+    ///
+    /// - Returns: the installation that they say they belong to; nil where they say nothing.
+    private static func judge(
+        _ folder: DataFolder,
+        _ mark: InstallationMark?,
+        _ findings: StartCheck.Findings
+    ) throws -> String? {
+        var known: (id: String, path: String)?
+        for name in StartCheck.databases {
+            let path = "\(folder.path)/\(name)"
+            guard try DatabaseHeader(path: path).holdsPages else { continue }
+            let look = DatabaseLook(
+                folder: folder.path,
+                name: name,
+                hasLog: !findings.strayLogs.contains("\(path)-wal")
+            )
+            // A log may cover what the database itself says.
+            let bare = DatabaseLook(folder: folder.path, name: name, hasLog: false).installation
+            if let bare, let wanted = mark?.id, bare != wanted { throw DatabaseFileError(path, .other) }
+            let id = try look.judge()
+            if let id, let wanted = mark?.id ?? bare, id != wanted { throw DatabaseFileError(path, .other) }
+            if let id, let known, id != known.id {
+                throw InstallationError("The databases \(known.path) and \(path) belong to two installations.")
             }
-            known.append((id, path))
+            if let id, known == nil { known = (id, path) }
+            if path == folder.configurationFile { try MasterKey(folder: folder).check(against: look) }
         }
-        if let other = known.first(where: { $0.id != known.first?.id }) {
-            throw InstallationError("The databases \(known[0].path) and \(other.path) are of two installations.")
-        }
-        return known.first?.id
+        return known?.id
     }
 
     /// Says in each database whose it is; all that was judged before has been found right.
@@ -114,12 +154,13 @@ struct OpenDatabases: Sendable {
 
     /// Brings everything into the database files and closes them; the first failure is thrown after all were tried.
     func close() throws {
-        // First the mark goes: a folder without it may have its logs or not.
-        folder.unmarkOpen()
+        // A folder that is left in the midst of this may have its logs or not.
+        try? folder.markPassing()
         var failure: (any Error)?
         for file in files {
             do { try file.fold() } catch { failure = failure ?? error }
         }
         if let failure { throw failure }
+        folder.unmarkOpen()
     }
 }

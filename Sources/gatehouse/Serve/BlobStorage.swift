@@ -27,8 +27,13 @@ struct BlobStorage: Sendable {
             lastID: last,
             reserve: opened.databases.reserve
         )
-        let orphans = try await files.tendOrphans(now: Date().timeIntervalSince1970) { ids in
-            try await index.read { try $0.known(ids) }
+        let orphans: ContentFiles.OrphanCount
+        do {
+            orphans = try await files.tendOrphans(now: Date().timeIntervalSince1970) { ids in
+                try await index.read { try $0.known(ids) }
+            }
+        } catch let error as FileLayerError {
+            throw InstallationError("The folder \(opened.folder.blobsFolder) cannot be put in order: \(error).")
         }
         OrphanLog.tell(orphans, opened.folder.blobsFolder, settings, logger)
         let accounts = StorageAccounts(store: opened.resources, box: opened.box)

@@ -32,21 +32,26 @@ final class DiskWatch: Sendable {
 
     private let databases: OpenDatabases
     private let folders: [String]
+    private let contentFolder: @Sendable () -> String
     private let orphanSeconds: Double
     private let removeDatasets: @Sendable (_ secondsKept: Double) async throws -> Int
     private let logger: Logger
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "gatehouse.disk.watch", qos: .utility)
 
-    /// - Parameter removeDatasets: removes the bytes of datasets that were found unnamed so many seconds ago.
+    /// - Parameters:
+    ///   - contentFolder: tells where the newest contents of blobs are.
+    ///   - removeDatasets: removes the bytes of datasets that were found unnamed so many seconds ago.
     init(
         _ opened: OpenInstallation,
+        contentFolder: @Sendable @escaping () -> String,
         orphanDays: Int,
         removeDatasets: @Sendable @escaping (Double) async throws -> Int,
         logger: Logger
     ) {
         databases = opened.databases
         folders = [opened.folder.path, opened.folder.blobsFolder, opened.folder.contentFolder]
+        self.contentFolder = contentFolder
         orphanSeconds = Double(orphanDays) * 86_400
         self.removeDatasets = removeDatasets
         self.logger = logger
@@ -95,7 +100,7 @@ final class DiskWatch: Sendable {
         if databases.reserve.isReleased { tendReserve() }
         if databases.reserve.isReleased { return "The disk is full: only deletions are taken." }
         // Each may be mounted by itself.
-        for folder in folders {
+        for folder in folders + [contentFolder()] where access(folder, F_OK) == 0 {
             if let code = Self.writeOnTrial("\(folder)/.trial") {
                 switch code {
                 case ENOSPC, EDQUOT: return "The disk is full."

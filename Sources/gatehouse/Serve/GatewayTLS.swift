@@ -48,6 +48,11 @@ struct GatewayTLS: Sendable {
         let known = try? String(contentsOfFile: authorityFile, encoding: .utf8)
         let authority: OwnAuthority
         if let known, let key = try folder.existingSecret("authority.key"), !OwnAuthority.endsSoon(known, now: now) {
+            guard OwnAuthority.isKey(key) else {
+                throw InstallationError(
+                    "The file \(folder.path)/secrets/authority.key is damaged: it holds no key of the gateway's authority (\(authorityFile)). Put a whole copy in its place."
+                )
+            }
             do { authority = try OwnAuthority(.init(certificate: known, key: key)) } catch {
                 throw InstallationError(
                     "The gateway's authority cannot be read from \(authorityFile) and \(folder.path)/secrets/authority.key: \(error). Put whole files in their place."

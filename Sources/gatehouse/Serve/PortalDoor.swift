@@ -1,3 +1,4 @@
+import Blobs
 import Certificates
 import Foundation
 import Gateway
@@ -89,6 +90,7 @@ struct PortalDoor {
         router.add(middleware: SpaceMiddleware())
         let disk = DiskWatch(
             opened,
+            contentFolder: { storage.files.newestFolder },
             orphanDays: orphanDays,
             removeDatasets: { try await datasets.removeUnnamed(keptSeconds: $0) },
             logger: logger
