@@ -133,6 +133,74 @@ def test_what_is_imported_is_called_and_keeps_its_policies(own):
     upstream.shutdown()
 
 
+def document(template, *servers, query=()):
+    names = [part[1:].split("}")[0] for part in template.split("/") if part.startswith("{")]
+    parameters = ([{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+                  + [{"name": name, "in": "query", "schema": {"type": "string"}} for name in query])
+    return {"openapi": "3.0.1", "info": {"title": "T", "version": "1"}, "servers": [{"url": url} for url in servers],
+            "paths": {template: {"get": {"operationId": "get", "parameters": parameters, "responses": {"200": {"description": "R"}}}}}}
+
+
+def test_the_server_of_a_description_is_the_upstream_of_an_api_without_one(own):
+    for name, servers, url in (("plain-server", ["/v1", "http://plain.example/v1/"], "http://plain.example/v1"),
+                               ("tls-server", ["http://plain.example", "https://tls.example"], "https://tls.example"), ("no-server", ["/v1", "{x}"], None)):
+        assert bring(own, name, document("/a", *servers), "openapi+json")["properties"].get("serviceUrl") == url
+    assert bring(own, "no-server", document("/a", "https://tls.example/"), "openapi+json", 200)["properties"]["serviceUrl"] == "https://tls.example"
+    assert bring(own, "no-server", document("/a", "https://other.example"), "openapi+json", 200)["properties"]["serviceUrl"] == "https://tls.example"
+
+
+def test_what_a_policy_document_names_stays(own):
+    change = lambda method, path, properties: own.management(method, path, {"properties": properties}, {"If-Match": "*"})
+    policy = lambda text: {"format": "rawxml", "value": f"<policies><inbound><base />{text}</inbound></policies>"}
+    bring(own, "named", document("/a/{x}", query=("q",)), "openapi+json")
+    at = "/apis/named/operations/get"
+    assert own.management("PUT", "/policyFragments/rewriting", {"properties": {
+        "format": "rawxml", "value": '<fragment><rewrite-uri template="/b/{x}?q={q}" /></fragment>'}}).status == 201
+    assert own.management("PUT", "/namedValues/rewritten", {"properties": {"displayName": "rewritten", "value": "x"}}).status == 201
+
+    def refused(*tries):
+        for method, path, properties in tries:
+            answer = change(method, path, properties)
+            assert answer.status == 400 and "/apis/named/operations/get/policies/policy" in answer.text, (path, answer.text)
+
+    operation = operations(own, "named")["get"]
+    other = {**operation, "urlTemplate": "/a/{y}", "templateParameters": [{"name": "y", "type": "string", "required": True}]}
+    for text in ('<include-fragment fragment-id="rewriting" />', '<rewrite-uri template="/b/{{{rewritten}}}?q={q}" />'):
+        assert own.management("PUT", f"{at}/policies/policy", {"properties": policy(text)}).status in (200, 201)
+        refused(("PUT", at, other), ("PATCH", at, {name: other[name] for name in ("urlTemplate", "templateParameters")}),
+                ("PATCH", at, {"request": {"queryParameters": []}}))
+        again = own.management("PUT", "/apis/named", {"properties": {"path": "named", "format": "openapi+json", "value": json.dumps(document("/a/{y}", query=("q",)))}})
+        assert again.status == 400 and "operations/get/policies/policy" in again.text
+        if "fragment" in text:
+            fragment = {"format": "rawxml", "value": '<fragment><rewrite-uri template="/b/{nothing}" /></fragment>'}
+            refused(("PUT", "/policyFragments/rewriting", fragment), ("PATCH", "/policyFragments/rewriting", fragment))
+        else:
+            value = {"displayName": "rewritten", "value": "nothing"}
+            refused(("PUT", "/namedValues/rewritten", value), ("PATCH", "/namedValues/rewritten", {"value": "nothing"}))
+    # What breaks nothing passes.
+    more = {**operation, "urlTemplate": "/a/{x}/{y}", "templateParameters": operation["templateParameters"] + other["templateParameters"]}
+    assert change("PUT", at, more).status == 200
+    assert change("PATCH", "/namedValues/rewritten", {"value": "y"}).status < 300
+    assert change("PUT", "/policyFragments/rewriting", {"format": "rawxml", "value": '<fragment><rewrite-uri template="/c" /></fragment>'}).status == 200
+
+
+def test_folders_change_operations_with_their_documents(tmp_path):
+    with server() as one:
+        bring(one, "both", document("/a/{x}"), "openapi+json")
+        assert one.management("PUT", "/apis/both/operations/get/policies/policy", {"properties": {
+            "format": "rawxml", "value": '<policies><inbound><base /><rewrite-uri template="/b/{x}" /></inbound></policies>'}}).status == 201
+        folder = tmp_path / "folder"
+        one.command("export", str(folder))
+        operation = folder / "apis/both/operations/get.json"
+        operation.write_text(operation.read_text().replace("/a/{x}", "/a/{y}").replace('"x"', '"y"'))
+        done = one.command("apply", str(folder), check=False)
+        assert done.returncode != 0 and "/apis/both/operations/get/policies/policy" in done.stderr, done.stderr
+        text, = (folder / "apis/both/operations/get/policies").iterdir()
+        text.write_text(text.read_text().replace("{x}", "{y}"))
+        one.command("apply", str(folder))
+        assert operations(one, "both")["get"]["urlTemplate"] == "/a/{y}"
+
+
 def test_swagger_of_a_service_hosted_here(own):
     place = rrs_path(own.demo()).split("/execute")[0]
     document = call(own.urls["services"], "GET", f"{place}/swagger.json").json()

@@ -290,6 +290,70 @@ def test_imports_onto_revisions(live, put):  # noqa: F811
     assert live.management("DELETE", "/apis/brought", headers={"If-Match": "*"}).status == 204
 
 
+def test_an_import_leaves_how_a_revision_is_reached(live, put, upstream):  # noqa: F811
+    make(put, upstream, "reached")
+    kept = ("serviceUrl", "protocols", "subscriptionRequired", "subscriptionKeyParameterNames", "authenticationSettings", "requestBodyBytesMax")
+    change(live, "PUT", "/apis/reached;rev=2", {"sourceApiId": "/apis/reached"}, 201)
+    source = get(live, "/apis/reached;rev=2")["properties"]
+    document = {"openapi": "3.0.1", "info": {"title": source["displayName"], "description": "All of it", "version": "2"},
+                "servers": [{"url": "https://elsewhere.example/v2"}],
+                "paths": {"/y": {"get": {"operationId": "y", "responses": {"200": {"description": "Y"}}}}}}
+    said = {"path": "reached", "format": "openapi+json", "value": json.dumps(document)}
+    found = change(live, "PUT", "/apis/reached;rev=2", said, 200)["properties"]
+    assert {name: found[name] for name in kept} == {name: source[name] for name in kept}
+    assert [item["name"] for item in get(live, "/apis/reached;rev=2/operations")["value"]] == ["y"]
+    change(live, "PUT", "/apis/reached/releases/r", {"apiId": "/apis/reached;rev=2"}, 201)
+    assert ask(live, "/reached/y") == "/one/y?p=1"
+    # The body counts more.
+    found = change(live, "PUT", "/apis/reached", {**said, "serviceUrl": f"{upstream}/two"}, 200)["properties"]
+    assert found["serviceUrl"].endswith("/two") and found["subscriptionKeyParameterNames"] == source["subscriptionKeyParameterNames"]
+
+
+def test_a_source_of_another_service_is_none(live, put, upstream):  # noqa: F811
+    make(put, upstream, "owned")
+    own = get(live, "/apis/owned")["id"]
+    change(live, "PUT", "/apis/owned;rev=2", {"sourceApiId": own}, 201)
+    for part in own.split("/")[2], own.split("/")[4], own.split("/")[8]:
+        answer = change(live, "PUT", "/apis/owned;rev=3", {"sourceApiId": own.replace(f"/{part}/", "/other/")}, 400)
+        detail, = answer["error"]["details"]
+        assert detail["target"] == "sourceApiId" and "another service" in detail["message"]
+
+
+def test_a_number_means_one_revision_while_releases_run(live, put, upstream):  # noqa: F811
+    make(put, upstream, "swapped")
+    change(live, "PUT", "/apis/swapped;rev=2", {"sourceApiId": "/apis/swapped"}, 201)
+    scope = lambda number: f"/apis/swapped;rev={number}/policies/policy"
+    document = lambda number, index: json.dumps({"properties": {"format": "rawxml", "value": sections(
+        inbound=f'<base /><set-header name="Of"><value>{number}</value><value>{index}</value></set-header>')}})
+    for number in (1, 2):
+        put(scope(number), json.loads(document(number, 0))["properties"], status=200)
+    ended, wrong = threading.Event(), []
+
+    def work(number):
+        index = 0
+        while not ended.is_set():
+            index += 1
+            answers = [live.management("PUT", scope(number), document(number, index)), live.management("GET", f"/apis/swapped;rev={number}/operations/get"),
+                       live.management("GET", scope(number) + "?format=rawxml")]
+            if any(answer.status != 200 for answer in answers) or f"<value>{number}</value>" not in answers[2].json()["properties"]["value"]:
+                wrong.append((number, [(answer.status, answer.text) for answer in answers]))
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in (1, 2, 1, 2)]
+    for worker in workers:
+        worker.start()
+    try:
+        for index in range(30):
+            answer = live.management("PUT", f"/apis/swapped;rev={2 - index % 2}/releases/r", {"properties": {}})
+            assert answer.status in (200, 201), answer.text
+    finally:
+        ended.set()
+        for worker in workers:
+            worker.join()
+    assert not wrong, wrong[0]
+    for number in (1, 2):
+        assert f"<value>{number}</value>" in get(live, scope(number) + "?format=rawxml")["properties"]["value"]
+
+
 def test_revisions_in_folders(tmp_path):
     with server() as own:
         folder = tmp_path / "folder"

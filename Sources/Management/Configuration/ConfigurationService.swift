@@ -164,11 +164,22 @@ package struct ConfigurationService: Sendable {
                         refused.append((id, error))
                     }
                 }
-                guard !refused.isEmpty else { return }
+                guard !refused.isEmpty else { return try await checkOperations(known.values) }
                 guard puts.count + deletions.count < putsLeft.count + deletionsLeft.count else {
                     throw Attempt.refusal(refused)
                 }
             }
+        }
+
+        /// Operations and their policy documents are written one after another, and judged when both are as they shall be.
+        private func checkOperations(_ before: some Sequence<ConfigurationDocument>) async throws {
+            var refused: [(id: ResourceID, error: APIError)] = []
+            for document in before where document.id.type.lowercased() == ResourceType.operation.path {
+                do { try await service.checkOperation(document.id, before: document.properties) } catch let error
+                    as APIError
+                { refused.append((document.id, error)) }
+            }
+            guard refused.isEmpty else { throw Attempt.refusal(refused) }
         }
 
         private static func mayGo(_ id: ResourceID, _ wish: Wish) -> Bool {

@@ -9,6 +9,8 @@ import Store
 /// The ARM-shaped door of the control plane (contracts/api-management.md 4.1): one set of routes for every type.
 package struct ARMRoutes: Sendable {
     private static let apiVersions = "2021-08-01"..."2024-05-01"
+    /// Tries of a read while releases come one after another, before it waits for its turn among them.
+    private static let readsMax = 3
 
     let service: ResourceService
     private let views: ServiceViews
@@ -203,6 +205,26 @@ package struct ARMRoutes: Sendable {
     // MARK: - Resources
 
     func resource(_ request: Request, _ given: [String]) async throws -> Response {
+        guard let api = RevisionPath.api(given) else { return try await located(request, given) }
+        let name = api.name.lowercased()
+        guard request.method == .get || request.method == .head else {
+            // The body first: nobody waits for a slow client.
+            var request = request
+            let bytes = try await request.bodyBytes(max: ServingContext.bodyBytesMax)
+            request.body = RequestBody(buffer: ByteBuffer(bytes: bytes))
+            return try await service.writers.alone(name) { try await located(request, given) }
+        }
+        for _ in 0..<Self.readsMax {
+            let before = try await service.store.indexEntry(api)?.sequence
+            let answer: Result<Response, any Error>
+            do { answer = .success(try await located(request, given)) } catch { answer = .failure(error) }
+            // A release writes the API itself: what the path meant before it may be elsewhere after it.
+            if try await service.store.indexEntry(api)?.sequence == before { return try answer.get() }
+        }
+        return try await service.writers.alone(name) { try await located(request, given) }
+    }
+
+    private func located(_ request: Request, _ given: [String]) async throws -> Response {
         var routes = self
         let path = try await RevisionPath.located(given, creates: request.method == .put, in: service.store)
         routes.path = path

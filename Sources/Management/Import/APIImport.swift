@@ -20,6 +20,8 @@ enum APIImport {
         let properties: JSONObject
         /// Whether the description names protocols, or they are only what is usual.
         let saysProtocols: Bool
+        /// Whether the description names the upstream as what it is, not as the address of a server that it knows of.
+        let saysServiceURL: Bool
         /// What is written with the API.
         let writes: [ResourceWrite]
     }
@@ -60,8 +62,9 @@ enum APIImport {
         return Result(
             properties: imported.properties,
             saysProtocols: imported.saysProtocols,
+            saysServiceURL: imported.saysServiceURL,
             writes: try await context.reading { store in
-                try await writes(id, imported, before == nil ? origin : id, store)
+                try await writes(id, imported, before == nil ? origin : id, context)
             }
         )
     }
@@ -83,29 +86,44 @@ enum APIImport {
         _ api: ResourceID,
         _ imported: ImportedAPI,
         _ origin: ResourceID?,
-        _ store: any ResourceStore
+        _ context: RuleContext
     ) async throws -> [ResourceWrite] {
+        let store = context.store
         var writes: [ResourceWrite] = []
         var known: [Resource] = []
         if let origin {
             let query = ResourceQuery(parent: origin, type: "operations", limit: OpenAPIImport.operationsMax)
             known = try await store.list(query)
         }
-        let knownNames = Set(known.map { $0.id.name.lowercased() })
+        let knownByName = Dictionary(known.map { ($0.id.name.lowercased(), $0) }) { first, _ in first }
         let wanted = Set(imported.operations.map { $0.id.lowercased() })
         let gone = known.filter { !wanted.contains($0.id.name.lowercased()) }
         // What is gone gives its policies to an operation of another name that is called the same way.
-        var policies: [String: Resource] = [:]
+        var policies: [String: (document: Resource, operation: Resource)] = [:]
         for operation in gone {
-            policies[call(operation.properties)] = try await store.get(operation.id.child("policies", "policy"))
+            if let document = try await store.get(operation.id.child("policies", "policy")) {
+                policies[call(operation.properties)] = (document, operation)
+            }
             writes.append(ResourceWrite(api.child("operations", operation.id.name), .delete))
         }
         for operation in imported.operations {
             let id = api.child("operations", operation.id)
             let properties = try checked(operation, id)
             writes.append(ResourceType.operation.write(id, properties))
-            let isNew = !knownNames.contains(operation.id.lowercased())
-            if isNew, let policy = policies[call(properties)] {
+            if let before = knownByName[operation.id.lowercased()] {
+                try await OperationRules.checkDocument(
+                    of: before.id,
+                    before: before.properties,
+                    after: properties,
+                    context
+                )
+            } else if let (policy, before) = policies[call(properties)] {
+                try await OperationRules.checkDocument(
+                    of: before.id,
+                    before: before.properties,
+                    after: properties,
+                    context
+                )
                 let index = PolicyRules.references(policy.properties)
                 writes.append(
                     ResourceWrite(

@@ -10,6 +10,8 @@ struct ImportedAPI {
     var properties = JSONObject()
     /// Whether the description names the protocols.
     var saysProtocols = false
+    /// Whether it names the upstream beyond the standard, not only servers.
+    var saysServiceURL = false
     var operations: [Operation] = []
     /// The schema resource that representations name; nil where the description has no types.
     var schema: (id: String, properties: JSONObject)?
@@ -124,6 +126,7 @@ struct OpenAPIImport {
                 if let value = own[member] { api.properties[member] = value }
             }
             api.saysProtocols = own["protocols"] != nil
+            api.saysServiceURL = own["serviceUrl"]?.string != nil
         }
         for path in document["paths"]?.object?.members ?? [] where path.name.hasPrefix("/") {
             let shared = path.value["parameters"]?.array ?? []
@@ -152,9 +155,12 @@ struct OpenAPIImport {
             let scheme = protocols.contains("https") ? "https" : protocols[0]
             return ("\(scheme)://\(host)\(base == "/" ? "" : base)", protocols)
         }
-        let urls = (document["servers"]?.array ?? []).compactMap(serverURL)
-        // The first one by https, or none: a description often names a test server as well.
-        guard let url = urls.first(where: { $0.hasPrefix("https://") }) else { return (nil, ["https"]) }
+        let urls = (document["servers"]?.array ?? []).compactMap(serverURL).filter { (try? BackendURL($0)) != nil }
+        // The first one by https where there is any: a description often names a test server as well.
+        let byHTTPS = urls.first { $0.lowercased().hasPrefix("https://") }
+        guard let url = byHTTPS ?? urls.first(where: { $0.lowercased().hasPrefix("http://") }) else {
+            return (nil, ["https"])
+        }
         return (url.hasSuffix("/") ? String(url.dropLast()) : url, ["https"])
     }
 

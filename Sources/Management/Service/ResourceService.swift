@@ -19,6 +19,12 @@ package struct ResourceService: Sendable {
     private static let attemptsMax = 100
 
     package private(set) var store: any ResourceStore
+    /// Whoever writes below an API by a path waits here until it is its turn.
+    let writers = APIWriters()
+    /// Begins full ids of this service's own resources.
+    private let root: String
+    /// Whether an operation is refused that its policy document does not fit; else whoever writes looks at the end.
+    private var checksOperations = true
     private let box: SecretBox
     private let servicesURL: @Sendable () -> String
     /// Where people reach the portals, without a closing slash.
@@ -31,6 +37,7 @@ package struct ResourceService: Sendable {
     package init(
         store: any ResourceStore,
         box: SecretBox,
+        root: String,
         servicesURL: @Sendable @escaping () -> String,
         portalURL: @Sendable @escaping () -> String,
         fetch: @Sendable @escaping (_ url: String, _ bytesMax: Int) async throws(APIError) -> String,
@@ -39,6 +46,7 @@ package struct ResourceService: Sendable {
     ) {
         self.store = store
         self.box = box
+        self.root = root
         self.servicesURL = servicesURL
         self.portalURL = portalURL
         self.fetch = fetch
@@ -46,11 +54,12 @@ package struct ResourceService: Sendable {
         self.afterCommit = afterCommit
     }
 
-    /// The same rules over another store, which no gateway follows.
+    /// The same rules over another store, which no gateway follows, and where operations and their documents come one after another.
     func working(on store: any ResourceStore) -> ResourceService {
         var other = self
         other.store = store
         other.afterCommit = { _, _ in }
+        other.checksOperations = false
         return other
     }
 
@@ -291,14 +300,7 @@ package struct ResourceService: Sendable {
         before: Resource?,
         condition: ResourceWrite.Condition
     ) async throws -> (resource: Resource, isNew: Bool) {
-        let context = RuleContext(
-            store: store,
-            servicesURL: servicesURL(),
-            now: Date().formatted(.iso8601),
-            secret: { try await secret($0, $1) },
-            fetch: fetch,
-            readCertificate: readCertificate
-        )
+        let context = ruleContext
         let prepared = try await type.prepare(id, given, before, context)
         var draft = ResourceDraft(
             id: id,
@@ -325,6 +327,27 @@ package struct ResourceService: Sendable {
         guard let resource = written.first else { throw ResourceService.notFound(id) }
         await afterCommit(written.last?.sequence ?? resource.sequence, [id] + draft.alongside.map(\.id))
         return (resource, before == nil)
+    }
+
+    private var ruleContext: RuleContext {
+        RuleContext(
+            store: store,
+            root: root,
+            servicesURL: servicesURL(),
+            now: Date().formatted(.iso8601),
+            checksOperations: checksOperations,
+            secret: { try await secret($0, $1) },
+            fetch: fetch,
+            readCertificate: readCertificate
+        )
+    }
+
+    /// Refuses an operation whose policy document names parameters that it has no more.
+    func checkOperation(_ id: ResourceID, before: JSONObject) async throws {
+        guard let after = try await store.get(id) else { return }
+        var context = ruleContext
+        context.checksOperations = true
+        try await OperationRules.checkDocument(of: id, before: before, after: after.properties, context)
     }
 
     private func secrets(_ type: ResourceType, _ given: JSONObject) throws(APIError) -> [String: String] {

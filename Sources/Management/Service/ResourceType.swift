@@ -180,10 +180,14 @@ package enum ActionAnswer: Sendable {
 /// What rules may look at.
 package struct RuleContext: Sendable {
     package let store: any ResourceStore
+    /// What full ids of this service's own resources begin with.
+    package let root: String
     /// Where this installation's web services are reached, without a closing slash.
     package let servicesURL: String
     /// ISO 8601 now.
     package let now: String
+    /// Whether an operation is refused that its policy document does not fit.
+    package var checksOperations: Bool
     /// The plain text of a resource's secret slot.
     package let secret: @Sendable (ResourceID, String) async throws -> String?
     /// The text at an address, up to so many bytes.

@@ -1,3 +1,4 @@
+import Policies
 import ResourceModel
 import Store
 
@@ -26,12 +27,48 @@ extension ResourceType {
         ],
         // 0 display name, 1 method, 2 template.
         index: { [$0["displayName"]?.string, $0["method"]?.string, $0["urlTemplate"]?.string] },
-        rules: { draft, _ throws(APIError) in try OperationRules.check(&draft) },
+        rules: { draft, context throws(APIError) in
+            try OperationRules.check(&draft)
+            guard let before = draft.before else { return }
+            try await OperationRules.checkDocument(
+                of: draft.id,
+                before: before.properties,
+                after: draft.properties,
+                context
+            )
+        },
         deletionRules: { _, _, _ in }
     )
 }
 
 enum OperationRules {
+    /// Refuses to take parameters from an operation that its policy document names.
+    static func checkDocument(
+        of id: ResourceID,
+        before: JSONObject,
+        after: JSONObject,
+        _ context: RuleContext
+    ) async throws(APIError) {
+        guard context.checksOperations else { return }
+        let (old, new) = (
+            PolicyRules.operation(before, refusesOthers: true), PolicyRules.operation(after, refusesOthers: true)
+        )
+        // Names that come in addition break nothing.
+        guard !old.template.union(old.query).isSubset(of: new.template.union(new.query)) else { return }
+        let document = id.child("policies", "policy")
+        guard let user = try await context.reading({ store in try await store.get(document) }) else { return }
+        let isOfTemplate = !old.template.isSubset(of: new.template)
+        var surroundings = try await PolicyRules.surroundings(context.store, context.secret)
+        surroundings.operation = old
+        let present = surroundings
+        surroundings.operation = new
+        try await PolicyRules.checkUser(
+            user,
+            field: isOfTemplate ? "urlTemplate" : "request.queryParameters",
+            surroundings
+        ) { () async throws(APIError) in present }
+    }
+
     static func check(_ draft: inout ResourceDraft) throws(APIError) {
         let method = draft.properties["method"]?.string ?? ""
         guard method.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D }) else {

@@ -120,6 +120,11 @@ package enum PolicyRules {
         guard scope(id) == .operation,
             let properties = try await store.get(ResourceID(Array(id.segments.prefix(4))))?.properties
         else { return nil }
+        return operation(properties, refusesOthers: refusesOthers)
+    }
+
+    /// The parameters of an operation that has these properties.
+    static func operation(_ properties: JSONObject, refusesOthers: Bool) -> PolicySurroundings.Operation {
         func lowercased(_ names: [String]) -> Set<String> { Set(names.map { $0.lowercased() }) }
         return PolicySurroundings.Operation(
             template: lowercased((try? URLTemplate(properties["urlTemplate"]?.string ?? ""))?.parameterNames ?? []),
@@ -169,9 +174,36 @@ package enum PolicyRules {
             throw APIError.inside
         }
         for user in users {
-            do throws(PolicyDiagnostic) { _ = try document(user.id, user.properties, surroundings) } catch {
-                throw .validation("value", "\(user.id) would not compile any more: \(error.description)")
+            let itsOperation = try await context.reading { store in
+                try await operation(of: user.id, store, refusesOthers: true)
             }
+            var after = surroundings
+            after.operation = itsOperation
+            try await checkUser(user, field: "value", after) { () async throws(APIError) in
+                var before = try await Self.surroundings(context.store, context.secret)
+                before.operation = itsOperation
+                return before
+            }
+        }
+    }
+
+    /// Refuses a change that would break a document.
+    ///
+    /// - Parameters:
+    ///   - field: what is changed.
+    ///   - after: the document's surroundings as they would be.
+    ///   - before: as they are.
+    static func checkUser(
+        _ user: Resource,
+        field: String,
+        _ after: PolicySurroundings,
+        before: () async throws(APIError) -> PolicySurroundings
+    ) async throws(APIError) {
+        do throws(PolicyDiagnostic) { _ = try document(user.id, user.properties, after) } catch {
+            // One that was wrong before, as of an earlier version, is no fault of the change.
+            let before = try await before()
+            guard (try? document(user.id, user.properties, before)) != nil else { return }
+            throw .validation(field, "\(user.id) would not compile any more: \(error.description)")
         }
     }
 

@@ -125,6 +125,17 @@ enum ReferenceRules {
         return ResourceID([word, segments[segments.count - 1]])
     }
 
+    /// A full id must be of this service: the resource of the same name here is another one.
+    static func requireOwn(_ field: String, _ properties: JSONObject, _ context: RuleContext) throws(APIError) {
+        let segments = (properties[field]?.string ?? "").lowercased().split(separator: "/").dropLast(2)
+        let root = context.root.lowercased().split(separator: "/")
+        // The resource group may be left out, as in paths.
+        let short = Array(root.prefix(2)) + Array(root.dropFirst(4))
+        guard segments.isEmpty || [root, short].contains(Array(segments)) else {
+            throw .validation(field, "The id is of another service; this one is \(context.root).")
+        }
+    }
+
     static func shown(_ field: String, _ properties: JSONObject, _ context: PresentationContext) -> JSONObject {
         guard let id = properties[field]?.string, id.hasPrefix("/") else { return properties }
         var shown = properties

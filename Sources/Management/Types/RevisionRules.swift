@@ -37,6 +37,8 @@ enum RevisionRules {
     private static let address: Set<String> = ["path", "apiVersion", "apiVersionSetId"]
     /// What a copy does not take from its source: it says of the source which revision it is.
     private static let own = ["apiRevision", "apiRevisionDescription", "isCurrent", "sourceApiId"]
+    /// What a description is: an import onto an API that is there replaces it, and leaves all else.
+    private static let described = ["displayName", "description", "termsOfServiceUrl", "contact", "license"]
     /// The contract's own words.
     private static let refusal = "Can't change property for non-current revision"
 
@@ -54,6 +56,7 @@ enum RevisionRules {
         var prepared = PreparedBody(properties: given)
         var origin: Resource?
         if let source = given["sourceApiId"], !source.isNull {
+            try ReferenceRules.requireOwn("sourceApiId", given, context)
             if let before {
                 // The same request again: what it does not say stays as it is.
                 base = before.properties
@@ -65,7 +68,11 @@ enum RevisionRules {
             }
         }
         let imported = try await APIImport.take(id, &said, before, origin?.id, context)
-        prepared.properties = overlaid(base, imported?.properties ?? JSONObject(), said)
+        if imported != nil, let before, base.isEmpty {
+            base = before.properties
+            for name in described { base[name] = nil }
+        }
+        prepared.properties = overlaid(base, fitting(imported, to: base), said)
         prepared.alongside += imported?.writes ?? []
         if let name = RevisionName(id.name) {
             try await share(name, said, imported, before, origin, context, &prepared.properties)
@@ -74,10 +81,21 @@ enum RevisionRules {
                 prepared.properties["apiRevision"] = before.properties["apiRevision"]
             }
             if prepared.properties["displayName"] == nil, imported != nil {
-                prepared.properties["displayName"] = .string(id.name)
+                prepared.properties["displayName"] = before?.properties["displayName"] ?? .string(id.name)
             }
         }
         return prepared
+    }
+
+    /// What a description says of an API that is as it is: how it is reached, and where its calls go, stays what it was, but for what the
+    /// description says of it expressly.
+    private static func fitting(_ imported: APIImport.Result?, to base: JSONObject) -> JSONObject {
+        guard let imported else { return JSONObject() }
+        var properties = imported.properties
+        let hasUpstream = base["serviceUrl"]?.string?.isEmpty == false
+        if hasUpstream, !imported.saysServiceURL { properties["serviceUrl"] = nil }
+        if base["protocols"] != nil, !imported.saysProtocols { properties["protocols"] = nil }
+        return properties
     }
 
     /// One document over another: what a later one says counts more, and null takes out.
@@ -101,6 +119,8 @@ enum RevisionRules {
             let since = try await store.lastSequence()
             let location = try await RevisionPath.located(named.segments, in: store)
             guard let source = try await store.get(ResourceID(location.words)) else {
+                // A release between the two reads moved it: the change is tried again.
+                guard try await store.lastSequence() == since else { throw APIError.preconditionFailed }
                 throw APIError.notFound("apis not found: \(named.name)")
             }
             for resource in try await ReleaseRules.tree(source.id, store) {
@@ -235,6 +255,13 @@ struct RevisionPath {
     private init(_ words: [String], given: [String]) {
         self.words = words
         self.given = given
+    }
+
+    /// The API whose revisions a path may name: one that it stands below, or that has a place in a product or gateway.
+    static func api(_ given: [String]) -> ResourceID? {
+        let isPlace = given.count == 4 && given[2].lowercased() == "apis"
+        guard isPlace || given.count >= 2 && given[0].lowercased() == "apis" else { return nil }
+        return ResourceID(["apis", String(given[isPlace ? 3 : 1].prefix { $0 != ";" })])
     }
 
     /// - Parameter creates: whether the first revision of an API may be named that is not there yet.

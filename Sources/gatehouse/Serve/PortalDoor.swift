@@ -67,6 +67,7 @@ struct PortalDoor {
         let resources = ResourceService(
             store: opened.resources,
             box: opened.box,
+            root: opened.installation.root,
             servicesURL: { addresses.url(.services) },
             portalURL: { addresses.url(.portal) },
             fetch: DocumentLinks(remote: storage.remote).fetch,
