@@ -1,6 +1,7 @@
 """The blobs door by requests that are made by hand: hashes, errors, names, snapshots, leases, sources and searches by tags."""
 import base64
 import hashlib
+import socket
 import time
 import urllib.parse
 import uuid
@@ -27,7 +28,7 @@ def door(live):
 def leased(door):
     """Blobs whose shortest lease runs out while the other tests of this file run."""
     name, id = door.container(), str(uuid.uuid4())
-    for blob in ("written", "named", "kept", "tagged", "block", "renewed", "snapped"):
+    for blob in ("written", "named", "kept", "tagged", "block", "staged", "renewed", "snapped"):
         door.put(f"/{name}/{blob}")
         answer = door.call("PUT", f"/{name}/{blob}", "comp=lease", {"x-ms-lease-action": "acquire", "x-ms-lease-duration": "15", "x-ms-proposed-lease-id": id})
         assert answer.status == 201
@@ -144,6 +145,10 @@ def test_every_answer_says_whose_it_is(door):
         # What is no request at all.
         odd = door.send("PUT", f"/{name}/x", "", {"Content-Length": "1", "content-length": "2"})
         assert odd.status == 400 and odd.headers["x-ms-request-id"] and odd.headers["x-ms-version"]
+        own = {"x-ms-client-request-id": "mine-2", "x-ms-version": "2019-12-12"}
+        for fields, status in ({"content-length": "-1"}, 400), ({"Content-Length": "1", "Transfer-Encoding": "chunked"}, 400), ({"host": "a"}, 400), ({"X": "a\x01b"}, 400), ({"X": "a" * 40_000}, 431):
+            odd = door.send("PUT", f"/{name}/x", "", {**own, **fields})
+            assert (odd.status, odd.headers["x-ms-client-request-id"], odd.headers["x-ms-version"]) == (status, "mine-2", "2019-12-12"), fields
     finally:
         door.call("PUT", "/", "restype=service&comp=properties", body=b"<StorageServiceProperties><Cors></Cors></StorageServiceProperties>")
 
@@ -209,6 +214,62 @@ def test_loose_names_between_folders_are_listed(door):
 
 
 # Snapshots, ranges
+
+
+def test_a_byte_order_mark_is_part_of_a_name(door):
+    name, mark = door.container(), "%EF%BB%BF"
+    door.put(f"/{name}/report.csv", b"plain")
+    door.put(f"/{name}/{mark}report.csv", b"marked")
+    tagged = {"x-ms-tags": "a=b"}
+    door.put(f"/{name}/{mark}{mark}", b"two", **tagged)
+    assert door.call("GET", f"/{name}/report.csv").body == b"plain"
+    assert door.call("GET", f"/{name}/{mark}report.csv").body == b"marked"
+    url = f"http://{door.host}:{door.port}/{door.account}/{name}/{mark}report.csv"
+    assert door.call("PUT", f"/{name}/copy", headers={"x-ms-copy-source": url}).status == 202
+    assert door.call("GET", f"/{name}/copy").body == b"marked"
+    names = lambda query: {item.text for item in document(door.call("GET", f"/{name}", f"restype=container&comp=list{query}")).iter("Name")}
+    assert names("") == {"report.csv", "copy", "\ufeffreport.csv", "\ufeff\ufeff"}
+    assert names(f"&prefix={mark}") == {"\ufeffreport.csv", "\ufeff\ufeff"}
+    assert door.call("DELETE", f"/{name}/{mark}report.csv").status == 202
+    assert door.call("GET", f"/{name}/report.csv").body == b"plain"
+    assert code(door.call("GET", f"/{name}/{mark}report.csv")) == (404, "BlobNotFound")
+    token = door.service_sas("r", name, "\ufeff\ufeff")
+    assert door.signed(token, "GET", f"/{name}/{mark}{mark}").body == b"two"
+    for tags in (f"{mark}a=b", f"a={mark}b", "a=%ff", "a=%zz"):
+        assert door.call("PUT", f"/{name}/none", headers={**BLOCK, "x-ms-tags": tags}, body=b"x").status == 400, tags
+    for path, query in ((f"/{name}/%ff", ""), (f"/{name}/a%", ""), (f"/{name}", "restype=container&comp=list&prefix=%ff")):
+        assert code(door.send("GET", path, query)) == (400, "InvalidUri"), (path, query)
+
+
+def send_lines(door, method, path, lines, body=b""):
+    """A request whose fields stand in lines, in this order and as often as they do; its status."""
+    with socket.create_connection((door.host, door.port), 10) as stream:
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        stream.sendall(f"{method} /{door.account}{path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{head}\r\n".encode() + body)
+        return int(stream.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize("field", ["Content-MD5", "x-ms-blob-content-md5", "x-ms-lease-id", "x-ms-copy-source", "Range", "x-ms-range", "If-Match", "If-None-Match", "x-ms-version", "x-ms-blob-type"])
+def test_a_field_of_one_value_does_not_appear_twice(door, field):
+    name = door.container()
+    token = door.service_sas("rcw", name)
+    value = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob", "Range": "bytes=0-1", "x-ms-range": "bytes=0-1"}.get(field, md5(b"x"))
+    lines = [] if field == "x-ms-blob-type" else [("x-ms-blob-type", "BlockBlob")]
+    assert send_lines(door, "PUT", f"/{name}/b?{token}", [*lines, (field, value), (field.upper(), WRONG)], b"x") == 400
+    assert door.call("HEAD", f"/{name}/b").status == 404
+    twice = [("x-ms-blob-type", "BlockBlob"), ("x-ms-meta-a", "1"), ("x-ms-meta-a", "2")]
+    assert send_lines(door, "PUT", f"/{name}/b?{token}", twice, b"x") == 201
+    assert door.call("HEAD", f"/{name}/b").headers["x-ms-meta-a"] == "1,2"
+
+
+def test_a_clear_of_pages_has_no_source(door):
+    name = door.container()
+    assert door.call("PUT", f"/{name}/p", headers=PAGE).status == 201
+    write = {"x-ms-range": "bytes=0-511", "x-ms-page-write": "update"}
+    assert door.call("PUT", f"/{name}/p", "comp=page", write, b"x" * 512).status == 201
+    clear = {**write, "x-ms-page-write": "clear", "x-ms-copy-source": "http://127.0.0.1/a/b", "x-ms-source-range": "bytes=0-511"}
+    assert code(door.call("PUT", f"/{name}/p", "comp=page", clear)) == (400, "InvalidHeaderValue")
+    assert door.call("GET", f"/{name}/p").body[:512] == b"x" * 512
 
 
 def test_a_write_of_a_snapshot_is_refused_and_changes_nothing(door):
@@ -389,6 +450,15 @@ def test_what_is_not_built_is_refused_by_its_name(door):
     ]:
         answer = door.call(method, path, query)
         assert answer.status == 501 and word in answer.text, (query, answer.text)
+    # Who may not ask for it is told just that.
+    token = door.service_sas("racwdl", name)
+    for method, path, query in [
+        ("PUT", f"/{name}", "restype=container&comp=undelete"), ("PUT", f"/{name}", "restype=container&comp=rename"),
+        ("GET", "/", "restype=service&comp=stats"), ("POST", "/", "restype=service&comp=userdelegationkey"),
+    ]:
+        assert door.signed(token, method, path, query).status == 403, query
+        assert door.signed(door.account_sas("racwdl"), method, path, query).status == 501, query
+    assert door.signed(door.service_sas("r", name), "PUT", f"/{name}/b", "comp=undelete").status == 403
     assert code(door.call("PUT", f"/{name}/b", "comp=nonsense")) == (400, "InvalidQueryParameterValue")
 
 
@@ -491,7 +561,8 @@ def test_a_write_after_an_expired_lease_ends_it(door, leased):
     assert door.call("PUT", f"/{name}/written", headers=BLOCK, body=b"x").status == 201
     assert door.call("PUT", f"/{name}/kept", "comp=metadata", {"x-ms-meta-a": "b"}).status == 200
     assert door.call("PUT", f"/{name}/block", "comp=blocklist", body=b"<BlockList></BlockList>").status == 201
-    for blob in ("written", "kept", "block"):
+    assert door.call("PUT", f"/{name}/staged", "comp=block&blockid=YQ%3D%3D", body=b"x").status == 201
+    for blob in ("written", "kept", "block", "staged"):
         assert state(blob) == "available"
         assert code(lease(blob, "renew")) == (409, "LeaseIdMismatchWithLeaseOperation")
         assert code(door.call("GET", f"/{name}/{blob}", headers={"x-ms-lease-id": id})) == (412, "LeaseNotPresentWithBlobOperation")

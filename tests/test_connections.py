@@ -353,3 +353,31 @@ def test_slow_clients_do_not_close_the_blobs_door(kind):
         assert int(status.split("VmRSS:")[1].split()[0]) < 600 << 10
         for stream in held:
             stream.close()
+
+
+@pytest.mark.parametrize("kind", ["read slowly", "write slowly"])
+def test_a_full_door_ends_the_slowest(kind):
+    with limited(256) as running:
+        assert blob(running, "PUT", "/large?restype=container") == 201
+        assert blob(running, "PUT", "/large/blob", bytes(4 << 20), x_ms_blob_type="BlockBlob") == 201
+        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
+        if kind == "read slowly":
+            request = blob_head("GET", "/large/blob", "", 0, headers)
+        else:
+            request = blob_head("PUT", "/large/other", "", 4 << 20, headers | {"x-ms-blob-type": "BlockBlob"}) + b"x" * 1000
+        held = []
+        for _ in range(100):
+            stream = socket.socket()
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            stream.connect(("127.0.0.1", urllib.parse.urlsplit(running.urls["blobs"]).port))
+            with contextlib.suppress(OSError):
+                stream.sendall(request)
+            held.append(stream)
+        began = time.monotonic()
+        while not (blob(running, "GET", "/large/blob")):
+            assert time.monotonic() - began < 10, "newcomers are kept out"
+            time.sleep(0.2)
+        for number in range(10):
+            assert blob(running, "PUT", f"/large/small{number}", b"x" * 1000, x_ms_blob_type="BlockBlob") == 201
+        for stream in held:
+            stream.close()

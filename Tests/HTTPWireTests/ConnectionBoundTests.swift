@@ -68,6 +68,18 @@ import Testing
         #expect(found == end)
     }
 
+    @Test func `a client's pace is that of its last whole window`() {
+        var pace = ClientPace()
+        var now = NIODeadline.now()
+        var progress = 1_000_000
+        for second in 0..<10 {
+            pace.note(progress, at: now)
+            #expect(pace.bytes == [nil, 300, 300, 3][second / 3])
+            now = now + .seconds(1)
+            progress += second < 6 ? 100 : 1
+        }
+    }
+
     @Test func `bytes of unfinished bodies are bounded together`() {
         let bytes = CollectedBytes()
         #expect(bytes.take(60, max: 100))
