@@ -56,9 +56,10 @@ struct Server {
         )
         OrphanLog.tell(orphans, folder.contentFolder, settings, logger)
         let addresses = DoorAddresses(settings: settings)
+        // Before the storage, whose client must be shut down once it is there.
+        let tls = settings.hasGatewayTLS ? try GatewayTLS(folder, settings, logger) : nil
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
         let facts = try FactKeeping(opened.databases.facts, settings, logger)
-        let tls = settings.hasGatewayTLS ? try GatewayTLS(folder, settings, logger) : nil
         let resolving = NIOThreadPool(numberOfThreads: Self.resolvingThreads)
         resolving.start()
         let tracing = Tracing(box: opened.box)
