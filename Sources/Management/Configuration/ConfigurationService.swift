@@ -173,12 +173,8 @@ package struct ConfigurationService: Sendable {
 
         /// Operations and their policy documents are written one after another, and judged when both are as they shall be.
         private func checkOperations(_ before: some Sequence<ConfigurationDocument>) async throws {
-            var refused: [(id: ResourceID, error: APIError)] = []
-            for document in before where document.id.type.lowercased() == ResourceType.operation.path {
-                do { try await service.checkOperation(document.id, before: document.properties) } catch let error
-                    as APIError
-                { refused.append((document.id, error)) }
-            }
+            let operations = before.filter { $0.id.type.lowercased() == ResourceType.operation.path }
+            let refused = try await service.refusedOperations(operations.map { ($0.id, $0.properties) })
             guard refused.isEmpty else { throw Attempt.refusal(refused) }
         }
 

@@ -1,3 +1,4 @@
+import Policies
 import ResourceModel
 import Store
 
@@ -106,6 +107,7 @@ enum APIImport {
             }
             writes.append(ResourceWrite(api.child("operations", operation.id.name), .delete))
         }
+        var surroundings: PolicySurroundings?
         for operation in imported.operations {
             let id = api.child("operations", operation.id)
             let properties = try checked(operation, id)
@@ -115,14 +117,16 @@ enum APIImport {
                     of: before.id,
                     before: before.properties,
                     after: properties,
-                    context
+                    context,
+                    &surroundings
                 )
             } else if let (policy, before) = policies[call(properties)] {
                 try await OperationRules.checkDocument(
                     of: before.id,
                     before: before.properties,
                     after: properties,
-                    context
+                    context,
+                    &surroundings
                 )
                 let index = PolicyRules.references(policy.properties)
                 writes.append(

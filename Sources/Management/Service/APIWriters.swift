@@ -14,10 +14,9 @@ package final class APIWriters: Sendable {
 
     /// Does what is to be done when nobody else writes below the API.
     ///
-    /// - Parameter api: its name in lower case, without a revision; nil for what stands below none.
+    /// - Parameter api: its name in lower case, without a revision.
     /// - Throws: `APIError` 503 where too many wait already.
-    package func alone<Value>(_ api: String?, _ body: () async throws -> Value) async throws -> Value {
-        guard let api else { return try await body() }
+    package func alone<Value>(_ api: String, _ body: () async throws -> Value) async throws -> Value {
         try await begin(api)
         defer { end(api) }
         return try await body()

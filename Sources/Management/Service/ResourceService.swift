@@ -1,5 +1,6 @@
 import Foundation
 import HTTPServing
+import Policies
 package import ResourceModel
 package import Store
 
@@ -342,12 +343,31 @@ package struct ResourceService: Sendable {
         )
     }
 
-    /// Refuses an operation whose policy document names parameters that it has no more.
-    func checkOperation(_ id: ResourceID, before: JSONObject) async throws {
-        guard let after = try await store.get(id) else { return }
+    /// Refuses operations whose policy documents name parameters that they have no more.
+    ///
+    /// - Returns: those that are refused.
+    func refusedOperations(
+        _ before: [(id: ResourceID, properties: JSONObject)]
+    ) async throws -> [(
+        id: ResourceID, error: APIError
+    )] {
         var context = ruleContext
         context.checksOperations = true
-        try await OperationRules.checkDocument(of: id, before: before, after: after.properties, context)
+        var surroundings: PolicySurroundings?
+        var refused: [(id: ResourceID, error: APIError)] = []
+        for (id, properties) in before {
+            guard let after = try await store.get(id)?.properties, after != properties else { continue }
+            do throws(APIError) {
+                try await OperationRules.checkDocument(
+                    of: id,
+                    before: properties,
+                    after: after,
+                    context,
+                    &surroundings
+                )
+            } catch { refused.append((id, error)) }
+        }
+        return refused
     }
 
     private func secrets(_ type: ResourceType, _ given: JSONObject) throws(APIError) -> [String: String] {

@@ -30,11 +30,13 @@ extension ResourceType {
         rules: { draft, context throws(APIError) in
             try OperationRules.check(&draft)
             guard let before = draft.before else { return }
+            var surroundings: PolicySurroundings?
             try await OperationRules.checkDocument(
                 of: draft.id,
                 before: before.properties,
                 after: draft.properties,
-                context
+                context,
+                &surroundings
             )
         },
         deletionRules: { _, _, _ in }
@@ -43,11 +45,14 @@ extension ResourceType {
 
 enum OperationRules {
     /// Refuses to take parameters from an operation that its policy document names.
+    ///
+    /// - Parameter known: what documents may name, once it was read: it is read once for all operations of a change.
     static func checkDocument(
         of id: ResourceID,
         before: JSONObject,
         after: JSONObject,
-        _ context: RuleContext
+        _ context: RuleContext,
+        _ known: inout PolicySurroundings?
     ) async throws(APIError) {
         guard context.checksOperations else { return }
         let (old, new) = (
@@ -58,7 +63,8 @@ enum OperationRules {
         let document = id.child("policies", "policy")
         guard let user = try await context.reading({ store in try await store.get(document) }) else { return }
         let isOfTemplate = !old.template.isSubset(of: new.template)
-        var surroundings = try await PolicyRules.surroundings(context.store, context.secret)
+        if known == nil { known = try await PolicyRules.surroundings(context.store, context.secret) }
+        guard var surroundings = known else { return }
         surroundings.operation = old
         let present = surroundings
         surroundings.operation = new
