@@ -56,9 +56,24 @@ struct Server {
         )
         OrphanLog.tell(orphans, folder.contentFolder, settings, logger)
         let addresses = DoorAddresses(settings: settings)
-        // Before the storage, whose client must be shut down once it is there.
         let tls = settings.hasGatewayTLS ? try GatewayTLS(folder, settings, logger) : nil
         let storage = try await BlobStorage.open(opened, settings, addresses, logger)
+        do { try await serve(opened, folder, descriptors, addresses, tls, storage, logger) } catch {
+            // A client that is not shut down ends the process, and what was thrown would not be said.
+            try? await storage.shutdown()
+            throw error
+        }
+    }
+
+    private func serve(
+        _ opened: OpenInstallation,
+        _ folder: DataFolder,
+        _ descriptors: Descriptors,
+        _ addresses: DoorAddresses,
+        _ tls: GatewayTLS?,
+        _ storage: BlobStorage,
+        _ logger: Logger
+    ) async throws {
         let facts = try FactKeeping(opened.databases.facts, settings, logger)
         let resolving = NIOThreadPool(numberOfThreads: Self.resolvingThreads)
         resolving.start()
