@@ -1,5 +1,6 @@
 """Batch execution from outside: jobs over real storage, every error that a caller can cause, crashes, other accounts."""
 import concurrent.futures
+import contextlib
 import csv
 import gzip
 import io
@@ -599,7 +600,8 @@ def test_old_jobs_and_results_are_forgotten(monkeypatch):
         (gone,) = jobs - {young}
         running.stop()
         long_ago = time.time() - 91 * 86_400
-        with sqlite3.connect(running.data / "work.sqlite") as work:
+        # Closed, or its log would stand beside a database that needs none.
+        with contextlib.closing(sqlite3.connect(running.data / "work.sqlite")) as work, work:
             work.execute("UPDATE work SET ended = ? WHERE id = ?", (long_ago, gone))
             name = old["Results"]["output1"]["RelativeLocation"].split("/", 1)[1]
             work.execute("UPDATE blobs SET document = json_set(document, '$.modified', ?) WHERE name = ?", (long_ago, name))

@@ -59,8 +59,14 @@ def ask(running, door, request, **options):
 
 
 def lives(running, doors=DOORS):
-    """Whether each door answers somebody who comes now."""
-    return {door: ask(running, door, b"GET /nobody/here HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") >= 400 for door in doors}
+    """Whether each door answers somebody who comes now; a door whose every room is at work this moment may ask for another try."""
+    def answers(door):
+        for _ in range(3):
+            if ask(running, door, b"GET /nobody/here HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") >= 400:
+                return True
+            time.sleep(0.5)
+        return False
+    return {door: answers(door) for door in doors}
 
 
 ALL = {door: True for door in DOORS}
@@ -374,10 +380,13 @@ def test_a_full_door_ends_the_slowest(kind):
                 stream.sendall(request)
             held.append(stream)
         began = time.monotonic()
-        while not (blob(running, "GET", "/large/blob")):
-            assert time.monotonic() - began < 10, "newcomers are kept out"
-            time.sleep(0.2)
-        for number in range(10):
-            assert blob(running, "PUT", f"/large/small{number}", b"x" * 1000, x_ms_blob_type="BlockBlob") == 201
+        done = 0
+        # Who is slow is known after some seconds; until then newcomers have the room that is left.
+        while done < 10:
+            assert time.monotonic() - began < 15, "newcomers are kept out"
+            if blob(running, "PUT", f"/large/small{done}", b"x" * 1000, x_ms_blob_type="BlockBlob") == 201:
+                done += 1
+            else:
+                time.sleep(0.2)
         for stream in held:
             stream.close()
