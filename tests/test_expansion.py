@@ -135,7 +135,7 @@ def test_other_ways_to_grow(own):
     document["servers"] = [{"url": "https://{v0}", "variables": {f"v{i}": {"default": f"{{v{i + 1}}}" * 10} for i in range(30)}}]
     answer = own.management("PUT", "/apis/grown", {"properties": {"path": "grown", "format": "openapi+json", "value": json.dumps(document)}})
     assert answer.status == 201 and not answer.json()["properties"].get("serviceUrl"), answer.text[:300]
-    assert own.management("DELETE", "/apis/grown", None, {"If-Match": "*"}).status == 200
+    assert own.management("DELETE", "/apis/grown", None, {"If-Match": "*"}).status in (200, 204)
     head, tail = '<application xmlns="http://wadl.dev.java.net/2009/02"><resources base="http://w.example/">', "</resources></application>"
     method = '<method id="m" name="GET"><doc title="' + "d" * 200_000 + '"/></method>'
     refused(head + '<resource path="a"><method href="#m"/></resource>' * 1001 + tail[:-14] + method.replace("d" * 200_000, "d") + "</application>", "1000 operations", "wadl-xml")
