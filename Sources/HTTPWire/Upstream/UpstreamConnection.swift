@@ -33,8 +33,10 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
     var nextCheck: NIODeadline
     package private(set) var parser: HeadParser
     package var isReused = false
+    /// Requests that it has answered.
+    private(set) var answerCount = 0
     /// Whether it has answered more than one request, so that its upstream keeps connections.
-    private(set) var isProven = false
+    var isProven: Bool { answerCount > 1 }
     /// Since when one that is not proven has rested.
     var restsSince = NIODeadline.distantFuture
     /// Whether a byte of the current answer has come.
@@ -356,7 +358,7 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         let receiver = self.receiver
         self.receiver = nil
         inBody = false
-        isProven = isReused
+        answerCount &+= 1
         if !parser.keepsAlive || endsWithAnswer || bytes.readableBytes > 0 {
             isBroken = true
             bytes.clear()
