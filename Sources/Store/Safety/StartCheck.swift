@@ -109,7 +109,7 @@ package struct StartCheck: Sendable {
             let report = try WALReport(path: log)
             // Folders of before the marks, and those of a first start, say nothing of their logs.
             if kinds[name] == .database, mark?.isComplete == true, size ?? 0 > Int64(WALReport.headerBytes),
-                let text = Self.strangeness(log, name, open[name], report)
+                let text = Self.strangeness(log, name, open[name])
             {
                 if accepted.contains(name) {
                     findings.strayLogs.append(log)
@@ -141,16 +141,11 @@ package struct StartCheck: Sendable {
     private static func strangeness(
         _ log: String,
         _ name: String,
-        _ known: OpenMark.Log?,
-        _ report: WALReport
+        _ known: OpenMark.Log?
     ) -> String? {
-        guard let known else {
-            return
-                "The log \(log) does not belong to \(name): \(name) was closed and needs none (no \(OpenMark.fileName) names it). The log is another's or an older one, and would change what \(name) holds."
-        }
-        guard let before = known.origin, let found = report.origin, !found.continues(before) else { return nil }
+        guard known == nil else { return nil }
         return
-            "The log \(log) does not belong to \(name): it is not the one that the last server wrote (\(OpenMark.fileName)), but another's or an older one."
+            "The log \(log) does not belong to \(name): \(name) was closed and needs none (no \(OpenMark.fileName) names it). The log is another's or an older one, and would change what \(name) holds."
     }
 
     private static func damage(_ log: String, _ report: WALReport) -> String {
