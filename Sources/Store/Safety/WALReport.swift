@@ -22,8 +22,6 @@ package struct WALReport: Sendable, Equatable {
     }
 
     package private(set) var verdict = Verdict.whole
-    /// Which log it is; nil where its header cannot be read.
-    package private(set) var origin: LogOrigin?
     /// Frames up to the last commit that can be read, and the commits among them.
     package private(set) var frames = 0
     package private(set) var commits = 0
@@ -55,19 +53,6 @@ package struct WALReport: Sendable, Equatable {
         try read(File(descriptor: descriptor, path: path))
     }
 
-    /// Reads which log it is, and nothing else.
-    init(headerOf path: String) throws(DatabaseFileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return }
-            throw DatabaseFileError(path, .unreadable(String(cString: strerror(errno))))
-        }
-        defer { close(descriptor) }
-        guard let bytes = try File(descriptor: descriptor, path: path).read(Self.headerBytes, at: 0) else { return }
-        let words = (0..<8).map { Self.word(bytes, $0 * 4) }
-        origin = LogOrigin(turn: words[3], salt: words[4], word: words[5])
-    }
-
     private mutating func read(_ file: File) throws(DatabaseFileError) {
         guard let bytes = try file.read(Self.headerBytes, at: 0) else { return }
         let words = (0..<8).map { Self.word(bytes, $0 * 4) }
@@ -75,7 +60,6 @@ package struct WALReport: Sendable, Equatable {
         let sums = Self.checksum(bytes[0..<24], (0, 0), isBigEndian)
         let isValid =
             words[0] & ~1 == 0x377F_0682 && words[1] == Self.formatVersion && sums == (words[6], words[7])
-        if isValid { origin = LogOrigin(turn: words[3], salt: words[4], word: words[5]) }
         var pageBytes = Int(words[2])
         if !(512...65_536).contains(pageBytes) || pageBytes.nonzeroBitCount != 1 {
             guard !isValid, let other = try Self.pageBytes(besideLog: file.path) else { return }

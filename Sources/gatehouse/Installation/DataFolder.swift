@@ -201,7 +201,7 @@ struct DataFolder: Sendable {
     }
 
     /// Notes that the logs of the databases hold what is not in them yet: a start without a log then knows what it lacks.
-    func markOpen() throws { try writePrivately(openMarkFile, try OpenMark.open(path)) }
+    func markOpen() throws { try writePrivately(openMarkFile, OpenMark.open) }
 
     /// Notes that databases are being opened or closed, so that logs may be there.
     func markPassing() throws { try writePrivately(openMarkFile, OpenMark.passing) }
