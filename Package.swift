@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -101,6 +102,13 @@ let package = Package(
                 "CChecksum", "ResourceModel", "HTTPWire", "Store", "BlobClient", crypto, nioCore, nioPosix, logging,
             ]
         ),
+        // Accounts, passwords, sessions, roles, one-time links. Knows no pages and no products.
+        .target(
+            name: "People",
+            dependencies: [
+                "ResourceModel", "Store", "HTTPServing", hummingbird, httpTypes, logging, crypto, nioCore, nioPosix,
+            ]
+        ),
 
         // Planes.
         // Control plane of the gateway: declared resource types over one generic resource service.
@@ -139,6 +147,16 @@ let package = Package(
         .target(name: "Analytics", dependencies: ["ResourceModel", "Telemetry", "Store", logging]),
 
         // Faces.
+        // What pages are made of, compiled in: templates, and styles, scripts and icons as they are sent (scripts/assets).
+        .target(name: "CAssets"),
+        // Pages: query, page model, template. Knows no SQL and no rules.
+        .target(
+            name: "Portals",
+            dependencies: [
+                "CAssets", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
+                httpTypes, logging, crypto, nioCore, .product(name: "Mustache", package: "swift-mustache"),
+            ]
+        ),
         // Noun and verb commands, over HTTP only.
         .target(
             name: "Commands",
@@ -160,7 +178,7 @@ let package = Package(
                 "StudioModules",
                 "Blobs",
                 "Management",
-                "Gateway", "Studio", "WebServices", "Analytics", "Commands", nioCore, nioPosix, hummingbird, httpTypes,
+                "Gateway", "Studio", "WebServices", "Analytics", "People", "Portals", "Commands", nioCore, nioPosix, hummingbird, httpTypes,
                 logging,
                 crypto,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -211,6 +229,8 @@ let package = Package(
         .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore, nioPosix]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
+        .testTarget(name: "PeopleTests", dependencies: ["People", "Store", "HTTPServing", "ResourceModel"]),
+        .testTarget(name: "PortalsTests", dependencies: ["Portals", "HTTPServing", "ResourceModel"]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "Policies", "ResourceModel"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "HTTPWire", "Policies", "ResourceModel", nioCore]),
         .testTarget(
@@ -244,7 +264,7 @@ if isFuzzing {
     package.products.append(.executable(name: "gatehouse-fuzz", targets: ["gatehouse-fuzz"]))
 }
 
-for target in package.targets where target.type != .system && !["CFaultVFS", "CChecksum"].contains(target.name) {
+for target in package.targets where target.type != .system && !["CFaultVFS", "CChecksum", "CAssets"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),

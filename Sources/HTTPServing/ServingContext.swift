@@ -16,6 +16,12 @@ package struct ServingContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Sent back as `x-ms-request-id` and written to the log.
     package let requestID: String
+    /// Set by the door's middleware, before any route.
+    package var caller = Caller.nobody
+    /// The address that the request came from; empty where none is known.
+    package var address = ""
+    /// Whether the connection is over TLS, to this process or to a proxy that is trusted.
+    package var isSecure = false
 
     package init(source: ServingSource) {
         coreContext = CoreRequestContextStorage(source: source)

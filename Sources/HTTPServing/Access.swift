@@ -1,0 +1,71 @@
+package import Hummingbird
+package import ResourceModel
+
+/// Whom routes are for. Administrators and the management token may do whatever anybody may.
+package enum Access: String, Sendable, CaseIterable {
+    case everyone
+    /// Whoever is signed in.
+    case person
+    /// Members of the workspace, and its tokens.
+    case workspace
+    /// Owners of the workspace.
+    case workspaceOwner
+    case administrator
+
+    package func admits(_ caller: Caller) -> Bool {
+        if caller.proof == .managementToken { return self != .person }
+        if caller.roles.contains(.administrator) { return true }
+        switch self {
+        case .everyone: return true
+        case .person: return caller.isPerson
+        case .workspace:
+            return caller.proof == .workspaceToken || caller.roles.contains(.workspaceUser)
+                || caller.roles.contains(.workspaceOwner)
+        case .workspaceOwner: return caller.roles.contains(.workspaceOwner)
+        case .administrator: return false
+        }
+    }
+
+    /// What a caller hears that is not admitted: 401 for whoever did not show who it is, 403 for whoever may not.
+    package func refusal(of caller: Caller) -> APIError {
+        switch caller.proof {
+        case .none:
+            return APIError(
+                status: 401,
+                code: "AuthenticationFailed",
+                message: "Authentication failed. The 'Authorization' header is missing."
+            )
+        case .unknownToken, .workspaceToken, .managementToken:
+            return APIError(status: 401, code: "InvalidAuthenticationToken", message: "The access token is invalid.")
+        case .session:
+            return APIError(status: 403, code: "AuthorizationFailed", message: "You need to be \(need) to do this.")
+        }
+    }
+
+    private var need: String {
+        switch self {
+        case .everyone, .person: "signed in"
+        case .workspace: "a member of the workspace; its owners can invite you"
+        case .workspaceOwner: "an owner of the workspace; another owner can make you one"
+        case .administrator: "a member of the group Administrators; an administrator can add you"
+        }
+    }
+}
+
+/// Lets callers through to a group's routes whom its access admits; the routes themselves ask nothing.
+package struct AccessMiddleware: RouterMiddleware {
+    package typealias Context = ServingContext
+
+    private let access: Access
+
+    package init(_ access: Access) { self.access = access }
+
+    package func handle(
+        _ request: Request,
+        context: ServingContext,
+        next: @concurrent (Request, ServingContext) async throws -> Response
+    ) async throws -> Response {
+        guard access.admits(context.caller) else { throw access.refusal(of: context.caller) }
+        return try await next(request, context)
+    }
+}

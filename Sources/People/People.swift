@@ -1,0 +1,2 @@
+/// What the room holds is written in this session.
+enum PeopleRoom {}

@@ -1,0 +1,4 @@
+import People
+import Testing
+
+@Suite struct PeopleTests {}

@@ -1,0 +1,4 @@
+import Portals
+import Testing
+
+@Suite struct PortalsTests {}
