@@ -178,7 +178,8 @@ let package = Package(
                 "StudioModules",
                 "Blobs",
                 "Management",
-                "Gateway", "Studio", "WebServices", "Analytics", "People", "Portals", "Commands", nioCore, nioPosix, hummingbird, httpTypes,
+                "Gateway", "Studio", "WebServices", "Analytics", "People", "Portals", "Commands", nioCore, nioPosix,
+                hummingbird, httpTypes,
                 logging,
                 crypto,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -264,7 +265,8 @@ if isFuzzing {
     package.products.append(.executable(name: "gatehouse-fuzz", targets: ["gatehouse-fuzz"]))
 }
 
-for target in package.targets where target.type != .system && !["CFaultVFS", "CChecksum", "CAssets"].contains(target.name) {
+for target in package.targets
+where target.type != .system && !["CFaultVFS", "CChecksum", "CAssets"].contains(target.name) {
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),

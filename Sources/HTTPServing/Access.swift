@@ -1,7 +1,9 @@
 package import Hummingbird
 package import ResourceModel
 
-/// Whom routes are for. Administrators and the management token may do whatever anybody may.
+/// Whom routes are for.
+///
+/// Administrators and the management token may do whatever anybody may.
 package enum Access: String, Sendable, CaseIterable {
     case everyone
     /// Whoever is signed in.
