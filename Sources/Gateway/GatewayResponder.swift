@@ -55,7 +55,7 @@ package final class GatewayResponder: WireResponder {
         bodyBytesMax: Int,
         isTLS: Bool,
         trustedProxies: [String],
-        serviceName: String,
+        serviceName: @escaping () -> String,
         publicURL: @escaping () -> String,
         hashKey: @escaping (UnsafeRawBufferPointer) -> [UInt8],
         facts: FactRecorder,

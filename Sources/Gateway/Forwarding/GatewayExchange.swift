@@ -12,7 +12,8 @@ struct ExchangeSurroundings {
     let answers: GatewayAnswers
     let counters: LimitCounters
     let quotas: QuotaCounters
-    let serviceName: String
+    /// What the installation is called now.
+    let serviceName: () -> String
     let logger: Logger
     let facts: FactRecorder
     /// Of the snapshot in force.

@@ -321,7 +321,7 @@ extension GatewayExchange {
 // MARK: - What policies do
 
 extension GatewayExchange: PolicyEffects {
-    var serviceName: String { surroundings.serviceName }
+    var serviceName: String { surroundings.serviceName() }
 
     func makeRequestID() -> String { record.id.guid }
 

@@ -95,7 +95,7 @@ extension GatewayExchange {
                 ]
             )
             let document: JSONValue = [
-                "serviceName": .string(surroundings.serviceName), "traceId": .string(id),
+                "serviceName": .string(surroundings.serviceName()), "traceId": .string(id),
                 "traceEntries": TraceSecrets(
                     policies.call.program.secrets.union(policies.backend?.credentials.texts ?? [])
                 )

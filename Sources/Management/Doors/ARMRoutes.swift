@@ -14,7 +14,7 @@ package struct ARMRoutes: Sendable {
 
     let service: ResourceService
     private let views: ServiceViews
-    let installation: Installation
+    private let slot: InstallationSlot
     private let tokens: TokenGuard
     /// How resources are shown and read.
     var shape = Shape.arm
@@ -47,19 +47,21 @@ package struct ARMRoutes: Sendable {
 
     package init(
         service: ResourceService,
-        installation: Installation,
+        installation: InstallationSlot,
         tokens: TokenGuard,
         traces: TraceActions,
         views: ServiceViews,
         addresses: @Sendable @escaping () -> ServiceAddresses
     ) {
         self.service = service
-        self.installation = installation
+        slot = installation
         self.tokens = tokens
         self.traces = traces
         self.addresses = addresses
         self.views = views
     }
+
+    var installation: Installation { slot.current }
 
     package func addRoutes(to router: Router<ServingContext>) {
         for method in [HTTPRequest.Method.get, .head, .put, .patch, .delete, .post] {
@@ -170,10 +172,7 @@ package struct ARMRoutes: Sendable {
     private func nameAvailability(_ request: Request) async throws -> Response {
         guard request.method == .post else { throw APIError.notFound("The path is not known.") }
         guard let name = try await request.jsonObject()["name"]?.string, Installation.isValidName(name) else {
-            throw APIError.validation(
-                "name",
-                "The name must be 1 to 50 letters, digits and dashes, begin with a letter and not end with a dash."
-            )
+            throw APIError.validation("name", Installation.nameRule)
         }
         let isOwn = name.lowercased() == installation.serviceName.lowercased()
         return .json([

@@ -11,24 +11,23 @@ package struct DeclarationRoutes: Sendable {
 
     private let service: ResourceService
     private let tokens: TokenGuard
-    /// Where the instance stands at the ARM door.
-    private let root: String
+    private let installation: InstallationSlot
     private let portalURL: @Sendable () -> String
 
-    /// - Parameter root: of ARM ids, as `/subscriptions/…/service/name`.
     package init(
         service: ResourceService,
         tokens: TokenGuard,
-        root: String,
+        installation: InstallationSlot,
         portalURL: @Sendable @escaping () -> String
     ) {
         self.service = service
         self.tokens = tokens
-        self.root = root
+        self.installation = installation
         self.portalURL = portalURL
     }
 
-    private func instanceURL() -> String { portalURL() + root }
+    /// Where the instance stands at the ARM door.
+    private func instanceURL() -> String { portalURL() + installation.current.root }
 
     package func addRoutes(to router: Router<ServingContext>) {
         router.get("/api/types") { request, _ -> Response in

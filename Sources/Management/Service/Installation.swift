@@ -1,6 +1,6 @@
 package import ResourceModel
 
-/// What one installation is called, fixed when it is made.
+/// What one installation is called.
 package struct Installation: Sendable, Equatable {
     package let subscriptionID: String
     package let resourceGroup: String
@@ -52,6 +52,28 @@ package struct Installation: Sendable, Equatable {
             createdAt: properties["createdAtUtc"]?.string ?? ""
         )
     }
+
+    /// Judges the words of the create form.
+    ///
+    /// - Throws: `APIError` 400 that names each field and its rule.
+    package static func check(name: String, organization: String, email: String) throws(APIError) {
+        var details: [APIError.Detail] = []
+        let note = { (field: String, rule: String) in
+            details.append(.init(code: "ValidationError", message: rule, target: field))
+        }
+        if !isValidName(name) { note("name", nameRule) }
+        if !(1...100).contains(organization.count) {
+            note("organization", "The organization must be 1 to 100 characters.")
+        }
+        if email.count > 100 || !UserRules.isAddress(email) {
+            note("email", "The value must be an e-mail address of at most 100 characters.")
+        }
+        guard details.isEmpty else { throw .validation(details) }
+    }
+
+    /// What `isValidName` asks for, in words.
+    package static let nameRule =
+        "The name must be 1 to 50 letters, digits and dashes, begin with a letter and not end with a dash."
 
     /// The rule for a service's name (Azure's `ServiceNameParameter`).
     package static func isValidName(_ name: String) -> Bool {

@@ -22,8 +22,8 @@ package struct ResourceService: Sendable {
     package private(set) var store: any ResourceStore
     /// Whoever writes below an API by a path waits here until it is its turn.
     let writers = APIWriters()
-    /// Begins full ids of this service's own resources.
-    private let root: String
+    /// What this service is called; its root begins full ids of its own resources.
+    private let installation: InstallationSlot
     /// Whether an operation is refused that its policy document does not fit; else whoever writes looks at the end.
     private var checksOperations = true
     private let box: SecretBox
@@ -38,7 +38,7 @@ package struct ResourceService: Sendable {
     package init(
         store: any ResourceStore,
         box: SecretBox,
-        root: String,
+        installation: InstallationSlot,
         servicesURL: @Sendable @escaping () -> String,
         portalURL: @Sendable @escaping () -> String,
         fetch: @Sendable @escaping (_ url: String, _ bytesMax: Int) async throws(APIError) -> String,
@@ -47,7 +47,7 @@ package struct ResourceService: Sendable {
     ) {
         self.store = store
         self.box = box
-        self.root = root
+        self.installation = installation
         self.servicesURL = servicesURL
         self.portalURL = portalURL
         self.fetch = fetch
@@ -289,7 +289,10 @@ package struct ResourceService: Sendable {
             properties["tags"] = .object(tags)
         }
         let action = ResourceWrite.Action.put(properties: properties, index: [], secrets: [])
-        try await apply([ResourceWrite(.service, action, condition: condition(ifMatch, before: before))])
+        let written = try await apply([
+            ResourceWrite(.service, action, condition: condition(ifMatch, before: before))
+        ])
+        for service in written { installation.take(service) }
     }
 
     // MARK: - Inside
@@ -333,7 +336,7 @@ package struct ResourceService: Sendable {
     private var ruleContext: RuleContext {
         RuleContext(
             store: store,
-            root: root,
+            root: installation.current.root,
             servicesURL: servicesURL(),
             now: Date().formatted(.iso8601),
             checksOperations: checksOperations,

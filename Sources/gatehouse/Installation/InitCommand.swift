@@ -30,11 +30,11 @@ struct InitCommand: AsyncParsableCommand {
         try opened.databases.close()
         guard opened.isNew else {
             throw ValidationError(
-                "The folder \(data.path) holds the installation \"\(opened.installation.serviceName)\" already."
+                "The folder \(data.path) holds the installation \"\(opened.installation.current.serviceName)\" already."
             )
         }
-        print("Made the installation \"\(opened.installation.serviceName)\" in \(data.path).")
-        AdministratorNotice.print(email: opened.installation.adminEmail, folder: data)
+        print("Made the installation \"\(opened.installation.current.serviceName)\" in \(data.path).")
+        AdministratorNotice.print(email: opened.installation.current.adminEmail, folder: data)
     }
 }
 

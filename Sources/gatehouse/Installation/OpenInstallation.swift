@@ -20,7 +20,7 @@ struct OpenInstallation: Sendable {
     let resources: SQLiteResourceStore
     let content: ContentStore
     let box: SecretBox
-    let installation: Installation
+    let installation: InstallationSlot
     let workspace: Workspace
     let managementToken: String
     /// Primary and secondary.
@@ -67,9 +67,9 @@ struct OpenInstallation: Sendable {
             try await make(form, resources, password, box)
             isNew = true
         }
-        guard let service = try await resources.get(.service),
-            let installation = Installation(properties: service.properties)
-        else { throw InstallationError("The database \(folder.configurationFile) holds no installation.") }
+        guard let installation = try await InstallationSlot(resources) else {
+            throw InstallationError("The database \(folder.configurationFile) holds no installation.")
+        }
         try await FreshInstance.complete(resources)
         guard let workspace = try await resources.index(type: "workspaces").first else {
             throw InstallationError("The installation in \(folder.path) is damaged: it has no workspace.")

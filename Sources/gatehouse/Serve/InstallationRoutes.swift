@@ -14,14 +14,15 @@ struct InstallationRoutes {
     func addRoutes(to router: Router<ServingContext>) {
         router.get("/api/installation") { request, _ -> Response in
             try tokens.require(request.bearerToken)
+            let installation = opened.installation.current
             var document = addresses.document.object ?? JSONObject()
             document["workspace"] = .string(opened.workspace.id)
             document["management"] = [
-                "subscriptionId": .string(opened.installation.subscriptionID),
-                "resourceGroup": .string(opened.installation.resourceGroup),
-                "serviceName": .string(opened.installation.serviceName),
+                "subscriptionId": .string(installation.subscriptionID),
+                "resourceGroup": .string(installation.resourceGroup),
+                "serviceName": .string(installation.serviceName),
             ]
-            var admin: JSONObject = ["email": .string(opened.installation.adminEmail)]
+            var admin: JSONObject = ["email": .string(installation.adminEmail)]
             let passwordFile = "\(opened.folder.path)/secrets/admin-password"
             if FileManager.default.fileExists(atPath: passwordFile) { admin["passwordFile"] = .string(passwordFile) }
             document["admin"] = .object(admin)

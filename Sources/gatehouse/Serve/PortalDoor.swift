@@ -67,7 +67,7 @@ struct PortalDoor {
         let resources = ResourceService(
             store: opened.resources,
             box: opened.box,
-            root: opened.installation.root,
+            installation: opened.installation,
             servicesURL: { addresses.url(.services) },
             portalURL: { addresses.url(.portal) },
             fetch: DocumentLinks(remote: storage.remote).fetch,
@@ -125,7 +125,7 @@ struct PortalDoor {
         ).addRoutes(to: router)
         ConfigurationRoutes(configuration: ConfigurationService(service: resources), tokens: management)
             .addRoutes(to: router)
-        DeclarationRoutes(service: resources, tokens: management, root: opened.installation.root) {
+        DeclarationRoutes(service: resources, tokens: management, installation: opened.installation) {
             addresses.url(.portal)
         }.addRoutes(to: router)
         InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)

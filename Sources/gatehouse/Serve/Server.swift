@@ -32,7 +32,7 @@ struct Server {
         let descriptors = Descriptors.raise()
         let opened = try await OpenInstallation.open(folder, form: .init(), accepting: settings.acceptedLosses)
         for note in opened.databases.notes { logger.warning("\(note)") }
-        if opened.isNew { AdministratorNotice.print(email: opened.installation.adminEmail, folder: folder) }
+        if opened.isNew { AdministratorNotice.print(email: opened.installation.current.adminEmail, folder: folder) }
         do { try await serve(opened, folder, descriptors, logger) } catch {
             try? opened.databases.close()
             throw error
@@ -249,7 +249,7 @@ struct Server {
         }
         try await open(.services, nil) { wire in ServicesResponder(calls: makeCalls(wire)) }
         let cache = ResponseCache(bytesMax: settings.responseCacheBytesMax)
-        let serviceName = opened.installation.serviceName
+        let installation = opened.installation
         let trustedProxies = settings.trustedProxies
         let bodyBytesMax = settings.gatewayBodyBytesMax
         let makeGateway = { @Sendable (wire: WireLoop, isTLS: Bool) in
@@ -264,7 +264,7 @@ struct Server {
                 bodyBytesMax: bodyBytesMax,
                 isTLS: isTLS,
                 trustedProxies: trustedProxies,
-                serviceName: serviceName,
+                serviceName: { installation.current.serviceName },
                 publicURL: { addresses.url(.gateway) },
                 hashKey: { box.hash($0) },
                 facts: facts.makeRecorder(on: wire.loop),
