@@ -232,7 +232,7 @@ let package = Package(
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
         .testTarget(name: "PeopleTests", dependencies: ["People", "Store", "HTTPServing", "ResourceModel"]),
         .testTarget(name: "PortalsTests", dependencies: ["Portals", "HTTPServing", "ResourceModel"]),
-        .testTarget(name: "ManagementTests", dependencies: ["Management", "Policies", "ResourceModel"]),
+        .testTarget(name: "ManagementTests", dependencies: ["Management", "Policies", "Store", "ResourceModel"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "HTTPWire", "Policies", "ResourceModel", nioCore]),
         .testTarget(
             name: "WebServicesTests",
