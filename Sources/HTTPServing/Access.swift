@@ -28,9 +28,20 @@ package enum Access: String, Sendable, CaseIterable {
         }
     }
 
+    /// How the contract of a door words what it refuses.
+    package enum Contract: Sendable {
+        case management
+        /// Of the Studio and of its web services.
+        case studio
+    }
+
     /// What a caller hears that is not admitted: 401 for whoever did not show who it is, 403 for whoever may not.
-    package func refusal(of caller: Caller) -> APIError {
+    package func refusal(of caller: Caller, as contract: Contract = .management) -> APIError {
         switch caller.proof {
+        case .session:
+            return APIError(status: 403, code: "AuthorizationFailed", message: "You need to be \(need) to do this.")
+        case _ where contract == .studio:
+            return APIError(status: 401, code: "Unauthorized", message: "Request is unauthorized to access resource.")
         case .none:
             return APIError(
                 status: 401,
@@ -39,8 +50,6 @@ package enum Access: String, Sendable, CaseIterable {
             )
         case .unknownToken, .workspaceToken, .managementToken:
             return APIError(status: 401, code: "InvalidAuthenticationToken", message: "The access token is invalid.")
-        case .session:
-            return APIError(status: 403, code: "AuthorizationFailed", message: "You need to be \(need) to do this.")
         }
     }
 
@@ -59,15 +68,19 @@ package struct AccessMiddleware: RouterMiddleware {
     package typealias Context = ServingContext
 
     private let access: Access
+    private let contract: Access.Contract
 
-    package init(_ access: Access) { self.access = access }
+    package init(_ access: Access, as contract: Access.Contract = .management) {
+        self.access = access
+        self.contract = contract
+    }
 
     package func handle(
         _ request: Request,
         context: ServingContext,
         next: @concurrent (Request, ServingContext) async throws -> Response
     ) async throws -> Response {
-        guard access.admits(context.caller) else { throw access.refusal(of: context.caller) }
+        guard access.admits(context.caller) else { throw access.refusal(of: context.caller, as: contract) }
         return try await next(request, context)
     }
 }

@@ -15,7 +15,6 @@ package struct ARMRoutes: Sendable {
     let service: ResourceService
     private let views: ServiceViews
     private let slot: InstallationSlot
-    private let tokens: TokenGuard
     /// How resources are shown and read.
     var shape = Shape.arm
     private let traces: TraceActions
@@ -48,14 +47,12 @@ package struct ARMRoutes: Sendable {
     package init(
         service: ResourceService,
         installation: InstallationSlot,
-        tokens: TokenGuard,
         traces: TraceActions,
         views: ServiceViews,
         addresses: @Sendable @escaping () -> ServiceAddresses
     ) {
         self.service = service
         slot = installation
-        self.tokens = tokens
         self.traces = traces
         self.addresses = addresses
         self.views = views
@@ -64,16 +61,15 @@ package struct ARMRoutes: Sendable {
     var installation: Installation { slot.current }
 
     package func addRoutes(to router: Router<ServingContext>) {
+        let managed = router.group().add(middleware: AccessMiddleware(.administrator))
+        let direct = router.group().add(middleware: SignatureMiddleware(service: service))
         for method in [HTTPRequest.Method.get, .head, .put, .patch, .delete, .post] {
-            router.on("/subscriptions/**", method: method) { request, context in
-                try await respond(request, context)
-            }
-            router.on("\(DirectShape.path)/**", method: method) { request, _ in try await respondDirectly(request) }
+            managed.on("/subscriptions/**", method: method) { request, _ in try await respond(request) }
+            direct.on("\(DirectShape.path)/**", method: method) { request, _ in try await respondDirectly(request) }
         }
     }
 
-    private func respond(_ request: Request, _ context: ServingContext) async throws -> Response {
-        try tokens.require(request.bearerToken)
+    private func respond(_ request: Request) async throws -> Response {
         guard let version = request.query("api-version") else {
             throw APIError(
                 status: 400,

@@ -10,16 +10,14 @@ package struct ConfigurationRoutes: Sendable {
     private static let path = "/api/configuration"
 
     private let configuration: ConfigurationService
-    private let tokens: TokenGuard
 
-    package init(configuration: ConfigurationService, tokens: TokenGuard) {
+    package init(configuration: ConfigurationService) {
         self.configuration = configuration
-        self.tokens = tokens
     }
 
     package func addRoutes(to router: Router<ServingContext>) {
-        router.get("\(Self.path)") { request, _ -> Response in
-            try tokens.require(request.bearerToken)
+        let group = router.group().add(middleware: AccessMiddleware(.administrator))
+        group.get("\(Self.path)") { request, _ -> Response in
             let documents = try await configuration.documents()
             var answer: JSONObject = ["resources": .array(documents.map(\.json))]
             if request.query("secrets")?.lowercased() == "true" {
@@ -27,8 +25,7 @@ package struct ConfigurationRoutes: Sendable {
             }
             return .json(.object(answer))
         }
-        router.post("\(Self.path)") { request, _ -> Response in
-            try tokens.require(request.bearerToken)
+        group.post("\(Self.path)") { request, _ -> Response in
             let wish = try Self.wish(try await request.jsonObject(max: Self.bodyBytesMax))
             let changes = try await ChangeActor.$current.withValue("configuration") {
                 try await configuration.apply(wish)

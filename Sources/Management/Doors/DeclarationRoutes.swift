@@ -10,18 +10,15 @@ package struct DeclarationRoutes: Sendable {
     private static let changesMax = 1000
 
     private let service: ResourceService
-    private let tokens: TokenGuard
     private let installation: InstallationSlot
     private let portalURL: @Sendable () -> String
 
     package init(
         service: ResourceService,
-        tokens: TokenGuard,
         installation: InstallationSlot,
         portalURL: @Sendable @escaping () -> String
     ) {
         self.service = service
-        self.tokens = tokens
         self.installation = installation
         self.portalURL = portalURL
     }
@@ -30,21 +27,19 @@ package struct DeclarationRoutes: Sendable {
     private func instanceURL() -> String { portalURL() + installation.current.root }
 
     package func addRoutes(to router: Router<ServingContext>) {
-        router.get("/api/types") { request, _ -> Response in
-            try tokens.require(request.bearerToken)
-            return .json(["value": .array(ResourceTypes.all.map(Self.declaration))])
+        let group = router.group().add(middleware: AccessMiddleware(.administrator))
+        group.get("/api/types") { _, _ -> Response in
+            .json(["value": .array(ResourceTypes.all.map(Self.declaration))])
         }
-        router.get("/api/openapi.json") { request, _ -> Response in
-            try tokens.require(request.bearerToken)
+        group.get("/api/openapi.json") { request, _ -> Response in
             switch request.query("door") ?? "arm" {
             case "arm": return .json(ManagementAPI().document(server: instanceURL()))
             case "direct": return .json(ManagementAPI(shape: .direct).document(server: portalURL() + DirectShape.path))
             default: throw APIError.validation("door", "The value must be one of arm, direct.")
             }
         }
-        router.get("/api/changes") { request, _ -> Response in
-            try tokens.require(request.bearerToken)
-            return try await changes(request)
+        group.get("/api/changes") { request, _ -> Response in
+            try await changes(request)
         }
     }
 

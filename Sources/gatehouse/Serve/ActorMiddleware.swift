@@ -2,22 +2,19 @@ import HTTPServing
 import Hummingbird
 import Store
 
-/// Notes by which token a request changes what it changes, for the record of changes; which token a door admits is the door's own rule.
+/// Notes who changes what a request changes, for the record of changes, once a door's middleware has found the caller.
 struct ActorMiddleware: RouterMiddleware {
     typealias Context = ServingContext
-
-    let management: TokenGuard
-    /// Of the workspace and of management.
-    let everyday: TokenGuard
 
     func handle(
         _ request: Request,
         context: ServingContext,
         next: @concurrent (Request, ServingContext) async throws -> Response
     ) async throws -> Response {
-        let token = request.bearerToken
-        guard everyday.admits(token) else { return try await next(request, context) }
-        let actor = management.admits(token) ? "management token" : "workspace token"
-        return try await ChangeActor.$current.withValue(actor) { try await next(request, context) }
+        switch context.caller.proof {
+        case .none, .unknownToken: return try await next(request, context)
+        case .managementToken, .workspaceToken, .session:
+            return try await ChangeActor.$current.withValue(context.caller.actor) { try await next(request, context) }
+        }
     }
 }

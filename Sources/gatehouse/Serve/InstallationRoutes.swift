@@ -9,11 +9,9 @@ import Studio
 struct InstallationRoutes {
     let opened: OpenInstallation
     let addresses: DoorAddresses
-    let tokens: TokenGuard
 
     func addRoutes(to router: Router<ServingContext>) {
-        router.get("/api/installation") { request, _ -> Response in
-            try tokens.require(request.bearerToken)
+        router.group().add(middleware: AccessMiddleware(.administrator)).get("/api/installation") { _, _ -> Response in
             let installation = opened.installation.current
             var document = addresses.document.object ?? JSONObject()
             document["workspace"] = .string(opened.workspace.id)

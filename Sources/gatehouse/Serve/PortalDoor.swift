@@ -84,10 +84,12 @@ struct PortalDoor {
         )
         self.resources = resources
         let management = TokenGuard(tokens: [opened.managementToken])
-        let everyday = TokenGuard(tokens: [opened.managementToken] + opened.workspaceTokens)
         router = Router(context: ServingContext.self)
         router.add(middleware: ErrorMiddleware())
-        router.add(middleware: ActorMiddleware(management: management, everyday: everyday))
+        router.add(
+            middleware: TokenMiddleware(management: management, workspace: TokenGuard(tokens: opened.workspaceTokens))
+        )
+        router.add(middleware: ActorMiddleware())
         router.add(middleware: SpaceMiddleware())
         let disk = DiskWatch(
             opened,
@@ -97,7 +99,7 @@ struct PortalDoor {
             logger: logger
         )
         self.disk = disk
-        HealthRoutes(facts: facts, builder: builder, disk: disk, tokens: management, isLoopback: isLoopback)
+        HealthRoutes(facts: facts, builder: builder, disk: disk, isLoopback: isLoopback)
             .addRoutes(to: router)
         tracing.addRoutes(to: router)
         let doors = { @Sendable in
@@ -113,7 +115,6 @@ struct PortalDoor {
         ARMRoutes(
             service: resources,
             installation: opened.installation,
-            tokens: management,
             traces: tracing.actions,
             views: ServiceViews(
                 service: resources,
@@ -123,21 +124,20 @@ struct PortalDoor {
             ),
             addresses: doors
         ).addRoutes(to: router)
-        ConfigurationRoutes(configuration: ConfigurationService(service: resources), tokens: management)
+        ConfigurationRoutes(configuration: ConfigurationService(service: resources))
             .addRoutes(to: router)
-        DeclarationRoutes(service: resources, tokens: management, installation: opened.installation) {
+        DeclarationRoutes(service: resources, installation: opened.installation) {
             addresses.url(.portal)
         }.addRoutes(to: router)
-        InstallationRoutes(opened: opened, addresses: addresses, tokens: management).addRoutes(to: router)
-        MLManagementRoutes(store: opened.resources, publisher: publisher, tokens: everyday, box: opened.box) {
+        InstallationRoutes(opened: opened, addresses: addresses).addRoutes(to: router)
+        MLManagementRoutes(store: opened.resources, publisher: publisher, box: opened.box) {
             ServiceHost(servicesURL: addresses.url(.services), portalURL: addresses.url(.portal))
         }.addRoutes(to: router)
-        JobRoutes(workspace: workspace.id, tokens: everyday, jobs: jobs).addRoutes(to: router)
-        StorageRoutes(workspace: workspace, tokens: everyday, accounts: storage.accounts) { addresses.url(.blobs) }
+        JobRoutes(workspace: workspace.id, jobs: jobs).addRoutes(to: router)
+        StorageRoutes(workspace: workspace, accounts: storage.accounts) { addresses.url(.blobs) }
             .addRoutes(to: router)
         StudioRoutes(
             workspace: workspace,
-            tokens: everyday,
             datasets: datasets,
             experiments: experiments,
             executor: executor
