@@ -169,16 +169,16 @@ let package = Package(
             resources: [.embedInCode("Assets/book-reviews.tsv")]
         ),
 
-        // Door: assembles the rooms and decides nothing.
-        .executableTarget(
-            name: "gatehouse",
+        // Assembles the rooms: opens and closes what they need, and decides nothing.
+        .target(
+            name: "Assembly",
             dependencies: [
                 "ResourceModel", "Telemetry", "HTTPWire", "Policies", "Store", "Certificates", "BlobClient",
                 "HTTPServing",
                 "StudioModules",
                 "Blobs",
                 "Management",
-                "Gateway", "Studio", "WebServices", "Analytics", "People", "Portals", "Commands", nioCore, nioPosix,
+                "Gateway", "Studio", "WebServices", "Analytics", "People", "Portals", nioCore, nioPosix,
                 hummingbird, httpTypes,
                 logging,
                 crypto,
@@ -188,6 +188,14 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
+
+        // Door: the words of the command line.
+        .executableTarget(
+            name: "gatehouse",
+            dependencies: [
+                "Assembly", "Commands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             linkerSettings: [
                 // The file must work when copied elsewhere: the Swift runtime is linked in, not looked up beside a toolchain.
@@ -243,6 +251,12 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "BlobsTests", dependencies: ["Blobs", "Store", "ResourceModel", crypto, logging, nioCore]),
         .testTarget(name: "BlobClientTests", dependencies: ["BlobClient", "ResourceModel"]),
+        .testTarget(
+            name: "AssemblyTests",
+            dependencies: [
+                "Assembly", "HTTPServing", "HTTPWire", "ResourceModel", hummingbird, httpTypes, logging, nioCore,
+            ]
+        ),
         .testTarget(name: "FuzzTargetsTests", dependencies: ["FuzzTargets"]),
     ],
     swiftLanguageModes: [.v6]

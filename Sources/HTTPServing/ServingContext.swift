@@ -22,6 +22,10 @@ package struct ServingContext: RequestContext {
     package var address = ""
     /// Whether the connection is over TLS, to this process or to a proxy that is trusted.
     package var isSecure = false
+    /// Whether the connection is from this machine, and not from a proxy on it that is trusted.
+    package var isLoopback = false
+    /// Whether passwords may come this way: over TLS, from this machine, or where a setting allows it in the clear.
+    package var mayCarryPasswords = false
 
     package init(source: ServingSource) {
         coreContext = CoreRequestContextStorage(source: source)

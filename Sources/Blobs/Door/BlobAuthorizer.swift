@@ -33,7 +33,6 @@ struct BlobAuthorizer: Sendable {
     let accounts: StorageAccounts
     let store: BlobStore
     /// Addresses whose word on the caller's protocol is believed.
-    let trustedProxies: Set<String>
 
     /// What a request needs to be allowed: one letter of these, on that kind of resource.
     struct Need: Sendable {
@@ -223,7 +222,7 @@ struct BlobAuthorizer: Sendable {
 
     private func checkCaller(_ request: BlobRequest, _ fields: [String: String]) throws(BlobError) {
         if let protocols = fields["spr"], !protocols.isEmpty, !protocols.split(separator: ",").contains("http"),
-            !isSecure(request)
+            !request.isSecure
         {
             throw BlobError(
                 403,
@@ -243,15 +242,6 @@ struct BlobAuthorizer: Sendable {
                 )
             }
         }
-    }
-
-    /// Whether the request came over TLS: this door speaks none, so that only a trusted proxy can say so.
-    ///
-    /// It must say nothing else beside, since a caller's own line may stand before the proxy's.
-    private func isSecure(_ request: BlobRequest) -> Bool {
-        guard trustedProxies.contains(request.clientAddress) else { return false }
-        let words = request.headers.filter { $0.name == "x-forwarded-proto" }.flatMap { $0.value.split(separator: ",") }
-        return !words.isEmpty && words.allSatisfy { $0.trimmingCharacters(in: .whitespaces).lowercased() == "https" }
     }
 
     private static func address(_ text: String) -> UInt32? {

@@ -74,6 +74,7 @@ extension BlobDoor {
                 target: words[1],
                 fields: all,
                 clientAddress: request.clientAddress,
+                isSecure: request.isSecure,
                 requestID: requestID,
                 defaultVersion: request.version,
                 knowsAccount: { accounts.account($0) != nil }

@@ -30,6 +30,7 @@ extension BlobDoor {
             target: target,
             fields: [("host", location.host), ("x-ms-version", request.version)],
             clientAddress: request.clientAddress,
+            isSecure: request.isSecure,
             requestID: request.requestID,
             knowsAccount: { accounts.account($0) != nil }
         )

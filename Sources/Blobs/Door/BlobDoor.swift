@@ -20,6 +20,7 @@ package final class BlobDoor: TaskDoor {
     let accounts: StorageAccounts
     let authorizer: BlobAuthorizer
     let remote: RemoteBlobs
+    private let trustedProxies: Set<String>
     private let logger: Logger
     package let load = DoorLoad(workingMax: requestsMax)
     /// What a client has gone from is not worth reading on for.
@@ -40,7 +41,8 @@ package final class BlobDoor: TaskDoor {
         self.accounts = accounts
         self.remote = remote
         self.logger = logger
-        authorizer = BlobAuthorizer(accounts: accounts, store: store, trustedProxies: Set(trustedProxies))
+        self.trustedProxies = Set(trustedProxies)
+        authorizer = BlobAuthorizer(accounts: accounts, store: store)
     }
 
     /// A request's head as text.
@@ -49,6 +51,7 @@ package final class BlobDoor: TaskDoor {
         let target: String
         let fields: [(name: String, value: String)]
         let clientAddress: String
+        let isSecure: Bool
         let requestID: String
     }
 
@@ -58,6 +61,7 @@ package final class BlobDoor: TaskDoor {
             target: head.target,
             fields: head.fields,
             clientAddress: head.clientAddress,
+            isSecure: head.isSecure(trusting: trustedProxies),
             requestID: Identifier.guid()
         )
         // A batch holds deletions, and changes of tiers that write little; a lease may have to be broken before a deletion.
@@ -76,6 +80,7 @@ package final class BlobDoor: TaskDoor {
             target: "/",
             fields: fields,
             clientAddress: "",
+            isSecure: false,
             requestID: requestID,
             knowsAccount: { _ in false }
         )
@@ -94,6 +99,7 @@ package final class BlobDoor: TaskDoor {
             target: head.target,
             fields: head.fields,
             clientAddress: head.clientAddress,
+            isSecure: head.isSecure,
             requestID: head.requestID,
             knowsAccount: { accounts.account($0) != nil }
         )

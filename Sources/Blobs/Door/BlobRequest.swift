@@ -15,6 +15,8 @@ struct BlobRequest: Sendable {
     private let metadataFields: [(name: String, value: String)]
     /// The client's address as text.
     let clientAddress: String
+    /// Whether the request came over TLS.
+    let isSecure: Bool
     let account: String
     /// Empty where the request is about the account.
     let container: String
@@ -60,6 +62,7 @@ struct BlobRequest: Sendable {
         target: String,
         fields: [(name: String, value: String)],
         clientAddress: String,
+        isSecure: Bool,
         requestID: String,
         defaultVersion: String = BlobRequest.defaultVersion,
         knowsAccount: (String) -> Bool
@@ -71,6 +74,7 @@ struct BlobRequest: Sendable {
         metadataFields = fields.filter { $0.name.lowercased().hasPrefix(prefix) }
             .map { (String($0.name.dropFirst(prefix.count)), $0.value) }
         self.clientAddress = clientAddress
+        self.isSecure = isSecure
         self.requestID = requestID
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = String(parts[0])

@@ -7,6 +7,8 @@ package struct TaskHead: Sendable {
     package let target: String
     package let fields: [(name: String, value: String)]
     package let clientAddress: String
+    /// Whether the connection is over TLS.
+    package let isTLS: Bool
     /// Whether the connection ends with the answer, so that the answer should say so.
     package let closes: Bool
 }

@@ -87,6 +87,7 @@ package final class TaskResponder: WireResponder {
                     )
                 },
                 clientAddress: String(decoding: connection.clientAddress, as: UTF8.self),
+                isTLS: connection.isTLS,
                 closes: connection.willClose
             )
         }

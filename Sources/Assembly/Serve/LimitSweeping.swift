@@ -11,23 +11,21 @@ struct LimitSweeping: Service {
     /// Seconds that a row outlives its period: a clock that is set back a little finds it again.
     private static let grace: Int64 = 1
 
-    let counters: LimitCounters
-    let quotas: QuotaCounters
-    let store: any QuotaStore
+    let limits: LimitKeeping
     let logger: Logger
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
             while true {
                 try await Task.sleep(for: Self.pause)
-                for holder in counters.sweep() + quotas.sweep() {
+                for holder in limits.counters.sweep() + limits.quotas.sweep() {
                     logger.warning(
                         "new keys of a limit share one counter",
                         metadata: ["policy.id": "\(holder.policy)", "subscription.id": "\(holder.subscription)"]
                     )
                 }
                 do {
-                    _ = try await store.removeEnded(before: QuotaCounters.clock() - Self.grace)
+                    _ = try await limits.store.removeEnded(before: QuotaCounters.clock() - Self.grace)
                 } catch is CancellationError { return } catch {
                     logger.warning("ended quotas could not be removed", metadata: ["error.code": "\(type(of: error))"])
                 }

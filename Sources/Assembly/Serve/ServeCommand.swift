@@ -39,6 +39,24 @@ struct ServeFlags: ParsableArguments {
     )
     var gatewayTLSPort: Int?
 
+    @Option(
+        name: .customLong("portal-tls-port"),
+        help: "Port of the portal over TLS (without it there is none; 0 picks a free one)."
+    )
+    var portalTLSPort: Int?
+
+    @Option(
+        name: .customLong("services-tls-port"),
+        help: "Port of the web services over TLS (without it there is none; 0 picks a free one)."
+    )
+    var servicesTLSPort: Int?
+
+    @Option(
+        name: .customLong("blobs-tls-port"),
+        help: "Port of the blob storage over TLS (without it there is none; 0 picks a free one)."
+    )
+    var blobsTLSPort: Int?
+
     @Option(name: .customLong("portal-port"), help: "Port of the portal and the management API (default: 8081).")
     var portalPort: Int?
 

@@ -4,11 +4,11 @@ import HTTPWire
 import Logging
 import ServiceLifecycle
 
-/// The certificates of the gateway's TLS port: files of a folder, beside one that the installation makes for itself.
+/// The certificates of the doors' TLS ports: files of a folder, beside one that the installation makes for itself.
 ///
 /// `NAME.pem` holds a certificate with those that signed it, `NAME.key` its key. `default` is for clients that name nobody;
-/// `gateway` is our own, signed by `authority.pem`. The folder is looked at every other second.
-struct GatewayTLS: Sendable {
+/// `gateway` is our own, for all doors, signed by `authority.pem`. The folder is looked at every other second.
+struct DoorTLS: Sendable {
     private static let period = Duration.seconds(2)
 
     let tls = DownstreamTLS()
@@ -17,13 +17,14 @@ struct GatewayTLS: Sendable {
     private let names: [String]
     private let logger: Logger
 
-    /// - Parameter hosts: under which the gateway is reached, beside this machine's own names.
-    init(_ folder: DataFolder, _ settings: ServeSettings, _ logger: Logger) throws {
-        self.folder = folder
-        self.logger = logger
+    init(_ premises: Premises) throws {
+        let settings = premises.settings
+        folder = premises.opened.folder
+        logger = premises.logger
         path = settings.tlsFolder ?? "\(folder.path)/tls"
         var names = ["localhost", "127.0.0.1", "::1", ProcessInfo.processInfo.hostName.lowercased(), settings.bind]
-        for door in [ServeSettings.Door.gateway, .gatewayTLS] {
+        // Under which the doors are reached, beside this machine's own names.
+        for door in ServeSettings.Door.allCases {
             if let host = settings.publicURLs[door].flatMap({ URL(string: $0)?.host }) {
                 names.append(host.lowercased())
             }
@@ -113,14 +114,14 @@ struct GatewayTLS: Sendable {
 
     /// Takes certificates that change while the door is open; what cannot be used is reported, and the last good ones stay.
     struct Watching: Service {
-        let tls: GatewayTLS
+        let tls: DoorTLS
 
         func run() async throws {
             try? await cancelWhenGracefulShutdown {
                 var seen = tls.fingerprint()
                 var renewAt = Date() + 86_400
                 while true {
-                    try await Task.sleep(for: GatewayTLS.period)
+                    try await Task.sleep(for: DoorTLS.period)
                     if Date() > renewAt {
                         renewAt = Date() + 86_400
                         do { try tls.keepOwn() } catch { tls.report(error) }

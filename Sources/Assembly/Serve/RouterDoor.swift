@@ -17,11 +17,15 @@ struct RouterDoor: TaskDoor {
     let cancelsAbandoned = false
     let executor: (any TaskExecutor)? = PlaneThreads.management
     private let responder: RouterResponder<ServingContext>
+    private let trustedProxies: Set<String>
+    private let allowsPlainPasswords: Bool
     private let logger: Logger
 
-    init(_ router: Router<ServingContext>, logger: Logger) {
+    init(_ router: Router<ServingContext>, _ premises: Premises) {
         responder = router.buildResponder()
-        self.logger = logger
+        trustedProxies = Set(premises.settings.trustedProxies)
+        allowsPlainPasswords = premises.settings.allowsPlainPasswords
+        logger = premises.logger
     }
 
     func serve(_ head: TaskHead, _ body: HTTPWire.RequestBody, _ writer: ReplyWriter) async -> Bool {
@@ -45,7 +49,7 @@ struct RouterDoor: TaskDoor {
         let request = Request(
             head: HTTPRequest(
                 method: method,
-                scheme: "http",
+                scheme: head.isSecure(trusting: trustedProxies) ? "https" : "http",
                 authority: host,
                 path: head.target,
                 headerFields: fields
@@ -53,14 +57,20 @@ struct RouterDoor: TaskDoor {
             body: Hummingbird.RequestBody(asyncSequence: BodyPieces(body: body))
         )
         do {
-            return try await responder.respond(
-                to: request,
-                context: ServingContext(source: ServingSource(logger: logger))
-            )
+            return try await responder.respond(to: request, context: context(head))
         } catch {
             logger.error("request failed", metadata: ["error.code": "\(type(of: error))"])
             return Self.failure(500, "InternalServerError", "The request failed inside Gatehouse.")
         }
+    }
+
+    private func context(_ head: TaskHead) -> ServingContext {
+        var context = ServingContext(source: ServingSource(logger: logger))
+        context.address = head.callerAddress(trusting: trustedProxies)
+        context.isSecure = head.isSecure(trusting: trustedProxies)
+        context.isLoopback = head.isLoopback && !trustedProxies.contains(head.clientAddress)
+        context.mayCarryPasswords = context.isSecure || context.isLoopback || allowsPlainPasswords
+        return context
     }
 
     // MARK: - Answers

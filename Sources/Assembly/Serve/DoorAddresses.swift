@@ -1,6 +1,7 @@
 import Foundation
 import ResourceModel
 import Synchronization
+import WebServices
 
 /// Where the doors are reached, once they are bound.
 final class DoorAddresses: Sendable {
@@ -9,12 +10,12 @@ final class DoorAddresses: Sendable {
 
     init(settings: ServeSettings) {
         self.settings = settings
-        for door in ServeSettings.Door.allCases { bound(door, port: settings.ports[door] ?? door.defaultPort) }
+        for door in settings.doors { bound(door, port: settings.ports[door] ?? 0) }
     }
 
     /// Notes the real port of a door.
     func bound(_ door: ServeSettings.Door, port: Int) {
-        let scheme = door == .gatewayTLS ? "https" : "http"
+        let scheme = door.isTLS ? "https" : "http"
         let url = settings.publicURLs[door] ?? "\(scheme)://\(Self.host(settings.bind)):\(port)"
         urls.withLock { $0[door] = url }
     }
@@ -23,15 +24,16 @@ final class DoorAddresses: Sendable {
     func url(_ door: ServeSettings.Door) -> String { urls.withLock { $0[door] ?? "" } }
 
     /// The gateway's door by TLS; nil where there is none.
-    var secureGateway: String? { settings.hasGatewayTLS ? url(.gatewayTLS) : nil }
+    var secureGateway: String? { secure(.gateway) }
 
-    /// Those that this installation has.
-    private var doors: [ServeSettings.Door] {
-        ServeSettings.Door.allCases.filter { $0 != .gatewayTLS || settings.hasGatewayTLS }
-    }
+    /// A door by TLS; nil where it has no such port.
+    func secure(_ door: ServeSettings.Door) -> String? { urls.withLock { $0[door.overTLS] } }
+
+    /// Where web services and their pages are reached.
+    var serviceHost: ServiceHost { ServiceHost(servicesURL: url(.services), portalURL: url(.portal)) }
 
     var document: JSONValue {
-        .object(JSONObject(doors.map { ($0.rawValue, .string(url($0))) }))
+        .object(JSONObject(settings.doors.map { ($0.rawValue, .string(url($0))) }))
     }
 
     /// An address of all interfaces is none that a client can use.

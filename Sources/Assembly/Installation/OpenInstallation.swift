@@ -1,17 +1,23 @@
 import Blobs
 import Foundation
-import Management
+package import Management
 import ResourceModel
 import Store
-import Studio
+package import Studio
 
 /// An installation whose stores are open.
-struct OpenInstallation: Sendable {
+package struct OpenInstallation: Sendable {
     /// The words of the create form; nil for their defaults.
-    struct Form: Sendable {
+    package struct Form: Sendable {
         var name: String?
         var organization: String?
         var adminEmail: String?
+
+        package init(name: String? = nil, organization: String? = nil, adminEmail: String? = nil) {
+            self.name = name
+            self.organization = organization
+            self.adminEmail = adminEmail
+        }
     }
 
     let folder: DataFolder
@@ -20,11 +26,11 @@ struct OpenInstallation: Sendable {
     let resources: SQLiteResourceStore
     let content: ContentStore
     let box: SecretBox
-    let installation: InstallationSlot
-    let workspace: Workspace
-    let managementToken: String
+    package let installation: InstallationSlot
+    package let workspace: Workspace
+    package let managementToken: String
     /// Primary and secondary.
-    let workspaceTokens: [String]
+    package let workspaceTokens: [String]
     /// Whether this start made the installation, and its administrator's first password.
     let isNew: Bool
 
@@ -33,7 +39,7 @@ struct OpenInstallation: Sendable {
     /// Opens the installation of a folder, and makes it first where there is none.
     ///
     /// - Parameter accepted: databases whose loss was accepted for this start.
-    static func open(
+    package static func open(
         _ folder: DataFolder,
         form: Form,
         accepting accepted: Set<String> = []

@@ -39,22 +39,27 @@ struct Descriptors: Sendable {
     private static func share(_ door: ServeSettings.Door) -> (parts: Int, each: Int) {
         switch door {
         case .gateway: (4, 2)
-        case .gatewayTLS, .blobs: (3, 2)
-        case .services, .portal: (2, 1)
+        case .gatewayTLS, .blobs, .blobsTLS: (3, 2)
+        case .services, .servicesTLS, .portal, .portalTLS: (2, 1)
         }
     }
 
-    /// Connections that a door may have, of which one address may have a half.
-    func connections(of door: ServeSettings.Door) -> Int {
-        let all = ServeSettings.Door.allCases.reduce(0) { $0 + Self.share($1).parts }
+    /// Connections that one of a server's doors may have, of which one address may have a half.
+    func connections(_ door: ServeSettings.Door, of doors: [ServeSettings.Door]) -> Int {
+        let all = doors.reduce(0) { $0 + Self.share($1).parts }
         let (parts, each) = Self.share(door)
         return max(Self.connectionsMin, max(0, count - ofStores) * parts / all / each)
     }
 
     /// The bounds of a door within its share.
-    func bounded(_ limits: WireLimits, _ door: ServeSettings.Door, loops: Int) -> WireLimits {
+    func bounded(
+        _ limits: WireLimits,
+        _ door: ServeSettings.Door,
+        of doors: [ServeSettings.Door],
+        loops: Int
+    ) -> WireLimits {
         var limits = limits
-        limits.connectionsMax = min(limits.connectionsMax, connections(of: door))
+        limits.connectionsMax = min(limits.connectionsMax, connections(door, of: doors))
         limits.connectionsPerAddressMax = min(limits.connectionsPerAddressMax, max(1, limits.connectionsMax / 2))
         // A half of those to upstreams may rest: the other half is at work at other times.
         limits.idleUpstreamsInAllMax = max(1, limits.connectionsMax / 2 / loops)

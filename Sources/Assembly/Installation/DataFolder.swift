@@ -7,7 +7,7 @@ import Glibc
 #endif
 
 /// The folder that holds everything of an installation; one process at a time works on it.
-struct DataFolder: Sendable {
+package struct DataFolder: Sendable {
     struct Locked: Error, CustomStringConvertible {
         let path: String
         let pid: String
@@ -17,7 +17,7 @@ struct DataFolder: Sendable {
     let path: String
 
     /// - Throws: an error that names the folder, where it cannot be made.
-    init(path: String) throws {
+    package init(path: String) throws {
         self.path = URL(fileURLWithPath: path).standardizedFileURL.path
         for folder in [self.path, "\(self.path)/secrets"] {
             do {

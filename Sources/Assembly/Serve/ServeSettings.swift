@@ -1,4 +1,5 @@
 import Analytics
+import ArgumentParser
 import Configuration
 import Foundation
 import Gateway
@@ -8,27 +9,41 @@ import SystemPackage
 import WebServices
 
 /// The static settings of a server: flags first, then the environment (`GATEHOUSE_…`), then the file.
-struct ServeSettings: Sendable {
+package struct ServeSettings: Sendable {
     enum Door: String, CaseIterable, Sendable {
         case gateway, portal, services, blobs
-        /// The gateway once more, over TLS.
+        /// The same doors once more, over TLS.
         case gatewayTLS = "gateway-tls"
+        case portalTLS = "portal-tls"
+        case servicesTLS = "services-tls"
+        case blobsTLS = "blobs-tls"
 
-        var defaultPort: Int {
+        /// The port where none is set; nil where the door is then closed.
+        var defaultPort: Int? {
             switch self {
             case .gateway: 8080
             case .portal: 8081
             case .services: 8082
             case .blobs: 10_000
             case .gatewayTLS: 8443
+            case .portalTLS, .servicesTLS, .blobsTLS: nil
             }
         }
 
-        /// The role that opens it.
-        var role: String { self == .gatewayTLS ? Door.gateway.rawValue : rawValue }
+        var overTLS: Door {
+            switch self {
+            case .gateway, .gatewayTLS: .gatewayTLS
+            case .portal, .portalTLS: .portalTLS
+            case .services, .servicesTLS: .servicesTLS
+            case .blobs, .blobsTLS: .blobsTLS
+            }
+        }
+
+        var isTLS: Bool { overTLS == self }
     }
 
     var bind = "127.0.0.1"
+    /// Of the doors that the installation has, whichever of them this server opens.
     var ports: [Door: Int] = [:]
     var publicURLs: [Door: String] = [:]
     var roles: Set<String> = Set(ServeSettings.roleNames)
@@ -61,9 +76,10 @@ struct ServeSettings: Sendable {
     var addressRanges: String?
     var retention = FactWriter.Retention(usageDays: 400, requestDays: 30, requestsMax: 200_000)
 
-    /// Whether the gateway speaks TLS too, and where its certificates are; nil for the folder `tls` of the data folder.
-    var hasGatewayTLS = true
+    /// Where the certificates of doors over TLS are; nil for the folder `tls` of the data folder.
     var tlsFolder: String?
+    /// Whether the portal takes passwords in the clear from other machines too.
+    var allowsPlainPasswords = false
     /// Bounds of the doors' connections.
     private var limits: [Door: WireLimits] = [:]
     /// Bytes of a request's body at the gateway, where its API says nothing else.
@@ -80,10 +96,25 @@ struct ServeSettings: Sendable {
     /// Whether only this machine reaches the doors.
     var isLoopback: Bool { bind.hasPrefix("127.") || bind == "::1" || bind == "localhost" }
 
+    /// The doors that have a port.
+    var doors: [Door] { Door.allCases.filter { ports[$0] != nil } }
+
     /// The bounds of a door's connections, as they are set.
     func limits(of door: Door) -> WireLimits { limits[door] ?? WireLimits() }
 
+    var serviceLimits: ServiceLimits {
+        var limits = ServiceLimits()
+        if let value = rrsBodyBytesMax { limits.bodyBytesMax = value }
+        if let value = rrsRowsMax { limits.rowsMax = value }
+        if let value = rrsCellsMax { limits.cellsMax = value }
+        if let value = rrsTimeoutSeconds { limits.timeout = .seconds(Int64(value)) }
+        return limits
+    }
+
     static let roleNames = ["gateway", "portal", "services", "blobs", "worker"]
+
+    /// - Parameter words: of the command line, as `--portal-port 0`.
+    package init(words: [String]) async throws { try await self.init(flags: ServeFlags.parse(words)) }
 
     /// - Throws: an error that names the setting and the rule.
     init(flags: ServeFlags) async throws {
@@ -113,7 +144,8 @@ struct ServeSettings: Sendable {
         bind = text(flags.bind, "bind") ?? bind
         let portFlags: [Door: Int?] = [
             .gateway: flags.gatewayPort, .portal: flags.portalPort, .services: flags.servicesPort,
-            .blobs: flags.blobsPort, .gatewayTLS: flags.gatewayTLSPort,
+            .blobs: flags.blobsPort, .gatewayTLS: flags.gatewayTLSPort, .portalTLS: flags.portalTLSPort,
+            .servicesTLS: flags.servicesTLSPort, .blobsTLS: flags.blobsTLSPort,
         ]
         for door in Door.allCases {
             ports[door] = try number(portFlags[door] ?? nil, "\(door.rawValue)-port", 0...65_535) ?? door.defaultPort
@@ -154,7 +186,8 @@ struct ServeSettings: Sendable {
         )
         upstreamAuthorities = text(nil, "upstream-ca-file")
         trustedProxies = try Self.addresses(text(nil, "gateway-trusted-proxies") ?? "", "gateway-trusted-proxies")
-        hasGatewayTLS = try flag("gateway-tls") ?? true
+        if try flag("gateway-tls") == false { ports[.gatewayTLS] = nil }
+        allowsPlainPasswords = try flag("portal-allow-plain-passwords") ?? false
         tlsFolder = text(nil, "gateway-tls-folder")
         gatewayBodyBytesMax = try number(nil, "gateway-body-bytes-max", 0...(1 << 40)) ?? gatewayBodyBytesMax
         let bounds = DoorBounds(number: { try number(nil, $0, $1) }, proxies: trustedProxies)
@@ -163,6 +196,7 @@ struct ServeSettings: Sendable {
         limits[.gatewayTLS] = gatewayLimits
         for door in [Door.portal, .services, .blobs] {
             limits[door] = try bounds.other(door.rawValue)
+            limits[door.overTLS] = limits[door]
         }
         responseCacheBytesMax =
             try number(nil, "response-cache-bytes-max", 0...(64 << 30)) ?? responseCacheBytesMax

@@ -1,0 +1,110 @@
+package import HTTPServing
+package import Hummingbird
+import Management
+import ResourceModel
+import Studio
+import WebServices
+
+/// The routes of the portal door, with the middleware that every request passes.
+package struct PortalRouter {
+    private let premises: Premises
+    private let workings: Workings
+    private let plane: ControlPlane
+
+    package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) {
+        self.premises = premises
+        self.workings = workings
+        self.plane = plane
+    }
+
+    package func make() -> Router<ServingContext> {
+        let router = Router(context: ServingContext.self)
+        addMiddleware(to: router)
+        HealthRoutes(
+            facts: workings.facts,
+            builder: workings.snapshots.builder,
+            disk: plane.disk,
+            isLoopback: premises.settings.isLoopback
+        ).addRoutes(to: router)
+        workings.tracing.addRoutes(to: router)
+        addManagement(to: router)
+        InstallationRoutes(opened: premises.opened, addresses: premises.addresses).addRoutes(to: router)
+        addStudio(to: router)
+        return router
+    }
+
+    /// Errors, then who calls, then what follows from that; groups of routes say whom they are for.
+    private func addMiddleware(to router: Router<ServingContext>) {
+        router.add(middleware: ErrorMiddleware())
+        router.add(
+            middleware: TokenMiddleware(
+                management: TokenGuard(tokens: [premises.opened.managementToken]),
+                workspace: TokenGuard(tokens: premises.opened.workspaceTokens)
+            )
+        )
+        router.add(middleware: ActorMiddleware())
+        router.add(middleware: SpaceMiddleware())
+    }
+
+    private func addManagement(to router: Router<ServingContext>) {
+        let (addresses, resources) = (premises.addresses, plane.resources)
+        let doors = { @Sendable in
+            ARMRoutes.ServiceAddresses(
+                gateway: addresses.url(.gateway),
+                secureGateway: addresses.secureGateway,
+                portal: addresses.url(.portal),
+                services: addresses.url(.services)
+            )
+        }
+        let exports = APIExport(service: resources, addresses: doors)
+        exports.addRoutes(to: router)
+        ARMRoutes(
+            service: resources,
+            installation: premises.opened.installation,
+            traces: workings.tracing.actions,
+            views: ServiceViews(
+                service: resources,
+                facts: workings.facts.reports,
+                exports: exports,
+                quotas: StoredQuotas.views(workings.limits.quotas)
+            ),
+            addresses: doors
+        ).addRoutes(to: router)
+        ConfigurationRoutes(configuration: ConfigurationService(service: resources)).addRoutes(to: router)
+        DeclarationRoutes(service: resources, installation: premises.opened.installation) { addresses.url(.portal) }
+            .addRoutes(to: router)
+    }
+
+    private func addStudio(to router: Router<ServingContext>) {
+        let (addresses, opened, publisher) = (premises.addresses, premises.opened, workings.publisher)
+        MLManagementRoutes(store: opened.resources, publisher: publisher, box: opened.box) { addresses.serviceHost }
+            .addRoutes(to: router)
+        JobRoutes(workspace: opened.workspace.id, jobs: workings.batch.jobs).addRoutes(to: router)
+        StorageRoutes(workspace: opened.workspace, accounts: workings.storage.accounts) { addresses.url(.blobs) }
+            .addRoutes(to: router)
+        StudioRoutes(
+            workspace: opened.workspace,
+            datasets: plane.datasets,
+            experiments: plane.experiments,
+            executor: plane.executor
+        ) { publication, name, experiment, workspace, replaces in
+            let before = try await publisher.serviceID(of: experiment, in: workspace)
+            guard before == nil || replaces else {
+                throw APIError.conflict(
+                    "The experiment is published already; pass updateExistingWebService=true to overwrite the web service."
+                )
+            }
+            let published = try await publisher.publish(
+                publication,
+                name: name,
+                experiment: experiment,
+                workspace: workspace,
+                over: before
+            )
+            return [
+                "ActivityId": .string(experiment), "WebServiceGroupId": .string(published.serviceID),
+                "EndpointId": .string(published.endpointID), "Status": "Completed",
+            ]
+        }.addRoutes(to: router)
+    }
+}

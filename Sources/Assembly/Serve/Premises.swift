@@ -1,0 +1,16 @@
+package import Logging
+
+/// What every part of a server knows from its first step to its last: the installation, the settings, and where the doors are.
+package struct Premises: Sendable {
+    let opened: OpenInstallation
+    let settings: ServeSettings
+    let addresses: DoorAddresses
+    let logger: Logger
+
+    package init(_ opened: OpenInstallation, _ settings: ServeSettings, _ logger: Logger) {
+        self.opened = opened
+        self.settings = settings
+        self.logger = logger
+        addresses = DoorAddresses(settings: settings)
+    }
+}

@@ -1,0 +1,4 @@
+import Assembly
+import Testing
+
+@Suite struct PortalRoutesTests {}
