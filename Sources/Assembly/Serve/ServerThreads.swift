@@ -18,10 +18,10 @@ package struct ServerThreads: Sendable {
     let resolving: NIOThreadPool
 
     package static func open(_ settings: ServeSettings, _ closing: ClosingList) async throws -> ServerThreads {
-        let portalLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        closing.add("portal's loop") { try await portalLoop.shutdownGracefully() }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: settings.loops)
         closing.add("loops") { try await loops.shutdownGracefully() }
+        let portalLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        closing.add("portal's loop") { try await portalLoop.shutdownGracefully() }
         let pool = { (name: String, count: Int) in
             let threads = NIOThreadPool(numberOfThreads: count)
             threads.start()
