@@ -254,7 +254,8 @@ let package = Package(
         .testTarget(
             name: "AssemblyTests",
             dependencies: [
-                "Assembly", "HTTPServing", "HTTPWire", "ResourceModel", hummingbird, httpTypes, logging, nioCore,
+                "Assembly", "HTTPServing", "HTTPWire", "Management", "Studio", "ResourceModel", hummingbird, httpTypes,
+                logging, nioCore,
             ]
         ),
         .testTarget(name: "FuzzTargetsTests", dependencies: ["FuzzTargets"]),

@@ -3,7 +3,8 @@ package import Hummingbird
 
 /// Finds who calls by the token that a request carries: of management or of the workspace.
 ///
-/// Who may call what is not its business: groups of routes say that by `AccessMiddleware`.
+/// A request without one keeps the caller that it has. Who may call what is not its business: groups of routes say that by
+/// `AccessMiddleware`.
 package struct TokenMiddleware: RouterMiddleware {
     package typealias Context = ServingContext
 
@@ -21,14 +22,13 @@ package struct TokenMiddleware: RouterMiddleware {
         next: @concurrent (Request, ServingContext) async throws -> Response
     ) async throws -> Response {
         var context = context
-        context.caller = caller(request)
-        return try await next(request, context)
-    }
-
-    private func caller(_ request: Request) -> Caller {
         let bearer = request.bearerToken
-        if let proof = proof(bearer) ?? proof(request.workspaceToken) { return Caller(proof: proof) }
-        return bearer == nil ? .nobody : Caller(proof: .unknownToken)
+        if let proof = proof(bearer) ?? proof(request.workspaceToken) {
+            context.caller = Caller(proof: proof)
+        } else if bearer != nil {
+            context.caller = Caller(proof: .unknownToken)
+        }
+        return try await next(request, context)
     }
 
     private func proof(_ token: String?) -> Caller.Proof? {

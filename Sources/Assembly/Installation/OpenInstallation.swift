@@ -53,6 +53,18 @@ package struct OpenInstallation: Sendable {
         }
     }
 
+    /// The same, for whoever closes everything together.
+    package static func open(
+        _ folder: DataFolder,
+        form: Form,
+        accepting accepted: Set<String> = [],
+        _ closing: ClosingList
+    ) async throws -> OpenInstallation {
+        let opened = try await open(folder, form: form, accepting: accepted)
+        closing.add("databases") { try opened.databases.close() }
+        return opened
+    }
+
     private static func open(
         _ folder: DataFolder,
         _ databases: OpenDatabases,

@@ -19,8 +19,12 @@ struct Server {
         let logger = Logger(label: "gatehouse")
         let descriptors = Descriptors.raise()
         try await ClosingList.closing(logger) { closing in
-            let opened = try await OpenInstallation.open(folder, form: .init(), accepting: settings.acceptedLosses)
-            closing.add("databases") { try opened.databases.close() }
+            let opened = try await OpenInstallation.open(
+                folder,
+                form: .init(),
+                accepting: settings.acceptedLosses,
+                closing
+            )
             for note in opened.databases.notes { logger.warning("\(note)") }
             if opened.isNew {
                 AdministratorNotice.print(email: opened.installation.current.adminEmail, folder: folder)
