@@ -11,6 +11,22 @@ package struct TaskHead: Sendable {
     package let isTLS: Bool
     /// Whether the connection ends with the answer, so that the answer should say so.
     package let closes: Bool
+
+    package init(
+        method: String,
+        target: String,
+        fields: [(name: String, value: String)],
+        clientAddress: String,
+        isTLS: Bool,
+        closes: Bool
+    ) {
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.clientAddress = clientAddress
+        self.isTLS = isTLS
+        self.closes = closes
+    }
 }
 
 /// What a door does with requests that take their time: each is a task, on any thread.
