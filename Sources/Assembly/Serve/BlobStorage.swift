@@ -14,12 +14,8 @@ struct BlobStorage: Sendable {
     let references: BlobReferences
 
     /// Opens the store and puts aside what a former process left unnamed; no door is open yet.
-    static func open(
-        _ opened: OpenInstallation,
-        _ settings: ServeSettings,
-        _ addresses: DoorAddresses,
-        _ logger: Logger
-    ) async throws -> BlobStorage {
+    static func open(_ premises: Premises, _ closing: ClosingList) async throws -> BlobStorage {
+        let (opened, settings, addresses) = (premises.opened, premises.settings, premises.addresses)
         let index = SQLiteBlobIndex(file: opened.queue.file)
         let last = try await index.read { try $0.lastContent() }
         let files = try ContentFiles(
@@ -27,6 +23,7 @@ struct BlobStorage: Sendable {
             lastID: last,
             reserve: opened.databases.reserve
         )
+        closing.add("content files") { try await files.shutdown() }
         let orphans: ContentFiles.OrphanCount
         do {
             orphans = try await files.tendOrphans(now: Date().timeIntervalSince1970) { ids in
@@ -35,11 +32,12 @@ struct BlobStorage: Sendable {
         } catch let error as FileLayerError {
             throw InstallationError("The folder \(opened.folder.blobsFolder) cannot be put in order: \(error).")
         }
-        OrphanLog.tell(orphans, opened.folder.blobsFolder, settings, logger)
+        OrphanLog.tell(orphans, opened.folder.blobsFolder, settings, premises.logger)
         let accounts = StorageAccounts(store: opened.resources, box: opened.box)
         try await accounts.start(withDevelopment: settings.hasDevelopmentAccount)
-        let store = BlobStore(index: index, files: files, logger: logger)
+        let store = BlobStore(index: index, files: files, logger: premises.logger)
         let remote = RemoteBlobs(hosts: AllowedHosts(settings.blobHostsAllowed) { addresses.url(.blobs) })
+        closing.add("client of accounts elsewhere") { await remote.shutdown() }
         return BlobStorage(
             store: store,
             accounts: accounts,
@@ -47,11 +45,6 @@ struct BlobStorage: Sendable {
             files: files,
             references: BlobReferences(store: store, accounts: accounts, remote: remote) { addresses.url(.blobs) }
         )
-    }
-
-    func shutdown() async throws {
-        await remote.shutdown()
-        try await files.shutdown()
     }
 }
 

@@ -19,8 +19,7 @@ package struct Workings: Sendable {
 
     package static func open(_ premises: Premises, _ closing: ClosingList) async throws -> Workings {
         let (opened, settings, logger) = (premises.opened, premises.settings, premises.logger)
-        let storage = try await BlobStorage.open(opened, settings, premises.addresses, logger)
-        closing.add("blob storage") { try await storage.shutdown() }
+        let storage = try await BlobStorage.open(premises, closing)
         let snapshots = try await Snapshots.open(opened, settings, logger)
         let publisher = ServicePublisher(
             store: opened.resources,
