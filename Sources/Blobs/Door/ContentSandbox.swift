@@ -7,12 +7,10 @@ import Foundation
 enum ContentSandbox {
     /// Content types that no browser runs anything of, beside pictures, sound, films and fonts.
     ///
-    /// A sandbox would keep browsers from
-    /// showing PDF, whose scripts have no origin.
+    /// PDF is among them: its scripts have no origin, and a sandbox would keep browsers from showing it.
     private static let inertTypes: Set<String> = [
         "application/gzip", "application/json", "application/octet-stream", "application/pdf", "application/zip",
-        "text/csv",
-        "text/plain", "text/tab-separated-values",
+        "text/csv", "text/plain", "text/tab-separated-values",
     ]
     private static let inertFamilies: Set<Substring> = ["audio", "font", "image", "video"]
 
