@@ -327,7 +327,10 @@ def test_a_full_door_lets_go_of_who_rests_and_of_nobody_else(tmp_path):
                 stream.close()
             assert gone == 5, (door, gone)
 
-        at_every_door(check)
+        # One after the other: loops take connections in turns that all doors share, and a loop that got fewer than its part of a door lets
+        # newcomers in up to it.
+        for door in DOORS:
+            check(door)
 
 
 @pytest.mark.parametrize("kind", ["read slowly", "write slowly"])

@@ -63,7 +63,9 @@ def test_schemathesis_finds_no_fault(own, tmp_path, door):
     file.write_text(json.dumps(described))
     command = [str(pathlib.Path(sys.executable).parent / "st"), "run", str(file), "--url", described["servers"][0]["url"],
                "-H", f"Authorization: {authorization(own, door)}", "--checks", "not_a_server_error,status_code_conformance",
-               "--phases", "examples,coverage,fuzzing", "--max-examples", "6", "--max-time", str(budget), "--seed", "7", "--workers", "2",
+               "--phases", "examples,coverage,fuzzing", "--max-examples", "6", "--max-time", str(budget), "--seed", "7",
+               # One: two threads that read Python at once end in "AST constructor recursion depth mismatch" of Python 3.11.
+               "--workers", "1",
                "--continue-on-failure", "--no-color", "--generation-database", "none", "--no-shrink"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=budget + 120, cwd=tmp_path)
     # What failed, and what could not be asked, stands before pages of warnings.

@@ -96,8 +96,8 @@ package final class WireLoop {
     /// Lets a connection in, where the door is full in the stead of the one that has rested longest, or else of the slowest.
     ///
     /// So clients that ask for nothing, and those that hardly take or send anything, cannot keep others out. A loop ends its own connections
-    /// only. New ones come to loops in turn: where another loop has taken more than its part of the door, this one goes beyond the bound
-    /// up to its part, and the other gives back as connections come to it.
+    /// only. New ones come to loops in turns that all doors share: where another loop has taken more than its part of the door, this one goes
+    /// beyond the bound up to its part, and the other gives back as connections come to it.
     /// - Returns: false where nothing rests and nobody is slow, or where the client has its share.
     func admit(_ connection: DownstreamConnection) -> Bool {
         switch counts.enter(connection.share, limits) {
