@@ -538,7 +538,7 @@ def test_jobs_go_on_after_a_kill(fresh):
     fresh.start()
     batch = Batch(fresh, fresh.demo())
     while batch.status(jobs[0])["StatusCode"] == "NotStarted":
-        assert time.time() - began < 5
+        assert time.time() - began < 20
     for n, job in enumerate(jobs):
         assert batch.wait(job)["StatusCode"] == "Finished"
         assert [row[0] for row in rows(batch.get(f"kill-{n}.csv"))[1:]] == texts

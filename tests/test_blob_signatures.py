@@ -217,6 +217,32 @@ def test_overrides_of_answers_are_signed_or_without_effect(door):
 SECURE = {"X-Forwarded-Proto": "https"}
 
 
+SANDBOXED = ["text/html", "TEXT/HTML; charset=utf-8", " text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml", "text/javascript", "html",
+             "image/png, text/html", "text/plain;a=b,text/html", "multipart/x-mixed-replace", "x/y"]
+INERT = ["text/plain", "text/csv; charset=utf-8", "application/json", "image/png", "IMAGE/JPEG", "video/mp4", "application/pdf", "application/octet-stream"]
+
+
+@pytest.mark.parametrize("kind", SANDBOXED + INERT)
+def test_what_a_browser_would_run_is_sandboxed(door, stored, kind):
+    """Also under the name that a signature gives it, and in every way of reading it."""
+    expected = "sandbox" if kind in SANDBOXED else None
+    assert door.call("PUT", stored, "comp=properties", {"x-ms-blob-content-type": kind}).status == 200
+    reads = [door.call("GET", stored), door.call("GET", stored, headers={"x-ms-range": "bytes=0-2"}), door.call("HEAD", stored)]
+    assert [(read.status, read.headers.get("Content-Security-Policy")) for read in reads] == [(200, expected), (206, expected), (200, expected)]
+    assert reads[0].headers["Content-Type"].strip() == kind.strip(), "it is served as it was stored"
+    door.call("PUT", stored, "comp=properties", {"x-ms-blob-content-type": "text/plain"})
+    container, name = stored[1:].split("/")
+    answer = door.signed(door.service_sas("r", container, name, rsct=kind), "GET", stored)
+    assert (answer.status, answer.headers.get("Content-Security-Policy")) == (200, expected)
+
+
+@pytest.fixture(scope="module")
+def stored(door):
+    path = f"/{door.container()}/page"
+    door.put(path, b"<script>top.location = 'http://elsewhere'</script>")
+    return path
+
+
 def test_only_a_trusted_proxy_says_that_a_call_was_secure(door, tmp_path):
     name = door.container()
     door.put(f"/{name}/b")

@@ -539,11 +539,11 @@ def test_retry_ends_and_asks_its_condition(wired):
     # Each time-out is an attempt of its own.
     def slow_once(wire, connection, number):
         wire.read(connection)
-        time.sleep(0 if number else 2)
+        time.sleep(0 if number else 6)
         connection.sendall(OK)
     wire, managed = wired(slow_once, sections(backend=RETRY.format("@(context.Response.StatusCode == 500)", 0, 'timeout-ms="400"')))
     began = time.monotonic()
-    assert status(ask(managed, head(managed))) == 200 and 0.4 < time.monotonic() - began < 1.5
+    assert status(ask(managed, head(managed))) == 200 and 0.4 < time.monotonic() - began < 5
 
 
 def test_requests_in_one_packet_where_the_upstream_closes_after_the_first(wired):

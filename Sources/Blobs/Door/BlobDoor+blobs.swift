@@ -218,6 +218,7 @@ extension BlobDoor {
             let fallback = name == "Content-Type" ? "application/octet-stream" : nil
             guard let value = override ?? blob.headers[name]?.string ?? fallback else { continue }
             fields.append((name == "Content-MD5" ? md5Name : name, value))
+            if name == "Content-Type", let sandbox = ContentSandbox.field(of: value) { fields.append(sandbox) }
         }
         return fields
     }
