@@ -148,7 +148,7 @@ let package = Package(
 
         // Faces.
         // What pages are made of, compiled in: templates, and styles, scripts and icons as they are sent (scripts/assets).
-        .target(name: "CAssets"),
+        .target(name: "CAssets", exclude: ["built"]),
         // Pages: query, page model, template. Knows no SQL and no rules.
         .target(
             name: "Portals",

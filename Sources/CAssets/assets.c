@@ -1,4 +1,9 @@
 #include "assets.h"
 
-const struct gatehouse_asset gatehouse_assets[] = {{"", 0, 0}};
-const size_t gatehouse_assets_count = 0;
+#if !__has_include("built/assets.inc")
+#error "The pages' assets are not prepared: build with scripts/build, or run scripts/assets before swift build."
+#else
+// C23; the compiler offers it in earlier dialects as an extension.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#include "built/assets.inc"
+#endif

@@ -50,6 +50,19 @@ import Testing
         try queue.file.close()
     }
 
+    @Test func `its sessions and its one-time codes conform`() async throws {
+        for suite in [
+            SessionStoreConformance.keepsSessions, SessionStoreConformance.removesWhatEnded,
+            SessionStoreConformance.opensOnce,
+        ] {
+            let path = FileManager.default.temporaryDirectory.path + "/gatehouse-\(UUID().uuidString).sqlite"
+            defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) } }
+            let queue = try SQLiteWorkQueue(path: path)
+            try await suite(SQLiteSessionStore(queue))
+            try queue.file.close()
+        }
+    }
+
     @Test func `passwords are found right and wrong`() throws {
         let stored = try PasswordHash.make("correct horse", salt: [1, 2, 3, 4, 5, 6, 7, 8])
         #expect(!stored.contains("correct"))

@@ -61,6 +61,7 @@ package final class SQLiteWorkQueue: WorkQueue {
         SQLiteBlobIndex.tagMigration,
         SQLiteFile.installationMigration,
         SQLiteQuotaStore.sweepMigration,
+        SQLiteSessionStore.migration,
     ]
 
     /// The storage accounts that own a container, without the public one, which every installation has.

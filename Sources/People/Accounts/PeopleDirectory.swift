@@ -1,0 +1,64 @@
+import Crypto
+import Foundation
+import HTTPServing
+package import ResourceModel
+package import Store
+
+/// Looks people up where the configuration is, at each request, so that whoever is blocked or removed is out with the next one.
+package struct PeopleDirectory: Sendable {
+    static let passwordSlot = "password"
+
+    private let store: any ResourceStore
+    private let box: SecretBox
+    private let workspace: ResourceID
+
+    /// - Parameter workspace: whose members have roles.
+    package init(store: any ResourceStore, box: SecretBox, workspace: ResourceID) {
+        self.store = store
+        self.box = box
+        self.workspace = workspace
+    }
+
+    package func person(named name: String) async throws -> Person? {
+        guard let user = try await store.get(ResourceID(["users", name])) else { return nil }
+        let isActive = user.properties["state"]?.string == "active"
+        let hash = try await passwordHash(of: name)
+        return Person(
+            name: user.id.name,
+            email: user.properties["email"]?.string ?? "",
+            firstName: user.properties["firstName"]?.string ?? "",
+            lastName: user.properties["lastName"]?.string ?? "",
+            isActive: isActive,
+            roles: isActive ? try await roles(of: user.id.name) : [],
+            passwordMark: hash.map { Array(SHA256.hash(data: Data($0.utf8))) } ?? Array(repeating: 0, count: 32)
+        )
+    }
+
+    /// - Parameter email: in any case.
+    package func person(email: String) async throws -> Person? {
+        guard let entry = try await store.find(type: "users", value: email.lowercased()).first else { return nil }
+        return try await person(named: entry.id.name)
+    }
+
+    /// What `PasswordHash` made of the person's password; nil where there is none.
+    func passwordHash(of name: String) async throws -> String? {
+        let id = ResourceID(["users", name])
+        return try await store.secrets(id)[Self.passwordSlot].map {
+            try box.open($0, key: id.key, slot: Self.passwordSlot)
+        }
+    }
+
+    private func roles(of name: String) async throws -> Set<Caller.Role> {
+        var roles: Set<Caller.Role> = [.developer]
+        if try await store.indexEntry(ResourceID(["groups", "administrators", "users", name])) != nil {
+            roles.insert(.administrator)
+        }
+        // 0 the member's role.
+        switch try await store.indexEntry(workspace.child("members", name))?.columns.first ?? nil {
+        case "owner": roles.insert(.workspaceOwner)
+        case "user": roles.insert(.workspaceUser)
+        default: break
+        }
+        return roles
+    }
+}

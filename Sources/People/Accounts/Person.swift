@@ -1,0 +1,17 @@
+package import HTTPServing
+package import ResourceModel
+
+/// Somebody with an account: a `users` resource, as it is at this moment.
+package struct Person: Sendable {
+    /// The resource's name, as `1`.
+    package let name: String
+    package let email: String
+    package let firstName: String
+    package let lastName: String
+    package let isActive: Bool
+    package let roles: Set<Caller.Role>
+    /// SHA-256 of the stored password hash; 32 zeros where there is none. A new password makes another, which ends sessions.
+    package let passwordMark: [UInt8]
+
+    package var resource: ResourceID { ResourceID(["users", name]) }
+}

@@ -1,0 +1,58 @@
+package import NIOPosix
+package import Store
+import Synchronization
+
+/// Hashes passwords on threads of its own, few at a time: each takes some 16 MiB and 50 ms, by intent.
+package final class PasswordPool: Sendable {
+    /// Threads: more would take cores from calls, and sign-ins are seldom.
+    private static let threads = 2
+    /// Passwords that wait or are hashed at once: the last of them waits less than a second.
+    private static let workingMax = 24
+    /// Of these, from one address, so that a flood from one leaves room for others.
+    private static let workingPerAddress = 8
+
+    private struct Load {
+        var working = 0
+        var byAddress: [String: Int] = [:]
+    }
+
+    private let pool = NIOThreadPool(numberOfThreads: PasswordPool.threads)
+    private let load = Mutex(Load())
+
+    package init() { pool.start() }
+
+    package func shutdown() async throws { try await pool.shutdownGracefully() }
+
+    /// Whether a password is the one that was hashed; nil where too many wait.
+    package func verify(_ password: String, _ stored: String, from address: String) async throws -> Bool? {
+        guard enter(address) else { return nil }
+        defer { leave(address) }
+        return try await pool.runIfActive { PasswordHash.verify(password, stored) }
+    }
+
+    /// The hash of a new password; nil where too many wait.
+    package func make(_ password: String, salt: [UInt8], from address: String) async throws -> String? {
+        guard enter(address) else { return nil }
+        defer { leave(address) }
+        return try await pool.runIfActive { try PasswordHash.make(password, salt: salt) }
+    }
+
+    private func enter(_ address: String) -> Bool {
+        load.withLock { load in
+            guard load.working < Self.workingMax, load.byAddress[address, default: 0] < Self.workingPerAddress else {
+                return false
+            }
+            load.working += 1
+            load.byAddress[address, default: 0] += 1
+            return true
+        }
+    }
+
+    private func leave(_ address: String) {
+        load.withLock { load in
+            load.working -= 1
+            let left = load.byAddress[address, default: 1] - 1
+            load.byAddress[address] = left > 0 ? left : nil
+        }
+    }
+}
