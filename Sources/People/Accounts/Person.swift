@@ -10,7 +10,7 @@ package struct Person: Sendable {
     package let lastName: String
     package let isActive: Bool
     package let roles: Set<Caller.Role>
-    /// SHA-256 of the stored password hash; 32 zeros where there is none. A new password makes another, which ends sessions.
+    /// SHA-256 of the stored password hash, which ends sessions when it changes; 32 zeros where there is none.
     package let passwordMark: [UInt8]
 
     package var resource: ResourceID { ResourceID(["users", name]) }

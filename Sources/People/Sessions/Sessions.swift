@@ -1,6 +1,6 @@
 import Crypto
 import Foundation
-package import ResourceModel
+import ResourceModel
 package import Store
 
 /// A session that a request showed, with its person.

@@ -1,5 +1,5 @@
-package import NIOPosix
-package import Store
+import NIOPosix
+import Store
 import Synchronization
 
 /// Hashes passwords on threads of its own, few at a time: each takes some 16 MiB and 50 ms, by intent.
