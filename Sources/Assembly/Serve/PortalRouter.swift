@@ -1,6 +1,7 @@
 package import HTTPServing
 package import Hummingbird
 import Management
+import People
 import ResourceModel
 import Studio
 import WebServices
@@ -28,6 +29,7 @@ package struct PortalRouter {
         ).addRoutes(to: router)
         workings.tracing.addRoutes(to: router)
         addManagement(to: router)
+        PeopleRoutes(plane.people).addRoutes(to: router)
         InstallationRoutes(opened: premises.opened, addresses: premises.addresses).addRoutes(to: router)
         addStudio(to: router)
         return router
@@ -42,8 +44,25 @@ package struct PortalRouter {
                 workspace: TokenGuard(tokens: premises.opened.workspaceTokens)
             )
         )
+        let addresses = premises.addresses
+        router.add(
+            middleware: IdentityMiddleware(
+                sessions: plane.people.sessions,
+                ownOrigins: { addresses.portalOrigins },
+                isCall: Self.isCall
+            )
+        )
         router.add(middleware: ActorMiddleware())
         router.add(middleware: SpaceMiddleware())
+    }
+
+    /// The first words of paths that belong to the APIs: their callers show tokens, and are answered by their contracts.
+    private static let callWords: Set<Substring> = [
+        "api", "direct", "health", "metrics", "subscriptions", "traces", "workspaces",
+    ]
+
+    package static func isCall(_ path: String) -> Bool {
+        path.split(separator: "/", maxSplits: 1).first.map { callWords.contains(Substring($0.lowercased())) } ?? false
     }
 
     private func addManagement(to router: Router<ServingContext>) {
