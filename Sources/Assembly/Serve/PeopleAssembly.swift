@@ -5,6 +5,7 @@ import People
 import ResourceModel
 import ServiceLifecycle
 import Store
+import Studio
 
 /// Gives the people's room what it needs of the other rooms.
 enum PeopleAssembly {

@@ -1,6 +1,6 @@
 import Foundation
 package import HTTPServing
-package import ResourceModel
+import ResourceModel
 package import Store
 
 /// What people do with their own accounts.

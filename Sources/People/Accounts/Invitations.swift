@@ -1,5 +1,5 @@
 import Foundation
-package import ResourceModel
+import ResourceModel
 package import Store
 
 /// Lets people in by links: invitations, new passwords, and signing in without one.

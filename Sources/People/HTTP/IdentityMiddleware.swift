@@ -3,6 +3,7 @@ import HTTPTypes
 package import Hummingbird
 import NIOCore
 import ResourceModel
+import Store
 
 /// Finds the person who calls by the session cookie, and refuses writes that another site made a browser send.
 ///

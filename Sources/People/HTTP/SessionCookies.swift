@@ -2,6 +2,7 @@ package import HTTPServing
 import HTTPTypes
 package import Hummingbird
 import ResourceModel
+import Store
 
 /// The portal's cookies: of the session, and before sign-in of whoever is given a form.
 ///

@@ -1,4 +1,4 @@
-package import ResourceModel
+import ResourceModel
 package import Store
 
 /// The create form of an installation that nobody has claimed yet.
@@ -75,7 +75,8 @@ package struct FirstRun: Sendable {
     /// Whether the installation has the names that `serve` gave it, nobody ever signed in, and nothing was made in it.
     package func isOpen() async throws -> Bool {
         guard try await store.indexEntry(Self.mark) != nil else { return false }
-        return try await !sessions.haveEverBegun() && premises.isUnused()
+        guard try await !sessions.haveEverBegun() else { return false }
+        return try await premises.isUnused()
     }
 
     /// Makes a code for the form.
