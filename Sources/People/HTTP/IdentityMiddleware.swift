@@ -106,9 +106,9 @@ package struct IdentityMiddleware: RouterMiddleware {
     private func token(_ request: inout Request) async throws -> String? {
         if let token = request.headers[.formToken] { return token }
         guard request.isForm else { return nil }
-        let bytes = try await request.bodyBytes(max: FormFields.bytesMax)
+        let bytes = try await request.bodyBytes(max: FormBody.bytesMax)
         request.body = RequestBody(buffer: ByteBuffer(bytes: bytes))
-        return FormFields(bytes)["csrf"]
+        return FormBody.value(of: "csrf", in: bytes)
     }
 }
 

@@ -40,7 +40,7 @@ package struct PeopleRoutes: Sendable {
         _ make: (JSONObject) async throws -> Invitations.Made
     ) async throws -> Response {
         guard context.mayCarryPasswords else { throw PlainPasswords.refused }
-        let body = try await request.jsonObject(max: FormFields.bytesMax)
+        let body = try await request.jsonObject(max: FormBody.bytesMax)
         let made: Invitations.Made
         do { made = try await make(body) } catch let refusal as FormRefusal { throw refusal.error }
         return .json(
