@@ -1,6 +1,8 @@
+import HTTPServing
 import People
 import ResourceModel
 import Store
+import Synchronization
 import Testing
 
 /// What codes open, once each.
