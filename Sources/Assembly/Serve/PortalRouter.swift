@@ -1,6 +1,8 @@
 package import HTTPServing
 package import Hummingbird
 import Management
+import People
+import Portals
 import ResourceModel
 import Studio
 import WebServices
@@ -11,15 +13,38 @@ package struct PortalRouter {
     private let workings: Workings
     private let plane: ControlPlane
 
-    package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) {
+    private let pages: PortalPages
+
+    /// - Throws: where what pages are made of cannot be read.
+    package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) throws {
         self.premises = premises
         self.workings = workings
         self.plane = plane
+        let opened = premises.opened
+        pages = try PortalPages(
+            PageSources(
+                installation: opened.installation,
+                people: PeopleDirectory(
+                    store: opened.resources,
+                    box: opened.box,
+                    workspace: opened.workspace.resource
+                )
+            )
+        )
     }
 
     package func make() -> Router<ServingContext> {
         let router = Router(context: ServingContext.self)
         addMiddleware(to: router)
+        addAPIs(to: router)
+        addPages(to: router)
+        return router
+    }
+
+    package func addPages(to router: Router<ServingContext>) { pages.addRoutes(to: router) }
+
+    /// What programs call: everything but the pages.
+    package func addAPIs(to router: Router<ServingContext>) {
         HealthRoutes(
             facts: workings.facts,
             builder: workings.snapshots.builder,
@@ -30,12 +55,22 @@ package struct PortalRouter {
         addManagement(to: router)
         InstallationRoutes(opened: premises.opened, addresses: premises.addresses).addRoutes(to: router)
         addStudio(to: router)
-        return router
+    }
+
+    /// The first words of all paths of APIs, read from their routes, so that none can be forgotten.
+    private var apiWords: Set<String> {
+        let router = Router(context: ServingContext.self)
+        addAPIs(to: router)
+        return Set(
+            router.routes.compactMap { $0.path.description.split(separator: "/").first?.lowercased() }
+        )
     }
 
     /// Errors, then who calls, then what follows from that; groups of routes say whom they are for.
     private func addMiddleware(to router: Router<ServingContext>) {
+        let pageErrors = PageErrorMiddleware(pages.renderer, apiWords: apiWords)
         router.add(middleware: ErrorMiddleware())
+        router.add(middleware: pageErrors)
         router.add(
             middleware: TokenMiddleware(
                 management: TokenGuard(tokens: [premises.opened.managementToken]),
@@ -44,6 +79,8 @@ package struct PortalRouter {
         )
         router.add(middleware: ActorMiddleware())
         router.add(middleware: SpaceMiddleware())
+        // Again: only here it is known whose page it is.
+        router.add(middleware: pageErrors)
     }
 
     private func addManagement(to router: Router<ServingContext>) {
