@@ -28,7 +28,7 @@ package struct PageErrorMiddleware: RouterMiddleware {
             if failure.status == 401 || failure.status == 403 && context.caller.proof == .none {
                 return try await renderer.response(.seeOther(Self.signIn(visit)), visit)
             }
-            return try await renderer.response(Self.view(failure, visit), visit)
+            return try await renderer.response(ErrorPage.view(failure, visit), visit)
         }
     }
 
@@ -44,36 +44,5 @@ package struct PageErrorMiddleware: RouterMiddleware {
     private static func signIn(_ visit: PageVisit) -> String {
         guard visit.request.method == .get else { return "/signin" }
         return "/signin?next=\(FormText.encoded(visit.path))"
-    }
-
-    private static func view(_ error: APIError, _ visit: PageVisit) -> PageView {
-        // The pages that words are there for; any other is told as the nearest of them.
-        let kind =
-            switch error.status {
-            case 403: "forbidden"
-            case 404, 405: "notFound"
-            case 429, 503: "busy"
-            case 500...: "failed"
-            default: "refused"
-            }
-        let words = visit.words
-        let title = words.text("errors.\(kind).title")
-        let told = error.details.first?.message ?? error.message
-        // What a route says of its own refusal is more than the general words; of bugs and unknown paths it says nothing.
-        let hasDetail = ["forbidden", "refused"].contains(kind)
-        var view = PageView(
-            "error",
-            title: title,
-            model: [
-                "status": .int(error.status), "title": .string(title),
-                "text": .string(words.text("errors.\(kind).text")),
-                "hasDetail": .bool(hasDetail), "detail": .string(hasDetail ? told : ""),
-                "requestID": .string(visit.context.requestID), "isNotFound": .bool(kind == "notFound"),
-                "isForbidden": .bool(kind == "forbidden"), "isFailed": .bool(kind == "failed"),
-                "isBusy": .bool(kind == "busy"), "home": .string(visit.caller.isPerson ? "/welcome" : "/"),
-            ]
-        )
-        view.status = error.status
-        return view
     }
 }

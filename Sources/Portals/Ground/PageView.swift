@@ -74,3 +74,17 @@ package enum PageAnswer: Sendable {
     /// Leads on by GET, so that a reload sends nothing again; cookies go with it.
     case seeOther(String, HTTPFields = HTTPFields())
 }
+
+extension PageView {
+    /// A field of a form as templates show it.
+    ///
+    /// - Parameters:
+    ///   - value: what stands in it; never a password.
+    ///   - error: what is wrong with what was sent.
+    package static func field(_ name: String, _ value: String = "", error: String? = nil) -> JSONValue {
+        [
+            "name": .string(name), "value": .string(value), "hasError": .bool(error != nil),
+            "error": .string(error ?? ""),
+        ]
+    }
+}
