@@ -14,6 +14,7 @@ package struct PortalRouter {
     private let plane: ControlPlane
 
     private let pages: PortalPages
+    private let workspaceTokens: WorkspaceTokens
 
     /// - Throws: where what pages are made of cannot be read.
     package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) throws {
@@ -21,6 +22,12 @@ package struct PortalRouter {
         self.workings = workings
         self.plane = plane
         let opened = premises.opened
+        let folder = opened.folder
+        workspaceTokens = WorkspaceTokens(
+            primary: opened.workspaceTokens[0],
+            secondary: opened.workspaceTokens[1],
+            make: OpenInstallation.token
+        ) { try folder.writeSecret(OpenInstallation.workspaceTokenFiles[$0 == .primary ? 0 : 1], $1) }
         pages = try PortalPages(
             PageSources(
                 installation: opened.installation,
@@ -74,7 +81,7 @@ package struct PortalRouter {
         router.add(
             middleware: TokenMiddleware(
                 management: TokenGuard(tokens: [premises.opened.managementToken]),
-                workspace: TokenGuard(tokens: premises.opened.workspaceTokens)
+                workspace: workspaceTokens
             )
         )
         router.add(middleware: ActorMiddleware())

@@ -75,7 +75,7 @@ struct Frame: Sendable {
         let address = { (name: String) in assets[name].map { JSONValue.string($0.address) } }
         return [
             "styles": .array(["app.css", "pages/\(page).css"].compactMap(address)),
-            "modules": .array(["shared/frame.js", "pages/\(page).js"].compactMap(address)),
+            "modules": .array(["shared/elements.js", "pages/\(page).js"].compactMap(address)),
             "icons": address("icons.svg") ?? .null, "mark": address("images/mark.svg") ?? .null,
         ]
     }
