@@ -31,11 +31,7 @@ package struct PortalRouter {
         pages = try PortalPages(
             PageSources(
                 installation: opened.installation,
-                people: PeopleDirectory(
-                    store: opened.resources,
-                    box: opened.box,
-                    workspace: opened.workspace.resource
-                )
+                people: plane.people.directory
             )
         )
     }
