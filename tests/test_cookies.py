@@ -61,7 +61,7 @@ def read(stream):
     count = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
     body = b""
     while len(body) < count:
-        body += stream.recv(65536)
+        body += stream.recv(count - len(body))
     return head, body.decode()
 
 
