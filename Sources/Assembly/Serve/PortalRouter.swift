@@ -28,6 +28,7 @@ package struct PortalRouter {
             secondary: opened.workspaceTokens[1],
             make: OpenInstallation.token
         ) { try folder.writeSecret(OpenInstallation.workspaceTokenFiles[$0 == .primary ? 0 : 1], $1) }
+        let addresses = premises.addresses
         pages = try PortalPages(
             PageSources(
                 installation: opened.installation,
@@ -35,7 +36,14 @@ package struct PortalRouter {
                     store: opened.resources,
                     box: opened.box,
                     workspace: opened.workspace.resource
-                )
+                ),
+                resources: plane.resources,
+                workspace: opened.workspace,
+                workspaceTokens: workspaceTokens,
+                experiments: plane.experiments,
+                services: workings.publisher,
+                gatewayURL: { addresses.url(.gateway) },
+                folder: folder.path
             )
         )
     }
