@@ -56,6 +56,7 @@ struct PortalFixture {
     ) async throws -> Response {
         var context = ServingContext(source: ServingSource(logger: logger))
         context.caller = caller
+        context.mayCarryPasswords = true
         let head = HTTPRequest(method: method, scheme: "http", authority: "portal", path: path, headerFields: fields)
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))
         return try await responder.respond(to: request, context: context)

@@ -37,6 +37,8 @@ import Testing
             "GET /api/installation": .administrators, "GET /api/types": .administrators,
             "GET /api/openapi.json": .administrators, "GET /api/changes": .administrators,
             "GET /api/configuration": .administrators, "POST /api/configuration": .administrators,
+            "POST /api/people/sign-in-links": .administrators, "POST /api/people/invitations": .administrators,
+            "POST /api/people/password-resets": .administrators,
         ]
         for method in management {
             table["\(method) /subscriptions/**"] = .administrators

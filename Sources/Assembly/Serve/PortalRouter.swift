@@ -68,6 +68,7 @@ package struct PortalRouter {
         ).addRoutes(to: router)
         workings.tracing.addRoutes(to: router)
         addManagement(to: router)
+        PeopleRoutes(plane.people).addRoutes(to: router)
         InstallationRoutes(opened: premises.opened, addresses: premises.addresses).addRoutes(to: router)
         addStudio(to: router)
     }
@@ -83,6 +84,7 @@ package struct PortalRouter {
 
     /// Errors, then who calls, then what follows from that; groups of routes say whom they are for.
     private func addMiddleware(to router: Router<ServingContext>) {
+        let apiWords = apiWords
         let pageErrors = PageErrorMiddleware(pages.renderer, apiWords: apiWords)
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: pageErrors)
@@ -90,6 +92,16 @@ package struct PortalRouter {
             middleware: TokenMiddleware(
                 management: TokenGuard(tokens: [premises.opened.managementToken]),
                 workspace: workspaceTokens
+            )
+        )
+        let addresses = premises.addresses
+        router.add(
+            middleware: IdentityMiddleware(
+                sessions: plane.people.sessions,
+                ownOrigins: { addresses.portalOrigins },
+                isCall: { path in
+                    path.split(separator: "/", maxSplits: 1).first.map { apiWords.contains($0.lowercased()) } ?? false
+                }
             )
         )
         router.add(middleware: ActorMiddleware())

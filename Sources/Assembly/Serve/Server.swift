@@ -21,7 +21,7 @@ struct Server {
         try await ClosingList.closing(logger) { closing in
             let opened = try await OpenInstallation.open(
                 folder,
-                form: .init(),
+                form: .open,
                 accepting: settings.acceptedLosses,
                 closing
             )
@@ -62,7 +62,7 @@ struct Server {
         var services: [any Service] = [OpenDoors(listeners: listeners)]
         if let tls { services.append(DoorTLS.Watching(tls: tls)) }
         services += workings.services(premises) + plane.services(premises)
-        services.append(Announcement(premises: premises))
+        services.append(Announcement(premises: premises, people: plane.people))
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) },
