@@ -101,6 +101,11 @@ package struct ExperimentService: Sendable {
         return found
     }
 
+    /// Whether there is an experiment of that name without case.
+    package func has(_ name: String) async throws -> Bool {
+        try await !store.find(type: "workspaces/experiments", value: name.lowercased()).isEmpty
+    }
+
     package func delete(_ word: String) async throws {
         _ = try await store.apply([ResourceWrite(try await get(word).id, .delete)])
     }

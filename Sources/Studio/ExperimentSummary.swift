@@ -12,14 +12,14 @@ package struct ExperimentSummary: Sendable {
 
     package let id: String
     package let name: String
-    package let creator: String
+    package let description: String
     package let state: State
     package let modified: Date
 
     init(_ experiment: Resource, run: WorkItem?) {
         id = experiment.id.name
         name = experiment.properties["Name"]?.string ?? ""
-        creator = experiment.properties["Creator"]?.string ?? ""
+        description = experiment.properties["Document"]?["Description"]?.string ?? ""
         let text = experiment.properties["ModificationTime"]?.string ?? ""
         modified = (try? Date(text, strategy: .iso8601)) ?? .distantPast
         state =

@@ -28,10 +28,18 @@ package struct PortalRouter {
             secondary: opened.workspaceTokens[1],
             make: OpenInstallation.token
         ) { try folder.writeSecret(OpenInstallation.workspaceTokenFiles[$0 == .primary ? 0 : 1], $1) }
+        let addresses = premises.addresses
         pages = try PortalPages(
             PageSources(
                 installation: opened.installation,
-                people: plane.people.directory
+                people: plane.people.directory,
+                resources: plane.resources,
+                workspace: opened.workspace,
+                workspaceTokens: workspaceTokens,
+                experiments: plane.experiments,
+                services: workings.publisher,
+                gatewayURL: { addresses.url(.gateway) },
+                folder: folder.path
             )
         )
     }

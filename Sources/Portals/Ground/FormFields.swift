@@ -27,10 +27,20 @@ package struct FormFields: Sendable {
 
     /// - Throws: `APIError` 400 for a field that stands twice, that cannot be decoded, or that is one too many.
     package init(parsing bytes: [UInt8]) throws(APIError) {
+        for (name, value) in try Self.pairs(bytes) {
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw APIError.validation(name, "'\(name)' stands twice in the form.")
+            }
+        }
+    }
+
+    /// Names and values in their order; one name may stand several times.
+    static func pairs(_ bytes: [UInt8]) throws(APIError) -> [(name: String, value: String)] {
         let pieces = bytes.split(separator: UInt8(ascii: "&"))
         guard pieces.count <= Self.fieldsMax else {
             throw APIError.badRequest("The form has more than \(Self.fieldsMax) fields.")
         }
+        var pairs: [(name: String, value: String)] = []
         for piece in pieces {
             let halves = piece.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = Self.decoded(halves[0]) else {
@@ -39,10 +49,9 @@ package struct FormFields: Sendable {
             guard let value = Self.decoded(halves.count > 1 ? halves[1] : []) else {
                 throw APIError.validation(name, "'\(name)' is not valid percent-encoded UTF-8.")
             }
-            guard values.updateValue(value, forKey: name) == nil else {
-                throw APIError.validation(name, "'\(name)' stands twice in the form.")
-            }
+            pairs.append((name, value))
         }
+        return pairs
     }
 
     /// A field as it was sent; nil where it is absent, as a box that is not ticked.

@@ -54,6 +54,9 @@ package struct LocaleText: Sendable {
         return "\(number(value, digits: isWhole ? 0 : 1))\u{A0}\(units.first ?? "")"
     }
 
+    /// As `Starter, Unlimited`.
+    package func list(_ names: [String]) -> String { names.joined(separator: ", ") }
+
     /// As `29 Nov 2026, 08:44 UTC`.
     package func time(_ date: Date) -> String {
         let parts = Self.calendar.dateComponents([.year, .month, .day, .hour, .minute], from: date)

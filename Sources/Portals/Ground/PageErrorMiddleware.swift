@@ -33,9 +33,7 @@ package struct PageErrorMiddleware: RouterMiddleware {
     }
 
     private func asksForPage(_ request: Request) -> Bool {
-        guard request.headers[.authorization] == nil else { return false }
-        let accepted = QualityList(request.headers[values: .accept].joined(separator: ","))
-        guard (accepted.quality(of: "text/html") ?? 0) > 0 else { return false }
+        guard request.headers[.authorization] == nil, PageVisit.asksForHTML(request) else { return false }
         let word = request.uri.path.split(separator: "/").first.map { PercentEncoding.decoded($0) ?? "" }
         return !apiWords.contains(word?.lowercased() ?? "")
     }

@@ -11,14 +11,26 @@ package struct PageVisit: Sendable {
     package var caller: Caller { context.caller }
     package var locale: LocaleText { LocaleText(words.language) }
 
+    /// Whether the field `Accept` names HTML; programs say nothing or `*/*`.
+    package var asksForHTML: Bool { Self.asksForHTML(request) }
+
+    static func asksForHTML(_ request: Request) -> Bool {
+        let accepted = QualityList(request.headers[values: .accept].joined(separator: ","))
+        return (accepted.quality(of: "text/html") ?? 0) > 0
+    }
+
     /// The form that was sent.
     ///
     /// - Throws: `APIError` 413, 415 or 400 that says what about it is wrong.
     package func form() async throws -> FormFields { try await FormFields(request) }
 
     /// A word of the query, decoded; nil where it is absent or cannot be decoded.
-    package func query(_ name: String) -> String? {
-        request.uri.query.flatMap { try? FormFields(parsing: Array($0.utf8)) }?[name]
+    package func query(_ name: String) -> String? { queries(name).first }
+
+    /// A word of the query that may stand several times, as a box that is ticked.
+    package func queries(_ name: String) -> [String] {
+        let pairs = request.uri.query.flatMap { try? FormFields.pairs(Array($0.utf8)) } ?? []
+        return pairs.filter { $0.name == name }.map(\.value)
     }
 
     /// A part of the path that the route names, decoded.

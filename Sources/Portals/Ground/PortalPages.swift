@@ -1,7 +1,5 @@
 package import HTTPServing
 package import Hummingbird
-package import Management
-package import People
 
 /// The pages of the portal door, with what they are made of.
 package struct PortalPages {
@@ -18,7 +16,8 @@ package struct PortalPages {
     /// One line a page: add yours here.
     private var pages: [any Page] {
         [
-            PreferencesPage()
+            DeveloperPage(sources: sources), PartsPage(), PreferencesPage(), PublisherPage(sources: sources),
+            StudioPage(sources: sources), WelcomePage(sources: sources),
         ]
     }
 
@@ -26,16 +25,5 @@ package struct PortalPages {
         AssetRoutes().addRoutes(to: router)
         let routes = PageRoutes(router: router, renderer: renderer)
         for page in pages { page.addRoutes(to: routes) }
-    }
-}
-
-/// What pages read and change: the engines behind them.
-package struct PageSources: Sendable {
-    let installation: InstallationSlot
-    let people: PeopleDirectory
-
-    package init(installation: InstallationSlot, people: PeopleDirectory) {
-        self.installation = installation
-        self.people = people
     }
 }

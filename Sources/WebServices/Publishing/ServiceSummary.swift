@@ -6,9 +6,8 @@ import Store
 package struct ServiceSummary: Sendable {
     package let id: String
     package let name: String
+    package let description: String
     package let endpoints: Int
-    /// The experiment that it was published from.
-    package let experiment: String?
     package let published: Date
 }
 
@@ -24,8 +23,8 @@ extension ServicePublisher {
                 ServiceSummary(
                     id: service.id.name,
                     name: service.properties["Name"]?.string ?? "",
+                    description: service.properties["Description"]?.string ?? "",
                     endpoints: try await store.count(ResourceQuery(parent: service.id, type: "endpoints", limit: 1)),
-                    experiment: service.properties["ExperimentId"]?.string,
                     published: (try? Date(text, strategy: .iso8601)) ?? .distantPast
                 )
             )
