@@ -153,7 +153,7 @@ let package = Package(
         .target(
             name: "Portals",
             dependencies: [
-                "CAssets", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
+                "CAssets", "CZlib", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
                 httpTypes, logging, crypto, nioCore, .product(name: "Mustache", package: "swift-mustache"),
             ]
         ),
@@ -259,8 +259,8 @@ let package = Package(
         .testTarget(
             name: "AssemblyTests",
             dependencies: [
-                "Assembly", "HTTPServing", "HTTPWire", "Management", "Studio", "ResourceModel", hummingbird, httpTypes,
-                logging, nioCore,
+                "Assembly", "HTTPServing", "HTTPWire", "Management", "Portals", "Studio", "ResourceModel", hummingbird,
+                httpTypes, logging, nioCore,
             ]
         ),
         .testTarget(name: "FuzzTargetsTests", dependencies: ["FuzzTargets"]),

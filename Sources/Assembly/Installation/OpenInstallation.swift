@@ -44,6 +44,9 @@ package struct OpenInstallation: Sendable {
     /// Whether this start made the installation, and its administrator's first password.
     let isNew: Bool
 
+    /// Among the folder's secrets.
+    static let workspaceTokenFiles = ["workspace-token", "workspace-token-secondary"]
+
     var queue: SQLiteWorkQueue { databases.queue }
 
     /// Opens the installation of a folder, and makes it first where there is none.
@@ -85,7 +88,7 @@ package struct OpenInstallation: Sendable {
         _ = try await resources.sealDocuments()
         let content = try ContentStore(folder: folder.contentFolder, reserve: databases.reserve)
         let managementToken = try folder.password("management-token") { token() }
-        let workspaceTokens = try ["workspace-token", "workspace-token-secondary"].map {
+        let workspaceTokens = try Self.workspaceTokenFiles.map {
             try folder.password($0, make: token)
         }
         var isNew = false
@@ -160,7 +163,8 @@ package struct OpenInstallation: Sendable {
         )
     }
 
-    private static func token() -> String { Identifier.hex(Identifier.randomBytes(32)) }
+    /// A token of 256 random bits.
+    @Sendable static func token() -> String { Identifier.hex(Identifier.randomBytes(32)) }
 
     /// 100 bits in letters and digits that are not mistaken for one another.
     private static func password() -> String {

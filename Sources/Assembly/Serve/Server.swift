@@ -55,7 +55,7 @@ struct Server {
         let plane = ControlPlane(premises, workings)
         let opener = DoorOpener(premises: premises, descriptors: descriptors, tls: tls)
         var listeners = try await DataPath(premises, threads, workings).open(by: opener)
-        let portal = RouterDoor(PortalRouter(premises, workings, plane).make(), premises)
+        let portal = RouterDoor(try PortalRouter(premises, workings, plane).make(), premises)
         listeners += try await opener.open(.portal, on: threads.portalLoop) { wire, _ in
             TaskResponder(wire: wire, door: portal)
         }
