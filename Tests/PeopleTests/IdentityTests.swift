@@ -20,12 +20,12 @@ import Testing
             router.add(
                 middleware: TokenMiddleware(
                     management: TokenGuard(tokens: ["secret"]),
-                    workspace: TokenGuard(tokens: [])
+                    workspace: WorkspaceTokens(primary: "one", secondary: "two", make: { "" }, save: { _, _ in })
                 )
             )
+            router.add(middleware: IdentityMiddleware(sessions: people.engine.sessions))
             router.add(
-                middleware: IdentityMiddleware(
-                    sessions: people.engine.sessions,
+                middleware: ForgeryMiddleware(
                     ownOrigins: { ["https://portal.example"] },
                     isCall: { $0.hasPrefix("/api/") }
                 )

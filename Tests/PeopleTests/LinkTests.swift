@@ -65,7 +65,7 @@ import Testing
                     )
                 }
             }
-            #expect(try await !people.engine.firstRun.opens(signIn))
+            #expect(try await people.engine.firstRun.opens(signIn) == nil)
             #expect(try await invitations.person(of: reset, .resetPassword)?.name == "1")
             #expect(try await invitations.person(of: invite, .invite)?.email == "ada@example.com")
         }
@@ -88,7 +88,7 @@ import Testing
             }
             // A form that is refused uses nothing up.
             await #expect(
-                throws: FormRefusal([.init("firstName", .required), .init("password", .passwordLength)])
+                throws: FormRefusal([.init("firstName", .required), .init("password", .passwordShort)])
             ) { try await choose(made.code, "short", "") }
             // Nor does a change that fails.
             people.users.fails.withLock { $0 = true }
