@@ -32,13 +32,10 @@ package struct PortalRouter {
         pages = try PortalPages(
             PageSources(
                 installation: opened.installation,
-                people: PeopleDirectory(
-                    store: opened.resources,
-                    box: opened.box,
-                    workspace: opened.workspace.resource
-                ),
+                people: plane.people,
                 resources: plane.resources,
                 workspace: opened.workspace,
+                workspaceService: WorkspaceService(store: opened.resources, workspace: opened.workspace),
                 workspaceTokens: workspaceTokens,
                 experiments: plane.experiments,
                 services: workings.publisher,

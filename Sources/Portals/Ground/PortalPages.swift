@@ -1,5 +1,6 @@
 package import HTTPServing
 package import Hummingbird
+import People
 
 /// The pages of the portal door, with what they are made of.
 package struct PortalPages {
@@ -9,7 +10,7 @@ package struct PortalPages {
     /// - Throws: `PageGroundError` that names the template or the words that cannot be read.
     package init(_ sources: PageSources) throws(PageGroundError) {
         self.sources = sources
-        let frame = Frame(installation: sources.installation, people: sources.people, assets: .compiled)
+        let frame = Frame(installation: sources.installation, people: sources.people.directory, assets: .compiled)
         renderer = PageRenderer(templates: try PageTemplates(), words: try WordCatalogue(), frame: frame)
     }
 
@@ -17,6 +18,7 @@ package struct PortalPages {
     private var pages: [any Page] {
         [
             DeveloperPage(sources: sources), PartsPage(), PreferencesPage(), PublisherPage(sources: sources),
+            SettingsPage(sources: sources),
             StudioPage(sources: sources), WelcomePage(sources: sources),
         ]
     }
