@@ -238,7 +238,12 @@ let package = Package(
         .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore, nioPosix]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
-        .testTarget(name: "PeopleTests", dependencies: ["People", "Store", "HTTPServing", "ResourceModel"]),
+        .testTarget(
+            name: "PeopleTests",
+            dependencies: [
+                "People", "Store", "HTTPServing", "ResourceModel", hummingbird, httpTypes, logging, nioCore,
+            ]
+        ),
         .testTarget(name: "PortalsTests", dependencies: ["Portals", "HTTPServing", "ResourceModel"]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "Policies", "Store", "ResourceModel"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "HTTPWire", "Policies", "ResourceModel", nioCore]),

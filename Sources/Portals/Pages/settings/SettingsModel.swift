@@ -82,7 +82,8 @@ struct SettingsModel {
         return [
             "name": .string(person.name), "person": .string(name), "email": .string(person.email),
             "initials": .string(person.initials), "isSelf": .bool(person.name == visit.caller.user),
-            "isOwner": .bool(member.isOwner), "canChange": .bool(canManage && !isLastOwner),
+            "isOwner": .bool(member.isOwner), "isLastOwner": .bool(isLastOwner),
+            "canChange": .bool(canManage && !isLastOwner),
             "roleLabel": label("settings.roleOf"), "saveLabel": label("settings.saveRole"),
             "removeLabel": label("settings.removePerson"), "question": label("settings.removeQuestion"),
         ]
