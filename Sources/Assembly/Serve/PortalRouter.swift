@@ -16,8 +16,14 @@ package struct PortalRouter {
     private let pages: PortalPages
     private let workspaceTokens: WorkspaceTokens
 
+    /// - Parameter showsModels: whether pages answer with their models, for tests.
     /// - Throws: where what pages are made of cannot be read.
-    package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) throws {
+    package init(
+        _ premises: Premises,
+        _ workings: Workings,
+        _ plane: ControlPlane,
+        showsModels: Bool = false
+    ) throws {
         self.premises = premises
         self.workings = workings
         self.plane = plane
@@ -41,7 +47,8 @@ package struct PortalRouter {
                 services: workings.publisher,
                 gatewayURL: { addresses.url(.gateway) },
                 folder: folder.path
-            )
+            ),
+            showsModels: showsModels
         )
     }
 
