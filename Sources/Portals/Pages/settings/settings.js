@@ -45,7 +45,8 @@ class Secret extends HTMLElement {
             fields.append(name, String(value));
         }
         fields.append(button.name, button.value);
-        const answer = await fetch(form.action, { method: "POST", body: fields });
+        // The form has a field of the name action, which hides the property.
+        const answer = await fetch(form.getAttribute("action") ?? "", { method: "POST", body: fields });
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const row = page.getElementById(this.dataset.place ?? "");
         if (answer.ok && row?.querySelector(".copy-text")) {
