@@ -98,20 +98,20 @@ package struct PortalRouter {
                 workspace: workspaceTokens
             )
         )
+        router.add(middleware: IdentityMiddleware(sessions: plane.people.sessions))
+        router.add(middleware: ActorMiddleware())
+        router.add(middleware: SpaceMiddleware())
+        // Again: only here it is known whose page it is.
+        router.add(middleware: pageErrors)
         let addresses = premises.addresses
         router.add(
-            middleware: IdentityMiddleware(
-                sessions: plane.people.sessions,
+            middleware: ForgeryMiddleware(
                 ownOrigins: { addresses.portalOrigins },
                 isCall: { path in
                     path.split(separator: "/", maxSplits: 1).first.map { apiWords.contains($0.lowercased()) } ?? false
                 }
             )
         )
-        router.add(middleware: ActorMiddleware())
-        router.add(middleware: SpaceMiddleware())
-        // Again: only here it is known whose page it is.
-        router.add(middleware: pageErrors)
     }
 
     private func addManagement(to router: Router<ServingContext>) {
