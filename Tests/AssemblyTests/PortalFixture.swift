@@ -11,6 +11,8 @@ import ResourceModel
 struct PortalFixture {
     let opened: OpenInstallation
     let router: Router<ServingContext>
+    /// Those of the router's routes that are pages'.
+    let pageRoutes: Set<String>
     private let responder: RouterResponder<ServingContext>
     private let logger: Logger
 
@@ -26,9 +28,18 @@ struct PortalFixture {
             let opened = try await OpenInstallation.open(try DataFolder(path: path), form: .init(), closing)
             let premises = Premises(opened, settings, logger)
             let workings = try await Workings.open(premises, closing)
-            let router = PortalRouter(premises, workings, ControlPlane(premises, workings)).make()
+            let routes = try PortalRouter(premises, workings, ControlPlane(premises, workings))
+            let pages = Router(context: ServingContext.self)
+            routes.addPages(to: pages)
+            let router = routes.make()
             try await work(
-                PortalFixture(opened: opened, router: router, responder: router.buildResponder(), logger: logger)
+                PortalFixture(
+                    opened: opened,
+                    router: router,
+                    pageRoutes: Set(pages.routes.map(\.description)),
+                    responder: router.buildResponder(),
+                    logger: logger
+                )
             )
         }
     }
@@ -45,6 +56,7 @@ struct PortalFixture {
     ) async throws -> Response {
         var context = ServingContext(source: ServingSource(logger: logger))
         context.caller = caller
+        context.mayCarryPasswords = true
         let head = HTTPRequest(method: method, scheme: "http", authority: "portal", path: path, headerFields: fields)
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))
         return try await responder.respond(to: request, context: context)
@@ -59,13 +71,17 @@ struct PortalFixture {
 }
 
 extension Response {
-    /// The body as JSON.
-    var json: JSONValue {
+    var bytes: [UInt8] {
         get async throws {
             let collected = CollectedBody()
             try await body.write(collected)
-            return try JSONValue(parsing: Array(await collected.bytes.value.readableBytesView))
+            return Array(await collected.bytes.value.readableBytesView)
         }
+    }
+
+    /// The body as JSON.
+    var json: JSONValue {
+        get async throws { try JSONValue(parsing: try await bytes) }
     }
 }
 

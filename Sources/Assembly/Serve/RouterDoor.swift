@@ -16,6 +16,7 @@ struct RouterDoor: TaskDoor {
     /// A change that is begun is ended, whether or not its caller still listens.
     let cancelsAbandoned = false
     let executor: (any TaskExecutor)? = PlaneThreads.management
+    let keepsPortalCookies = true
     private let responder: RouterResponder<ServingContext>
     private let trustedProxies: Set<String>
     private let allowsPlainPasswords: Bool

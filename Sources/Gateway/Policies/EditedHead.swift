@@ -1,9 +1,9 @@
 import HTTPWire
-import NIOCore
-import Policies
+package import NIOCore
+package import Policies
 
 /// Heads with the edits of policies in them: what no policy touched is copied as it came.
-enum EditedHead {
+package enum EditedHead {
     /// The request's head with its edits; nil where there are none.
     static func request(_ request: PolicyRequest, _ connection: DownstreamConnection) -> ByteBuffer? {
         let edits = request.headers.edits.filter { $0.name.lowercased != "host" }
@@ -123,7 +123,7 @@ enum EditedHead {
     }
 
     /// A line for each value of each edit.
-    static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
+    package static func write(_ edits: [HeaderEdits.Edit], _ output: inout ByteBuffer) {
         output.writeWithUnsafeMutableBytes(minimumWritableBytes: edits.reduce(0) { $0 + count($1) }) { room in
             var writer = RoomWriter(room)
             for edit in edits { write(edit, to: &writer) }
@@ -131,7 +131,7 @@ enum EditedHead {
         }
     }
 
-    /// Bytes of the lines of an edit.
+    /// Bytes of the lines of an edit, at most.
     static func count(_ edit: HeaderEdits.Edit) -> Int {
         guard let first = edit.first else { return 0 }
         return edit.more.reduce(edit.name.lineStart.count + first.utf8.count + 2) {
@@ -139,9 +139,13 @@ enum EditedHead {
         }
     }
 
-    /// The lines of an edit, for which there is room.
+    /// The lines of an edit, for which there is room, without cookies that would be taken for the portal's.
     static func write(_ edit: HeaderEdits.Edit, to writer: inout RoomWriter) {
         guard let first = edit.first else { return }
+        guard edit.name.lowercased != "set-cookie" else {
+            for value in edit.values where !PortalCookies.isSet(by: value.utf8) { write(edit.name, value, &writer) }
+            return
+        }
         write(edit.name, first, &writer)
         for value in edit.more { write(edit.name, value, &writer) }
     }

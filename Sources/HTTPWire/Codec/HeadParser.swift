@@ -21,6 +21,8 @@ package struct HeadParser: Sendable {
     package private(set) var expectsContinue = false
     /// Whether the sender wants to go on with, or goes on with, the WebSocket protocol.
     package private(set) var upgradesToWebSocket = false
+    /// Whether there is a line of Cookie or Set-Cookie.
+    package private(set) var hasCookies = false
 
     // Requests.
     package private(set) var method = 0..<0
@@ -201,6 +203,7 @@ package struct HeadParser: Sendable {
         hasConnectionTokens = false
         expectsContinue = false
         upgradesToWebSocket = false
+        hasCookies = false
         hasUpgradeToken = false
         asksToClose = false
         asksToKeep = false
@@ -335,6 +338,8 @@ package struct HeadParser: Sendable {
                 guard Octets.equal(value, "100-continue") else { throw .malformed }
                 expectsContinue = true
                 field.isHopByHop = true
+            } else if Octets.equal(name, "cookie") {
+                hasCookies = true
             }
         case 7:
             field.isHopByHop = Octets.equal(name, "upgrade")
@@ -358,6 +363,7 @@ package struct HeadParser: Sendable {
                 }
             } else {
                 field.isHopByHop = Octets.equal(name, "keep-alive")
+                if Octets.equal(name, "set-cookie") { hasCookies = true }
             }
         case 14:
             if Octets.equal(name, "content-length") {

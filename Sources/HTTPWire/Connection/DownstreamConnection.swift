@@ -355,12 +355,17 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
         hasDroppedLine = false
         head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
         bytes.moveReaderIndex(forwardBy: parser.length)
+        bytesReceived = parser.length
+        guard !parser.hasCookies || responder.keepsPortalCookies || dropPortalCookies() else {
+            bytes.clear()
+            refuse(400)
+            return false
+        }
         isAnswered = false
         isOpen = true
         answerStatus = 0
         endsWithConnection = false
         plain = parser.isHTTP10 ? PlainAnswer(isHEAD: isHEAD, limits: wire.limits) : nil
-        bytesReceived = parser.length
         bytesSent = 0
         pace = ClientPace()
         closesAfterAnswer = !parser.keepsAlive || parser.isHTTP10 || wire.isDraining

@@ -2,6 +2,9 @@ package import NIOCore
 
 /// What a door does with requests; one instance an event loop, called on it only.
 package protocol WireResponder: AnyObject {
+    /// Whether requests keep the portal's cookies: at its own door only.
+    var keepsPortalCookies: Bool { get }
+
     /// Decides on a request by its head.
     ///
     /// The head's bytes are `connection.head`, its fields `connection.parser`. After `.answered` the rest of the request is
@@ -31,6 +34,8 @@ package protocol WireResponder: AnyObject {
 }
 
 extension WireResponder {
+    package var keepsPortalCookies: Bool { false }
+
     package func ended(isWhole: Bool, on connection: DownstreamConnection) {}
 }
 

@@ -36,6 +36,8 @@ package protocol TaskDoor: Sendable {
     var cancelsAbandoned: Bool { get }
     /// The threads that the requests run on; nil for those that all doors share.
     var executor: (any TaskExecutor)? { get }
+    /// Whether requests keep the portal's cookies: at its own door only.
+    var keepsPortalCookies: Bool { get }
 
     /// Answers a request.
     ///
@@ -46,4 +48,8 @@ package protocol TaskDoor: Sendable {
     ///
     /// - Parameter fields: of its head, where that was refused those that could be read.
     func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer
+}
+
+extension TaskDoor {
+    package var keepsPortalCookies: Bool { false }
 }

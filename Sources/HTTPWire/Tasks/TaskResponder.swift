@@ -10,6 +10,8 @@ package final class TaskResponder: WireResponder {
         self.door = door
     }
 
+    package var keepsPortalCookies: Bool { door.keepsPortalCookies }
+
     /// Time in which a client takes nothing of an answer before it is given up.
     private static let stallTimeout = TimeAmount.seconds(60)
 

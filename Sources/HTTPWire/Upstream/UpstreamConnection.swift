@@ -294,8 +294,12 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
             fail()
             return false
         }
-        let head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
+        var head = bytes.getSlice(at: bytes.readerIndex, length: parser.length) ?? ByteBuffer()
         bytes.moveReaderIndex(forwardBy: parser.length)
+        guard !parser.hasCookies || dropPortalCookies(&head) else {
+            fail()
+            return false
+        }
         if parser.status == 101, wantsWebSocket, parser.upgradesToWebSocket {
             inBody = true
             isTunnel = true
@@ -322,6 +326,16 @@ package final class UpstreamConnection: ChannelDuplexHandler, WrittenConnection 
         receiver?.upstreamHead(head, self)
         if parser.framing == .none { end(&bytes) }
         return true
+    }
+
+    /// Takes cookies that would be taken for the portal's out of an answer's head; false where nothing is left that could have come.
+    private func dropPortalCookies(_ head: inout ByteBuffer) -> Bool {
+        guard let clean = PortalCookies.removed(fromResponse: head, parser) else { return true }
+        head = clean
+        let outcome = try? head.withUnsafeReadableBytes { raw throws(HeadError) in
+            try parser.parseResponse(raw, isAnswerToHEAD: isAnswerToHEAD)
+        }
+        return outcome == .complete
     }
 
     private func takeBody(_ bytes: inout ByteBuffer) -> Bool {
