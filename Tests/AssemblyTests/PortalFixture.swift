@@ -18,8 +18,14 @@ struct PortalFixture {
 
     /// Makes the installation, does the work, and takes everything away again.
     ///
-    /// - Parameter words: of the command line of `serve`.
-    static func with(_ words: [String] = [], _ work: @Sendable (PortalFixture) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - words: of the command line of `serve`.
+    ///   - showsModels: whether pages answer with their models as JSON.
+    static func with(
+        _ words: [String] = [],
+        showsModels: Bool = false,
+        _ work: @Sendable (PortalFixture) async throws -> Void
+    ) async throws {
         let path = FileManager.default.temporaryDirectory.path + "/portal-\(Identifier.hex32())"
         defer { try? FileManager.default.removeItem(atPath: path) }
         let logger = Logger(label: "portal") { _ in SwiftLogNoOpLogHandler() }
@@ -28,7 +34,12 @@ struct PortalFixture {
             let opened = try await OpenInstallation.open(try DataFolder(path: path), form: .init(), closing)
             let premises = Premises(opened, settings, logger)
             let workings = try await Workings.open(premises, closing)
-            let routes = try PortalRouter(premises, workings, ControlPlane(premises, workings))
+            let routes = try PortalRouter(
+                premises,
+                workings,
+                ControlPlane(premises, workings),
+                showsModels: showsModels
+            )
             let pages = Router(context: ServingContext.self)
             routes.addPages(to: pages)
             let router = routes.make()
@@ -66,6 +77,9 @@ struct PortalFixture {
     static func person(_ roles: Set<Caller.Role>) -> Caller {
         Caller(proof: .session(id: "1"), user: "ada", roles: roles)
     }
+
+    /// The installation's own administrator, who is there from the beginning.
+    static let administrator = Caller(proof: .session(id: "1"), user: "1", roles: [.administrator, .developer])
 
     static func bearer(_ token: String) -> HTTPFields { [.authorization: "Bearer \(token)"] }
 }

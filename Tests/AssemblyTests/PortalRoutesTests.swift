@@ -76,7 +76,13 @@ import Testing
     /// Pages are for GET and HEAD alike.
     private static let pages: [String: Line] = {
         var table: [String: Line] = ["GET /assets/{hash}/**": .everyone, "POST /preferences": .everyone]
-        let read: [(String, Line)] = []
+        let read: [(String, Line)] = [
+            ("/", .everyone), ("/welcome", .persons), ("/studio", .members), ("/studio/settings", .members),
+            ("/publisher", .administrators), ("/parts", .persons),
+        ]
+        for form in ["name", "token", "members", "members/{name}/role", "members/{name}/remove"] {
+            table["POST /studio/settings/\(form)"] = .owners
+        }
         for (path, line) in read {
             table["GET \(path)"] = line
             table["HEAD \(path)"] = line

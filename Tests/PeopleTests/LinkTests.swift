@@ -1,6 +1,8 @@
+import HTTPServing
 import People
 import ResourceModel
 import Store
+import Synchronization
 import Testing
 
 /// What codes open, once each.
@@ -63,7 +65,7 @@ import Testing
                     )
                 }
             }
-            #expect(try await !people.engine.firstRun.opens(signIn))
+            #expect(try await people.engine.firstRun.opens(signIn) == nil)
             #expect(try await invitations.person(of: reset, .resetPassword)?.name == "1")
             #expect(try await invitations.person(of: invite, .invite)?.email == "ada@example.com")
         }
@@ -86,7 +88,7 @@ import Testing
             }
             // A form that is refused uses nothing up.
             await #expect(
-                throws: FormRefusal([.init("firstName", .required), .init("password", .passwordLength)])
+                throws: FormRefusal([.init("firstName", .required), .init("password", .passwordShort)])
             ) { try await choose(made.code, "short", "") }
             // Nor does a change that fails.
             people.users.fails.withLock { $0 = true }

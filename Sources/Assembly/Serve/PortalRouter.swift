@@ -16,8 +16,14 @@ package struct PortalRouter {
     private let pages: PortalPages
     private let workspaceTokens: WorkspaceTokens
 
+    /// - Parameter showsModels: whether pages answer with their models, for tests.
     /// - Throws: where what pages are made of cannot be read.
-    package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) throws {
+    package init(
+        _ premises: Premises,
+        _ workings: Workings,
+        _ plane: ControlPlane,
+        showsModels: Bool = false
+    ) throws {
         self.premises = premises
         self.workings = workings
         self.plane = plane
@@ -32,15 +38,17 @@ package struct PortalRouter {
         pages = try PortalPages(
             PageSources(
                 installation: opened.installation,
-                people: plane.people.directory,
+                people: plane.people,
                 resources: plane.resources,
                 workspace: opened.workspace,
+                workspaceService: WorkspaceService(store: opened.resources, workspace: opened.workspace),
                 workspaceTokens: workspaceTokens,
                 experiments: plane.experiments,
                 services: workings.publisher,
                 gatewayURL: { addresses.url(.gateway) },
                 folder: folder.path
-            )
+            ),
+            showsModels: showsModels
         )
     }
 
@@ -90,20 +98,20 @@ package struct PortalRouter {
                 workspace: workspaceTokens
             )
         )
+        router.add(middleware: IdentityMiddleware(sessions: plane.people.sessions))
+        router.add(middleware: ActorMiddleware())
+        router.add(middleware: SpaceMiddleware())
+        // Again: only here it is known whose page it is.
+        router.add(middleware: pageErrors)
         let addresses = premises.addresses
         router.add(
-            middleware: IdentityMiddleware(
-                sessions: plane.people.sessions,
+            middleware: ForgeryMiddleware(
                 ownOrigins: { addresses.portalOrigins },
                 isCall: { path in
                     path.split(separator: "/", maxSplits: 1).first.map { apiWords.contains($0.lowercased()) } ?? false
                 }
             )
         )
-        router.add(middleware: ActorMiddleware())
-        router.add(middleware: SpaceMiddleware())
-        // Again: only here it is known whose page it is.
-        router.add(middleware: pageErrors)
     }
 
     private func addManagement(to router: Router<ServingContext>) {

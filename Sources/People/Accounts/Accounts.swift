@@ -19,10 +19,10 @@ package struct Accounts: Sendable {
 
     /// The person who calls.
     ///
-    /// - Throws: `APIError` 401 for whoever is none.
+    /// - Throws: `APIError` 404 for whoever is none, or was removed a moment ago.
     package func person(of caller: Caller) async throws -> Person {
         guard let name = caller.user, let person = try await people.person(named: name) else {
-            throw Access.person.refusal(of: .nobody)
+            throw APIError.notFound("users not found: \(caller.user ?? "")")
         }
         return person
     }
@@ -44,7 +44,7 @@ package struct Accounts: Sendable {
         isRemembered: Bool,
         _ visitor: Visitor
     ) async throws -> Session {
-        try FormRefusal(NewPassword.refusals(password)).check()
+        try FormRefusal(NewPassword.refusals(password, email: person.email)).check()
         try await check(current, of: person, field: "current", visitor)
         guard current != password else { throw FormRefusal("password", .passwordSame) }
         try await users.change(person.name, ["password": .string(password)])

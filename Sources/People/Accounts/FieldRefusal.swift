@@ -6,7 +6,10 @@ package struct FieldRefusal: Error, Sendable, Equatable {
     package enum Rule: String, Sendable, CaseIterable {
         case required
         case nameLength
-        case passwordLength
+        case passwordShort
+        case passwordLong
+        case passwordIsEmail
+        case passwordCommon
         case passwordWrong
         case passwordSame
         case emailForm
@@ -24,8 +27,10 @@ package struct FieldRefusal: Error, Sendable, Equatable {
             switch self {
             case .required: "The value is required."
             case .nameLength: "The value must be 1 to 100 characters."
-            case .passwordLength:
-                "The password must be \(NewPassword.bytes.lowerBound) to \(NewPassword.bytes.upperBound) bytes."
+            case .passwordShort: "The password must have at least \(NewPassword.charactersMin) characters."
+            case .passwordLong: "The password must have at most \(NewPassword.bytesMax) bytes."
+            case .passwordIsEmail: "The password must not be the e-mail address."
+            case .passwordCommon: "The password is among those that are tried first."
             case .passwordWrong: "The password is wrong."
             case .passwordSame: "The new password must be another one."
             case .emailForm: "The value must be an e-mail address of at most 100 characters."

@@ -132,8 +132,9 @@ package struct Invitations: Sendable {
         _ visitor: Visitor
     ) async throws -> Session {
         let names = purpose == .invite ? names ?? ("", "") : nil
+        guard let email = try await self.person(of: code, purpose)?.email else { throw CodeIsGone() }
         let personal = names.map { PersonalData.refusals(firstName: $0.first, lastName: $0.last) } ?? []
-        try FormRefusal(personal + NewPassword.refusals(password)).check()
+        try FormRefusal(personal + NewPassword.refusals(password, email: email)).check()
         guard let stored = try await codes.take(code, purpose), let person = try await person(of: stored, purpose)
         else { throw CodeIsGone() }
         var properties: JSONObject = ["password": .string(password)]

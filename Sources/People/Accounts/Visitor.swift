@@ -25,4 +25,4 @@ package struct TooManyTries: Error, Sendable, Equatable {
 }
 
 /// What is told to whoever has a code that is unknown, was used, or has ended.
-package struct CodeIsGone: Error, Sendable, Equatable {}
+package struct CodeIsGone: Error, Sendable, Equatable { package init() {} }

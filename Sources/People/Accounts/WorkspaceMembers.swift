@@ -15,7 +15,7 @@ package struct WorkspaceMembers: Sendable {
     private static let attemptsMax = 20
 
     private let store: any ResourceStore
-    private let people: PeopleDirectory
+    let people: PeopleDirectory
     private let workspace: ResourceID
 
     package init(store: any ResourceStore, people: PeopleDirectory, workspace: ResourceID) {

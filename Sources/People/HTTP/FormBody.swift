@@ -24,6 +24,12 @@ extension Request {
         return type.lowercased() == "application/x-www-form-urlencoded"
     }
 
+    /// Whether the method asks for a change.
+    var isWrite: Bool { ![.get, .head, .options].contains(method) }
+
+    /// Whether a program shows who it is by itself.
+    var carriesToken: Bool { headers[.authorization] != nil }
+
     /// Whether the caller asks for a page, as browsers do that go to an address.
     var wantsHTML: Bool { headers[.accept]?.lowercased().contains("text/html") ?? false }
 }

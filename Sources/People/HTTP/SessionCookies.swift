@@ -1,6 +1,6 @@
 package import HTTPServing
-import HTTPTypes
-package import Hummingbird
+package import HTTPTypes
+import Hummingbird
 import ResourceModel
 import Store
 
@@ -10,6 +10,7 @@ import Store
 package enum SessionCookies {
     private static let sessionName = "gatehouse-session"
     private static let guestName = "gatehouse-guest"
+    private static let guestBytes = 32
 
     /// The token of the session that a request shows; nil where it shows none.
     static func session(_ request: Request, _ context: ServingContext) -> String? {
@@ -21,41 +22,37 @@ package enum SessionCookies {
         request.cookie(name(guestName, context)).flatMap { $0.utf8.count == guestBytes * 2 ? $0 : nil }
     }
 
-    private static let guestBytes = 32
-
     static func newGuest() -> String { Identifier.hex(Identifier.randomBytes(guestBytes)) }
 
-    /// Begins a session in the browser.
-    package static func set(_ session: Session, on response: inout Response, _ context: ServingContext) {
+    /// What begins a session in the browser.
+    package static func begin(_ session: Session, _ context: ServingContext) -> HTTPFields {
         // Without an age it ends with the browser.
         let age = session.stored.isRemembered ? Int(Sessions.Lifetime.remembered.absolute) : nil
-        add(name(sessionName, context), session.token, age, to: &response, context)
-        add(name(guestName, context), "", 0, to: &response, context)
+        var fields = HTTPFields()
+        fields.append(field(name(sessionName, context), session.token, age, context))
+        fields.append(field(name(guestName, context), "", 0, context))
+        return fields
     }
 
-    /// Ends the session in the browser.
-    package static func clear(on response: inout Response, _ context: ServingContext) {
-        add(name(sessionName, context), "", 0, to: &response, context)
+    /// What ends the session in the browser.
+    package static func end(_ context: ServingContext) -> HTTPFields {
+        var fields = HTTPFields()
+        fields.append(field(name(sessionName, context), "", 0, context))
+        return fields
     }
 
-    static func setGuest(_ value: String, on response: inout Response, _ context: ServingContext) {
-        add(name(guestName, context), value, nil, to: &response, context)
+    static func guestField(_ value: String, _ context: ServingContext) -> HTTPField {
+        field(name(guestName, context), value, nil, context)
     }
 
     private static func name(_ name: String, _ context: ServingContext) -> String {
         context.isSecure ? "__Host-\(name)" : name
     }
 
-    private static func add(
-        _ name: String,
-        _ value: String,
-        _ age: Int?,
-        to response: inout Response,
-        _ context: ServingContext
-    ) {
+    private static func field(_ name: String, _ value: String, _ age: Int?, _ context: ServingContext) -> HTTPField {
         var text = "\(name)=\(value); Path=/; HttpOnly; SameSite=Lax"
         if let age { text += "; Max-Age=\(age)" }
         if context.isSecure { text += "; Secure" }
-        response.headers.append(HTTPField(name: .setCookie, value: text))
+        return HTTPField(name: .setCookie, value: text)
     }
 }

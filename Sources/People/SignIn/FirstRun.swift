@@ -82,10 +82,10 @@ package struct FirstRun: Sendable {
     /// Makes a code for the form.
     package func makeCode() async throws -> String { try await codes.make(.firstRun, user: nil).code }
 
-    /// Whether a code opens the form.
-    package func opens(_ code: String) async throws -> Bool {
-        guard try await codes.look(code, .firstRun) != nil else { return false }
-        return try await isOpen()
+    /// Until when a code opens the form, in seconds since 1970; nil where it does not.
+    package func opens(_ code: String) async throws -> Double? {
+        guard let stored = try await codes.look(code, .firstRun), try await isOpen() else { return nil }
+        return stored.expires
     }
 
     /// Gives the installation its names and its administrator the account, and signs the administrator in.
@@ -124,6 +124,7 @@ package struct FirstRun: Sendable {
         if !(1...100).contains(form.organization.count) {
             refusals.append(FieldRefusal("organization", .organizationLength))
         }
-        return refusals + PersonalData.refusals(email: form.email) + NewPassword.refusals(form.password)
+        return refusals + PersonalData.refusals(email: form.email)
+            + NewPassword.refusals(form.password, email: form.email)
     }
 }

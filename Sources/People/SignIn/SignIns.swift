@@ -75,7 +75,7 @@ package final class SignIns: Sendable {
         let person = try await people.person(email: account)
         let hash = if let person { try await people.passwordHash(of: person.name) } else { String?.none }
         // Longer ones are none that anybody could have set.
-        let isPossible = password.utf8.count <= NewPassword.bytes.upperBound
+        let isPossible = password.utf8.count <= NewPassword.bytesMax
         guard
             let isRight = try await pool.verify(isPossible ? password : "", hash ?? nobodysHash, from: address)
         else { return .tooMany(seconds: 1) }

@@ -57,18 +57,12 @@ struct Frame: Sendable {
 
     private func person(_ caller: Caller) async throws -> JSONValue? {
         guard let name = caller.user, let person = try await people.person(named: name) else { return nil }
-        let full = [person.firstName, person.lastName].filter { !$0.isEmpty }.joined(separator: " ")
         return [
-            "name": .string(full.isEmpty ? person.email : full), "email": .string(person.email),
-            "initials": .string(Self.initials(person)),
+            "name": .string(person.fullName), "email": .string(person.email),
+            "initials": .string(person.initials),
             "isAdministrator": .bool(caller.roles.contains(.administrator)),
             "isMember": .bool(Access.workspace.admits(caller)), "isOwner": .bool(Access.workspaceOwner.admits(caller)),
         ]
-    }
-
-    private static func initials(_ person: Person) -> String {
-        let letters = [person.firstName, person.lastName].compactMap(\.first)
-        return (letters.isEmpty ? Array(person.email.prefix(1)) : letters).map { $0.uppercased() }.joined()
     }
 
     private func addresses(of page: String) -> JSONValue {
@@ -86,23 +80,28 @@ struct Frame: Sendable {
         return PageView.Notice(.done, visit.words.text("done.\(word)"))
     }
 
-    /// The places of a face's rail; each is a page that is there.
+    /// The places of a face's rail; each is there.
     private static func sections(_ face: PageView.Face, _ visit: PageVisit) -> [JSONValue] {
+        let words = visit.words
         let places: [(href: String, label: String, icon: String)] =
             switch face {
             case .studio:
                 [
-                    ("/studio", "sections.experiments", "flask-conical"),
-                    ("/studio/settings", "sections.settings", "settings"),
+                    ("/studio", words.text("studio.experiments"), "flask-conical"),
+                    ("/studio#services", words.text("studio.services"), "globe"),
+                    ("/studio/settings", words.text("settings.short"), "settings"),
                 ]
-            case .publisher: [("/publisher", "sections.apis", "boxes")]
-            case .developer: [("/", "sections.publishedApis", "boxes")]
-            case .bare: []
+            case .publisher:
+                [
+                    ("/publisher", words.text("publisher.apis"), "braces"),
+                    ("/publisher#products", words.text("publisher.products"), "package"),
+                ]
+            case .developer, .bare: []
             }
         return places.map { place in
             [
-                "href": .string(place.href), "label": .string(visit.words.text(place.label)),
-                "icon": .string(place.icon), "isCurrent": .bool(visit.request.uri.path == place.href),
+                "href": .string(place.href), "label": .string(place.label), "icon": .string(place.icon),
+                "isCurrent": .bool(visit.request.uri.path == place.href),
             ]
         }
     }

@@ -25,7 +25,7 @@ package struct PageErrorMiddleware: RouterMiddleware {
         do { return try await next(request, context) } catch {
             let failure = ErrorMiddleware.wireError(error, context)
             let visit = renderer.visit(request, context)
-            if failure.status == 401 || failure.status == 403 && context.caller.proof == .none {
+            if failure.status == 401 {
                 return try await renderer.response(.seeOther(Self.signIn(visit)), visit)
             }
             return try await renderer.response(ErrorPage.view(failure, visit), visit)

@@ -17,11 +17,14 @@ package struct PageRenderer: Sendable {
     private let templates: PageTemplates
     private let words: WordCatalogue
     private let frame: Frame
+    /// Answers with what a page's template would be given, so that tests can compare it with the page's example.
+    private let showsModels: Bool
 
-    init(templates: PageTemplates, words: WordCatalogue, frame: Frame) {
+    init(templates: PageTemplates, words: WordCatalogue, frame: Frame, showsModels: Bool) {
         self.templates = templates
         self.words = words
         self.frame = frame
+        self.showsModels = showsModels
     }
 
     func visit(_ request: Request, _ context: ServingContext) -> PageVisit {
@@ -42,6 +45,7 @@ package struct PageRenderer: Sendable {
 
     func response(_ view: PageView, _ visit: PageVisit) async throws -> Response {
         let model = try await frame.model(view, visit)
+        if showsModels { return .json(["template": .string(view.page), "model": model], status: view.status) }
         guard let text = templates.render(view.page, model) else {
             throw PageGroundError("The template \"\(view.page)\" is missing.")
         }

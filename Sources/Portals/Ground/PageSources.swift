@@ -7,9 +7,10 @@ package import WebServices
 /// What pages read and change: the engines behind them.
 package struct PageSources: Sendable {
     let installation: InstallationSlot
-    let people: PeopleDirectory
+    let people: PeopleEngine
     let resources: ResourceService
     let workspace: Workspace
+    let workspaceService: WorkspaceService
     let workspaceTokens: WorkspaceTokens
     let experiments: ExperimentService
     let services: ServicePublisher
@@ -20,9 +21,10 @@ package struct PageSources: Sendable {
 
     package init(
         installation: InstallationSlot,
-        people: PeopleDirectory,
+        people: PeopleEngine,
         resources: ResourceService,
         workspace: Workspace,
+        workspaceService: WorkspaceService,
         workspaceTokens: WorkspaceTokens,
         experiments: ExperimentService,
         services: ServicePublisher,
@@ -33,6 +35,7 @@ package struct PageSources: Sendable {
         self.people = people
         self.resources = resources
         self.workspace = workspace
+        self.workspaceService = workspaceService
         self.workspaceTokens = workspaceTokens
         self.experiments = experiments
         self.services = services

@@ -72,7 +72,7 @@ package struct WordCatalogue: Sendable {
 
     private static func read(_ language: Language, _ assets: Assets) throws(PageGroundError) -> Words {
         let name = "words/\(language.rawValue).json"
-        guard let asset = assets[name] else { return Words(language: language, tree: [:]) }
+        guard let asset = assets[name] else { throw PageGroundError("The words \(name) are missing.") }
         do { return Words(language: language, tree: try JSONValue(parsing: asset.plainBytes)) } catch {
             throw PageGroundError("The words \(name) cannot be read: \(error)")
         }

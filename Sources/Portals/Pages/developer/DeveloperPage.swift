@@ -42,7 +42,7 @@ struct DeveloperPage: Page {
                     filter.isActive
                         ? words.text(
                             "developer.found",
-                            ["shown": visit.locale.number(shown.count), "count": visit.locale.number(all.count)]
+                            ["count": visit.locale.number(shown.count), "all": visit.locale.number(all.count)]
                         ) : words.text("developer.lead", count: all.count, ["service": service])
                 ), "apis": .array(shown.map { row($0, visit) }),
             ]

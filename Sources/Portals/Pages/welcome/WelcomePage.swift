@@ -18,7 +18,7 @@ struct WelcomePage: Page {
         let words = visit.words
         let service = sources.installation.current.serviceName
         var name = ""
-        if let user = visit.caller.user, let person = try await sources.people.person(named: user) {
+        if let user = visit.caller.user, let person = try await sources.people.directory.person(named: user) {
             name = person.firstName.isEmpty ? person.email : person.firstName
         }
         // The create form leads here with how long it took.
