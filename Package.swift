@@ -153,7 +153,7 @@ let package = Package(
         .target(
             name: "Portals",
             dependencies: [
-                "CAssets", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
+                "CAssets", "CZlib", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
                 httpTypes, logging, crypto, nioCore, .product(name: "Mustache", package: "swift-mustache"),
             ]
         ),
@@ -238,7 +238,12 @@ let package = Package(
         .testTarget(name: "StudioModulesTests", dependencies: ["StudioModules", "DataTables", "ResourceModel"]),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore, nioPosix]),
         .testTarget(name: "StoreTests", dependencies: ["Store", "ResourceModel", "CFaultVFS"]),
-        .testTarget(name: "PeopleTests", dependencies: ["People", "Store", "HTTPServing", "ResourceModel"]),
+        .testTarget(
+            name: "PeopleTests",
+            dependencies: [
+                "People", "Store", "HTTPServing", "ResourceModel", hummingbird, httpTypes, logging, nioCore,
+            ]
+        ),
         .testTarget(name: "PortalsTests", dependencies: ["Portals", "HTTPServing", "ResourceModel"]),
         .testTarget(name: "ManagementTests", dependencies: ["Management", "Policies", "Store", "ResourceModel"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "HTTPWire", "Policies", "ResourceModel", nioCore]),
@@ -254,8 +259,8 @@ let package = Package(
         .testTarget(
             name: "AssemblyTests",
             dependencies: [
-                "Assembly", "HTTPServing", "HTTPWire", "Management", "Studio", "ResourceModel", hummingbird, httpTypes,
-                logging, nioCore,
+                "Assembly", "HTTPServing", "HTTPWire", "Management", "Portals", "Studio", "ResourceModel", hummingbird,
+                httpTypes, logging, nioCore,
             ]
         ),
         .testTarget(name: "FuzzTargetsTests", dependencies: ["FuzzTargets"]),

@@ -22,6 +22,7 @@ def once(folder):
         assert process.poll() is None and time.time() < end, output.read_text()[-3000:]
         time.sleep(0.1)
     text = output.read_text()
+    assert re.search(r"^Open http://127\.0\.0\.1:\d+/signin/link\?code=[0-9a-f]{64}\nServing until Ctrl-C\.$", text, re.M), text[-500:]
     curl = re.search(r"^curl .*$", text, re.M)[0]
     answer = subprocess.run(["bash", "-c", curl + " -s --max-time 10"], capture_output=True, text=True).stdout
     assert '"This is a good day","1","1","2","2","0","2","0","1"' in answer, answer

@@ -6,4 +6,8 @@
 // C23; the compiler offers it in earlier dialects as an extension.
 #pragma clang diagnostic ignored "-Wc23-extensions"
 #include "built/assets.inc"
+
+size_t gatehouse_assets_size(void) { return gatehouse_assets_count; }
+
+struct gatehouse_asset gatehouse_asset_at(size_t place) { return gatehouse_assets[place]; }
 #endif

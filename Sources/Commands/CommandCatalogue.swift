@@ -6,7 +6,8 @@ package enum CommandCatalogue {
         DemoCommand.self, DatasetCommand.self, ExperimentCommand.self, ServiceCommand.self, APICommand.self,
         OperationCommand.self, ProductCommand.self, SubscriptionCommand.self, StorageCommand.self,
         JobCommand.self, PolicyCommand.self, PolicyFragmentCommand.self, NamedValueCommand.self,
-        BackendCommand.self, UserCommand.self, AuditCommand.self, ExportCommand.self, ApplyCommand.self,
+        BackendCommand.self, UserCommand.self, SignInLinkCommand.self, AuditCommand.self, ExportCommand.self,
+        ApplyCommand.self,
         DeclaredCommand.self,
     ]
 

@@ -63,6 +63,11 @@ package enum Access: String, Sendable, CaseIterable {
     }
 }
 
+extension APIError {
+    /// The code of a form's refusal that came without its token, or from another site's page.
+    package static let formRefusedCode = "FormRefused"
+}
+
 /// Lets callers through to a group's routes whom its access admits; the routes themselves ask nothing.
 package struct AccessMiddleware: RouterMiddleware {
     package typealias Context = ServingContext

@@ -1,7 +1,7 @@
 import HTTPTypes
 package import Hummingbird
 import Logging
-import ResourceModel
+package import ResourceModel
 
 /// Turns errors into the ARM error document, gives each answer its request id, and tells bugs to the log only.
 package struct ErrorMiddleware: RouterMiddleware {
@@ -17,14 +17,26 @@ package struct ErrorMiddleware: RouterMiddleware {
         var response: Response
         do {
             response = try await next(request, context)
-        } catch let error as APIError {
-            response = .json(error.document, status: error.status)
-        } catch let error as HTTPError {
+        } catch {
+            let failure = Self.wireError(error, context)
+            response = .json(failure.document, status: failure.status)
+        }
+        response.headers[.requestID] = context.requestID
+        // Bytes after the head of an answer to HEAD would be taken for the next answer.
+        if request.method == .head { response.body = ResponseBody() }
+        return response
+    }
+
+    /// What a caller is told of an error; what is a bug of ours goes to the log only.
+    package static func wireError(_ error: any Error, _ context: ServingContext) -> APIError {
+        switch error {
+        case let error as APIError: return error
+        case let error as HTTPError:
             let status = Int(error.status.code)
             let code = status == 404 ? "ResourceNotFound" : status == 413 ? "RequestEntityTooLarge" : "BadRequest"
             let message = status == 404 ? "The path is not known." : error.body ?? error.status.reasonPhrase
-            response = .json(APIError(status: status, code: code, message: message).document, status: status)
-        } catch {
+            return APIError(status: status, code: code, message: message)
+        default:
             context.logger.error(
                 "request failed",
                 metadata: [
@@ -32,17 +44,12 @@ package struct ErrorMiddleware: RouterMiddleware {
                 ]
             )
             context.logger.debug("request failure detail", metadata: ["error": "\(error)"])
-            let failure = APIError(
+            return APIError(
                 status: 500,
                 code: "InternalServerError",
                 message: "The request failed inside Gatehouse."
             )
-            response = .json(failure.document, status: 500)
         }
-        response.headers[.requestID] = context.requestID
-        // Bytes after the head of an answer to HEAD would be taken for the next answer.
-        if request.method == .head { response.body = ResponseBody() }
-        return response
     }
 }
 

@@ -9,9 +9,9 @@ package struct TokenMiddleware: RouterMiddleware {
     package typealias Context = ServingContext
 
     private let management: TokenGuard
-    private let workspace: TokenGuard
+    private let workspace: WorkspaceTokens
 
-    package init(management: TokenGuard, workspace: TokenGuard) {
+    package init(management: TokenGuard, workspace: WorkspaceTokens) {
         self.management = management
         self.workspace = workspace
     }

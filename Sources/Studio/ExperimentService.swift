@@ -101,11 +101,28 @@ package struct ExperimentService: Sendable {
         return found
     }
 
+    /// Whether there is an experiment of that name without case.
+    package func has(_ name: String) async throws -> Bool {
+        try await !store.find(type: "workspaces/experiments", value: name.lowercased()).isEmpty
+    }
+
     package func delete(_ word: String) async throws {
         _ = try await store.apply([ResourceWrite(try await get(word).id, .delete)])
     }
 
     // MARK: - Runs
+
+    /// The experiments that were changed last, with how their newest run went, and how many there are in all.
+    package func summaries(limit: Int) async throws -> (shown: [ExperimentSummary], count: Int) {
+        var query = ResourceQuery(parent: workspace.resource, type: "experiments", limit: limit)
+        query.order = ResourceQuery.Order(field: ["ModificationTime"], isDescending: true)
+        var shown: [ExperimentSummary] = []
+        for experiment in try await store.list(query) {
+            let newest = WorkQuery(kind: Self.runKind, subject: experiment.id.name, limit: 1)
+            shown.append(ExperimentSummary(experiment, run: try await queue.list(newest).first))
+        }
+        return (shown, try await store.count(query))
+    }
 
     /// Puts a run of the experiment as it is now into the queue.
     package func run(_ word: String) async throws -> WorkItem {

@@ -11,13 +11,21 @@ import ResourceModel
 struct PortalFixture {
     let opened: OpenInstallation
     let router: Router<ServingContext>
+    /// Those of the router's routes that are pages'.
+    let pageRoutes: Set<String>
     private let responder: RouterResponder<ServingContext>
     private let logger: Logger
 
     /// Makes the installation, does the work, and takes everything away again.
     ///
-    /// - Parameter words: of the command line of `serve`.
-    static func with(_ words: [String] = [], _ work: @Sendable (PortalFixture) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - words: of the command line of `serve`.
+    ///   - showsModels: whether pages answer with their models as JSON.
+    static func with(
+        _ words: [String] = [],
+        showsModels: Bool = false,
+        _ work: @Sendable (PortalFixture) async throws -> Void
+    ) async throws {
         let path = FileManager.default.temporaryDirectory.path + "/portal-\(Identifier.hex32())"
         defer { try? FileManager.default.removeItem(atPath: path) }
         let logger = Logger(label: "portal") { _ in SwiftLogNoOpLogHandler() }
@@ -26,9 +34,23 @@ struct PortalFixture {
             let opened = try await OpenInstallation.open(try DataFolder(path: path), form: .init(), closing)
             let premises = Premises(opened, settings, logger)
             let workings = try await Workings.open(premises, closing)
-            let router = PortalRouter(premises, workings, ControlPlane(premises, workings)).make()
+            let routes = try PortalRouter(
+                premises,
+                workings,
+                ControlPlane(premises, workings),
+                showsModels: showsModels
+            )
+            let pages = Router(context: ServingContext.self)
+            routes.addPages(to: pages)
+            let router = routes.make()
             try await work(
-                PortalFixture(opened: opened, router: router, responder: router.buildResponder(), logger: logger)
+                PortalFixture(
+                    opened: opened,
+                    router: router,
+                    pageRoutes: Set(pages.routes.map(\.description)),
+                    responder: router.buildResponder(),
+                    logger: logger
+                )
             )
         }
     }
@@ -45,6 +67,7 @@ struct PortalFixture {
     ) async throws -> Response {
         var context = ServingContext(source: ServingSource(logger: logger))
         context.caller = caller
+        context.mayCarryPasswords = true
         let head = HTTPRequest(method: method, scheme: "http", authority: "portal", path: path, headerFields: fields)
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body)))
         return try await responder.respond(to: request, context: context)
@@ -55,17 +78,24 @@ struct PortalFixture {
         Caller(proof: .session(id: "1"), user: "ada", roles: roles)
     }
 
+    /// The installation's own administrator, who is there from the beginning.
+    static let administrator = Caller(proof: .session(id: "1"), user: "1", roles: [.administrator, .developer])
+
     static func bearer(_ token: String) -> HTTPFields { [.authorization: "Bearer \(token)"] }
 }
 
 extension Response {
-    /// The body as JSON.
-    var json: JSONValue {
+    var bytes: [UInt8] {
         get async throws {
             let collected = CollectedBody()
             try await body.write(collected)
-            return try JSONValue(parsing: Array(await collected.bytes.value.readableBytesView))
+            return Array(await collected.bytes.value.readableBytesView)
         }
+    }
+
+    /// The body as JSON.
+    var json: JSONValue {
+        get async throws { try JSONValue(parsing: try await bytes) }
     }
 }
 

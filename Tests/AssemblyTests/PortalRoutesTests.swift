@@ -13,6 +13,9 @@ import Testing
     private enum Line: String {
         case everyone = "- - - - - - - -"
         case members = "401 401 403 - - - - -"
+        /// Whoever is signed in: tokens are nobody's pages.
+        case persons = "401 401 - - - - 401 401"
+        case owners = "401 401 403 403 - - - 401"
         case administrators = "401 401 403 403 403 - - 401"
         /// Whoever signs by a key of the direct API; none of the askers does.
         case signers = "401 401 401 401 401 401 401 401"
@@ -34,6 +37,8 @@ import Testing
             "GET /api/installation": .administrators, "GET /api/types": .administrators,
             "GET /api/openapi.json": .administrators, "GET /api/changes": .administrators,
             "GET /api/configuration": .administrators, "POST /api/configuration": .administrators,
+            "POST /api/people/sign-in-links": .administrators, "POST /api/people/invitations": .administrators,
+            "POST /api/people/password-resets": .administrators,
         ]
         for method in management {
             table["\(method) /subscriptions/**"] = .administrators
@@ -64,6 +69,24 @@ import Testing
             table["\(words[0]) /workspaces/{workspace}/webservices\(words.dropFirst().first ?? "")"] = .members
         }
         table["GET /workspaces/{workspace}/webservices/{service}/endpoints/{endpoint}/apidocument"] = .everyone
+        table.merge(pages) { $1 }
+        return table
+    }()
+
+    /// Pages are for GET and HEAD alike.
+    private static let pages: [String: Line] = {
+        var table: [String: Line] = ["GET /assets/{hash}/**": .everyone, "POST /preferences": .everyone]
+        let read: [(String, Line)] = [
+            ("/", .everyone), ("/welcome", .persons), ("/studio", .members), ("/studio/settings", .members),
+            ("/publisher", .administrators), ("/parts", .persons),
+        ]
+        for form in ["name", "token", "members", "members/{name}/role", "members/{name}/remove"] {
+            table["POST /studio/settings/\(form)"] = .owners
+        }
+        for (path, line) in read {
+            table["GET \(path)"] = line
+            table["HEAD \(path)"] = line
+        }
         return table
     }()
 

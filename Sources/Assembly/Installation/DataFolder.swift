@@ -150,6 +150,12 @@ package struct DataFolder: Sendable {
         Self.flush(URL(fileURLWithPath: file).deletingLastPathComponent().path)
     }
 
+    /// Takes a secret away that is of no use any more.
+    func removeSecret(_ name: String) {
+        guard unlink("\(path)/secrets/\(name)") == 0 else { return }
+        Self.flush("\(path)/secrets")
+    }
+
     /// Puts one secret in the place of another, at once or not at all.
     func replaceSecret(_ name: String, by other: String) throws {
         guard rename("\(path)/secrets/\(other)", "\(path)/secrets/\(name)") == 0 else {

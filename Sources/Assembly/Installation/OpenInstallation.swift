@@ -1,6 +1,7 @@
 import Blobs
 import Foundation
 package import Management
+import People
 import ResourceModel
 import Store
 package import Studio
@@ -12,11 +13,20 @@ package struct OpenInstallation: Sendable {
         var name: String?
         var organization: String?
         var adminEmail: String?
+        /// Whether the form is yet to be filled in by whoever opens the portal first.
+        var isOpen = false
 
         package init(name: String? = nil, organization: String? = nil, adminEmail: String? = nil) {
             self.name = name
             self.organization = organization
             self.adminEmail = adminEmail
+        }
+
+        /// Names by default, until whoever opens the portal first gives others.
+        static var open: Form {
+            var form = Form()
+            form.isOpen = true
+            return form
         }
     }
 
@@ -33,6 +43,9 @@ package struct OpenInstallation: Sendable {
     package let workspaceTokens: [String]
     /// Whether this start made the installation, and its administrator's first password.
     let isNew: Bool
+
+    /// Among the folder's secrets.
+    static let workspaceTokenFiles = ["workspace-token", "workspace-token-secondary"]
 
     var queue: SQLiteWorkQueue { databases.queue }
 
@@ -75,7 +88,7 @@ package struct OpenInstallation: Sendable {
         _ = try await resources.sealDocuments()
         let content = try ContentStore(folder: folder.contentFolder, reserve: databases.reserve)
         let managementToken = try folder.password("management-token") { token() }
-        let workspaceTokens = try ["workspace-token", "workspace-token-secondary"].map {
+        let workspaceTokens = try Self.workspaceTokenFiles.map {
             try folder.password($0, make: token)
         }
         var isNew = false
@@ -92,6 +105,8 @@ package struct OpenInstallation: Sendable {
         guard let workspace = try await resources.index(type: "workspaces").first else {
             throw InstallationError("The installation in \(folder.path) is damaged: it has no workspace.")
         }
+        let people = PeopleDirectory(store: resources, box: box, workspace: workspace.id)
+        try await WorkspaceMembers(store: resources, people: people, workspace: workspace.id).complete()
         try await databases.mark()
         return OpenInstallation(
             folder: folder,
@@ -113,14 +128,12 @@ package struct OpenInstallation: Sendable {
         _ password: String,
         _ box: SecretBox
     ) async throws {
-        let hash = try PasswordHash.make(password, salt: Identifier.randomBytes(16))
+        let hash = try PasswordHash.make(password)
         var writes = try FreshInstance.writes(try make(form), passwordHash: hash, box: box)
-        writes.append(
-            ResourceWrite(
-                ResourceID(["workspaces", Identifier.hex32()]),
-                .put(properties: ["Name": "default"], index: [], secrets: [])
-            )
-        )
+        let workspace = ResourceID(["workspaces", Identifier.hex32()])
+        writes.append(ResourceWrite(workspace, .put(properties: ["Name": "default"], index: [], secrets: [])))
+        writes.append(WorkspaceMembership.write("1", .owner, in: workspace))
+        if form.isOpen { writes.append(FirstRun.write) }
         _ = try await resources.apply(writes)
     }
 
@@ -150,7 +163,8 @@ package struct OpenInstallation: Sendable {
         )
     }
 
-    private static func token() -> String { Identifier.hex(Identifier.randomBytes(32)) }
+    /// A token of 256 random bits.
+    @Sendable static func token() -> String { Identifier.hex(Identifier.randomBytes(32)) }
 
     /// 100 bits in letters and digits that are not mistaken for one another.
     private static func password() -> String {

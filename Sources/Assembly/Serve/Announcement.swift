@@ -1,15 +1,31 @@
 import Foundation
 import Logging
+import People
 import ResourceModel
 import ServiceLifecycle
 
 /// Says where the doors are, once all of them are open and the process also answers to the signal that ends it.
 struct Announcement: Service {
     let premises: Premises
+    let people: PeopleEngine
 
     func run() async throws {
         announce()
+        await showFirstLink()
         try? await gracefulShutdown()
+    }
+
+    /// As long as nobody has ever signed in, whoever started the server gets the link that does it, alone on its line.
+    private func showFirstLink() async {
+        guard premises.settings.roles.contains("portal"), premises.settings.showsFirstLink else { return }
+        do {
+            guard let link = try await people.firstLink() else { return }
+            print("Open \(link)")
+            // At once, also where standard output is a file: the server may run for months before it ends.
+            fflush(nil)
+        } catch {
+            premises.logger.error("no link was made", metadata: ["error.code": "\(type(of: error))"])
+        }
     }
 
     private func announce() {

@@ -3,6 +3,7 @@ import Certificates
 import Foundation
 import HTTPWire
 import Management
+import People
 import ResourceModel
 import ServiceLifecycle
 import Store
@@ -16,6 +17,7 @@ package struct ControlPlane: Sendable {
     let executor: RunExecutor
     let worker: RunWorker
     let disk: DiskWatch
+    let people: PeopleEngine
 
     package init(_ premises: Premises, _ workings: Workings) {
         let opened = premises.opened
@@ -53,6 +55,7 @@ package struct ControlPlane: Sendable {
             wake: { worker.wake() }
         )
         resources = Self.resources(premises, workings)
+        people = PeopleAssembly.engine(premises, workings, resources)
         disk = DiskWatch(
             opened,
             contentFolder: { storage.files.newestFolder },
@@ -81,6 +84,7 @@ package struct ControlPlane: Sendable {
                     expirationDate: said.end.formatted(.iso8601)
                 )
             },
+            hashPassword: PeopleAssembly.hashing(workings.passwords),
             afterCommit: { await builder.reach($0, for: $1) }
         )
     }
@@ -93,6 +97,7 @@ package struct ControlPlane: Sendable {
         }
         let expiry = SubscriptionExpiry(resources: resources, logger: premises.logger)
         services.append(ServiceApart(service: expiry, threads: .management))
+        services.append(PeopleAssembly.Tidying(people: people, logger: premises.logger))
         return services
     }
 }

@@ -29,6 +29,21 @@ final class DoorAddresses: Sendable {
     /// A door by TLS; nil where it has no such port.
     func secure(_ door: ServeSettings.Door) -> String? { urls.withLock { $0[door.overTLS] } }
 
+    /// The origins under which the portal's pages are reached.
+    var portalOrigins: [String] {
+        [url(.portal), secure(.portal) ?? ""].compactMap { text in
+            guard let url = URL(string: text), let scheme = url.scheme, let host = url.host else { return nil }
+            return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host)" + (url.port.map { ":\($0)" } ?? "")
+        }
+    }
+
+    /// Where whoever starts the server opens its pages: an address that the settings give, this machine's own, or by TLS.
+    var portalForPeople: String {
+        if settings.publicURLs[.portal] != nil { return url(.portal) }
+        let isOnThisMachine = settings.isLoopback || ["0.0.0.0", "::"].contains(settings.bind)
+        return isOnThisMachine ? url(.portal) : secure(.portal) ?? url(.portal)
+    }
+
     /// Where web services and their pages are reached.
     var serviceHost: ServiceHost { ServiceHost(servicesURL: url(.services), portalURL: url(.portal)) }
 

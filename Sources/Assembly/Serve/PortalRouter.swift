@@ -1,6 +1,8 @@
 package import HTTPServing
 package import Hummingbird
 import Management
+import People
+import Portals
 import ResourceModel
 import Studio
 import WebServices
@@ -11,15 +13,57 @@ package struct PortalRouter {
     private let workings: Workings
     private let plane: ControlPlane
 
-    package init(_ premises: Premises, _ workings: Workings, _ plane: ControlPlane) {
+    private let pages: PortalPages
+    private let workspaceTokens: WorkspaceTokens
+
+    /// - Parameter showsModels: whether pages answer with their models, for tests.
+    /// - Throws: where what pages are made of cannot be read.
+    package init(
+        _ premises: Premises,
+        _ workings: Workings,
+        _ plane: ControlPlane,
+        showsModels: Bool = false
+    ) throws {
         self.premises = premises
         self.workings = workings
         self.plane = plane
+        let opened = premises.opened
+        let folder = opened.folder
+        workspaceTokens = WorkspaceTokens(
+            primary: opened.workspaceTokens[0],
+            secondary: opened.workspaceTokens[1],
+            make: OpenInstallation.token
+        ) { try folder.writeSecret(OpenInstallation.workspaceTokenFiles[$0 == .primary ? 0 : 1], $1) }
+        let addresses = premises.addresses
+        pages = try PortalPages(
+            PageSources(
+                installation: opened.installation,
+                people: plane.people,
+                resources: plane.resources,
+                workspace: opened.workspace,
+                workspaceService: WorkspaceService(store: opened.resources, workspace: opened.workspace),
+                workspaceTokens: workspaceTokens,
+                experiments: plane.experiments,
+                services: workings.publisher,
+                gatewayURL: { addresses.url(.gateway) },
+                folder: folder.path
+            ),
+            showsModels: showsModels
+        )
     }
 
     package func make() -> Router<ServingContext> {
         let router = Router(context: ServingContext.self)
         addMiddleware(to: router)
+        addAPIs(to: router)
+        addPages(to: router)
+        return router
+    }
+
+    package func addPages(to router: Router<ServingContext>) { pages.addRoutes(to: router) }
+
+    /// What programs call: everything but the pages.
+    package func addAPIs(to router: Router<ServingContext>) {
         HealthRoutes(
             facts: workings.facts,
             builder: workings.snapshots.builder,
@@ -28,22 +72,46 @@ package struct PortalRouter {
         ).addRoutes(to: router)
         workings.tracing.addRoutes(to: router)
         addManagement(to: router)
+        PeopleRoutes(plane.people).addRoutes(to: router)
         InstallationRoutes(opened: premises.opened, addresses: premises.addresses).addRoutes(to: router)
         addStudio(to: router)
-        return router
+    }
+
+    /// The first words of all paths of APIs, read from their routes, so that none can be forgotten.
+    private var apiWords: Set<String> {
+        let router = Router(context: ServingContext.self)
+        addAPIs(to: router)
+        return Set(
+            router.routes.compactMap { $0.path.description.split(separator: "/").first?.lowercased() }
+        )
     }
 
     /// Errors, then who calls, then what follows from that; groups of routes say whom they are for.
     private func addMiddleware(to router: Router<ServingContext>) {
+        let apiWords = apiWords
+        let pageErrors = PageErrorMiddleware(pages.renderer, apiWords: apiWords)
         router.add(middleware: ErrorMiddleware())
+        router.add(middleware: pageErrors)
         router.add(
             middleware: TokenMiddleware(
                 management: TokenGuard(tokens: [premises.opened.managementToken]),
-                workspace: TokenGuard(tokens: premises.opened.workspaceTokens)
+                workspace: workspaceTokens
             )
         )
+        router.add(middleware: IdentityMiddleware(sessions: plane.people.sessions))
         router.add(middleware: ActorMiddleware())
         router.add(middleware: SpaceMiddleware())
+        // Again: only here it is known whose page it is.
+        router.add(middleware: pageErrors)
+        let addresses = premises.addresses
+        router.add(
+            middleware: ForgeryMiddleware(
+                ownOrigins: { addresses.portalOrigins },
+                isCall: { path in
+                    path.split(separator: "/", maxSplits: 1).first.map { apiWords.contains($0.lowercased()) } ?? false
+                }
+            )
+        )
     }
 
     private func addManagement(to router: Router<ServingContext>) {

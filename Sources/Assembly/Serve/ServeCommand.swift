@@ -88,6 +88,9 @@ struct ServeFlags: ParsableArguments {
     )
     var acceptedLosses: [String] = []
 
+    @Flag(name: .customLong("no-link"), help: "Print no link to sign in by at the start.")
+    var hidesFirstLink = false
+
     @Option(help: "Settings file, YAML or JSON.")
     var config: String?
 

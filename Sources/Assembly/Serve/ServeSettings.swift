@@ -49,6 +49,8 @@ package struct ServeSettings: Sendable {
     var roles: Set<String> = Set(ServeSettings.roleNames)
     var loops = 1
     var readyFile: String?
+    /// Whether standard output gets a link to sign in by, as long as nobody ever has.
+    var showsFirstLink = true
     var logLevel = "info"
     var rrsBodyBytesMax: Int?
     var rrsRowsMax: Int?
@@ -163,6 +165,7 @@ package struct ServeSettings: Sendable {
         }
         loops = try number(flags.loops, "loops", 1...256) ?? ProcessorCount.available
         readyFile = text(flags.readyFile, "ready-file")
+        showsFirstLink = !flags.hidesFirstLink
         logLevel = text(flags.logLevel, "log-level") ?? logLevel
         rrsBodyBytesMax = try number(nil, "rrs-body-bytes-max", 1...(1 << 30))
         rrsRowsMax = try number(nil, "rrs-rows-max", 1...100_000_000)

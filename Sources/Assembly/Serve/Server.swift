@@ -21,7 +21,7 @@ struct Server {
         try await ClosingList.closing(logger) { closing in
             let opened = try await OpenInstallation.open(
                 folder,
-                form: .init(),
+                form: .open,
                 accepting: settings.acceptedLosses,
                 closing
             )
@@ -55,14 +55,14 @@ struct Server {
         let plane = ControlPlane(premises, workings)
         let opener = DoorOpener(premises: premises, descriptors: descriptors, tls: tls)
         var listeners = try await DataPath(premises, threads, workings).open(by: opener)
-        let portal = RouterDoor(PortalRouter(premises, workings, plane).make(), premises)
+        let portal = RouterDoor(try PortalRouter(premises, workings, plane).make(), premises)
         listeners += try await opener.open(.portal, on: threads.portalLoop) { wire, _ in
             TaskResponder(wire: wire, door: portal)
         }
         var services: [any Service] = [OpenDoors(listeners: listeners)]
         if let tls { services.append(DoorTLS.Watching(tls: tls)) }
         services += workings.services(premises) + plane.services(premises)
-        services.append(Announcement(premises: premises))
+        services.append(Announcement(premises: premises, people: plane.people))
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) },

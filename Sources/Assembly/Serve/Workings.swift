@@ -3,6 +3,7 @@ import Foundation
 import Gateway
 import HTTPWire
 import Logging
+import People
 import ServiceLifecycle
 import Store
 import WebServices
@@ -16,6 +17,7 @@ package struct Workings: Sendable {
     let limits: LimitKeeping
     let facts: FactKeeping
     let tracing: Tracing
+    let passwords: PasswordPool
 
     package static func open(_ premises: Premises, _ closing: ClosingList) async throws -> Workings {
         let (opened, settings, logger) = (premises.opened, premises.settings, premises.logger)
@@ -34,6 +36,8 @@ package struct Workings: Sendable {
         // Closed first, while the loops still run that hold the last of them.
         let facts = try FactKeeping(opened.databases.facts, settings, logger)
         closing.add("facts") { try await facts.end() }
+        let passwords = PasswordPool()
+        closing.add("password threads") { try await passwords.shutdown() }
         return Workings(
             storage: storage,
             publisher: publisher,
@@ -41,7 +45,8 @@ package struct Workings: Sendable {
             snapshots: snapshots,
             limits: limits,
             facts: facts,
-            tracing: Tracing(box: opened.box)
+            tracing: Tracing(box: opened.box),
+            passwords: passwords
         )
     }
 

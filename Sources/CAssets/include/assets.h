@@ -13,5 +13,7 @@ struct gatehouse_asset {
     int is_gzipped;
 };
 
-extern const struct gatehouse_asset gatehouse_assets[];
-extern const size_t gatehouse_assets_count;
+// How many there are.
+size_t gatehouse_assets_size(void);
+// The one at a place below their number.
+struct gatehouse_asset gatehouse_asset_at(size_t place);

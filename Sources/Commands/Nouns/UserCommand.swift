@@ -5,10 +5,10 @@ import ResourceModel
 struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
-        abstract: "Users: owners of subscriptions; keys of blocked ones open nothing.",
+        abstract: "Users: people with accounts, owners of subscriptions; keys of blocked ones open nothing.",
         subcommands: [
             ListVerb<UserNoun>.self, ShowVerb<UserNoun>.self, CreateVerb<UserNoun>.self, UpdateVerb<UserNoun>.self,
-            DeleteVerb<UserNoun>.self,
+            DeleteVerb<UserNoun>.self, InviteVerb.self, ResetPasswordVerb.self,
         ]
     )
 }

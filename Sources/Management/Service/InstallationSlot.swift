@@ -1,3 +1,4 @@
+package import Foundation
 import ResourceModel
 package import Store
 import Synchronization
@@ -58,4 +59,9 @@ package final class InstallationSlot: Sendable {
             state = State(installation: installation, sequence: service.sequence)
         }
     }
+}
+
+extension InstallationSlot {
+    /// When the installation was made; nil where nothing was noted.
+    package var createdDate: Date? { try? Date(current.createdAt, strategy: .iso8601) }
 }

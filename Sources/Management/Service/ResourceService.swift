@@ -32,6 +32,7 @@ package struct ResourceService: Sendable {
     let portalURL: @Sendable () -> String
     private let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
     private let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
+    private let hashPassword: @Sendable (String) async throws(APIError) -> String
     /// Waits until the gateway's snapshot holds the change of these resources, so that a caller's next request meets it.
     private var afterCommit: @Sendable (Int64, [ResourceID]) async -> Void
 
@@ -43,6 +44,7 @@ package struct ResourceService: Sendable {
         portalURL: @Sendable @escaping () -> String,
         fetch: @Sendable @escaping (_ url: String, _ bytesMax: Int) async throws(APIError) -> String,
         readCertificate: @Sendable @escaping ([UInt8], _ password: String) throws -> CertificateFacts,
+        hashPassword: @Sendable @escaping (String) async throws(APIError) -> String,
         afterCommit: @Sendable @escaping (Int64, [ResourceID]) async -> Void
     ) {
         self.store = store
@@ -52,6 +54,7 @@ package struct ResourceService: Sendable {
         self.portalURL = portalURL
         self.fetch = fetch
         self.readCertificate = readCertificate
+        self.hashPassword = hashPassword
         self.afterCommit = afterCommit
     }
 
@@ -342,7 +345,8 @@ package struct ResourceService: Sendable {
             checksOperations: checksOperations,
             secret: { try await secret($0, $1) },
             fetch: fetch,
-            readCertificate: readCertificate
+            readCertificate: readCertificate,
+            hashPassword: hashPassword
         )
     }
 

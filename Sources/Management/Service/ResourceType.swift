@@ -194,6 +194,8 @@ package struct RuleContext: Sendable {
     package let fetch: @Sendable (_ url: String, _ bytesMax: Int) async throws(APIError) -> String
     /// What a certificate in PKCS #12 or DER says of itself.
     package let readCertificate: @Sendable ([UInt8], _ password: String) throws -> CertificateFacts
+    /// What is stored of a new password.
+    package let hashPassword: @Sendable (String) async throws(APIError) -> String
 
     /// Looks into the store; a fault of its own is none of the request's.
     func reading<Value>(

@@ -16,7 +16,7 @@ extension ResourceType {
         secrets: [.init(UserRules.password, isKey: false, bytesMax: UserRules.passwordBytesMax)],
         // 0 address in lower case.
         index: { [$0["email"]?.string?.lowercased()] },
-        rules: { draft, context throws(APIError) in try UserRules.check(&draft, context) },
+        rules: { draft, context throws(APIError) in try await UserRules.check(&draft, context) },
         present: { properties, _ in
             var shown = properties
             if let email = properties["email"] { shown["identities"] = [["provider": "Basic", "id": email]] }
@@ -24,11 +24,13 @@ extension ResourceType {
         },
         dependents: { id, store in
             try await UserRules.subscriptions(id, store).map(\.id) + LinkRules.links(to: id, store)
+                + WorkspaceMembership.all(of: id, store)
         },
         deletionRules: { id, request, store in
             guard id != UserRules.administrator else {
                 throw APIError.validation("id", "The administrator cannot be deleted.")
             }
+            try await WorkspaceMembership.checkOwners(without: id, store)
             guard !request.takesSubscriptions, try await !UserRules.subscriptions(id, store).isEmpty else { return }
             throw APIError.validation(
                 "deleteSubscriptions",
@@ -46,7 +48,7 @@ enum UserRules {
     static let passwordBytesMax = 256
     static let administrator = ResourceID(["users", "1"])
 
-    static func check(_ draft: inout ResourceDraft, _ context: RuleContext) throws(APIError) {
+    static func check(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
         let email = draft.properties["email"]?.string ?? ""
         guard isAddress(email) else { throw .validation("email", "The value must be an e-mail address.") }
         draft.requirements.append(.unique(type: "users", column: 0, value: email.lowercased(), field: "email"))
@@ -59,11 +61,7 @@ enum UserRules {
             draft.alongside.append(GroupRules.membership(of: draft.id.name, in: GroupRules.developers))
         }
         guard let text = draft.secrets[password] else { return }
-        do {
-            draft.secrets[password] = try PasswordHash.make(text, salt: Identifier.randomBytes(16))
-        } catch {
-            throw APIError(status: 500, code: "InternalServerError", message: "The password could not be hashed.")
-        }
+        draft.secrets[password] = try await context.hashPassword(text)
     }
 
     /// One `@` with something before and behind it, and nothing that could end a line of a mail.

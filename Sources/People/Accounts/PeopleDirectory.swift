@@ -21,15 +21,16 @@ package struct PeopleDirectory: Sendable {
 
     package func person(named name: String) async throws -> Person? {
         guard let user = try await store.get(ResourceID(["users", name])) else { return nil }
-        let isActive = user.properties["state"]?.string == "active"
+        // Whoever wrote the resource without a state is active by the type's default.
+        let state = user.properties["state"]?.string ?? "active"
         let hash = try await passwordHash(of: name)
         return Person(
             name: user.id.name,
             email: user.properties["email"]?.string ?? "",
             firstName: user.properties["firstName"]?.string ?? "",
             lastName: user.properties["lastName"]?.string ?? "",
-            isActive: isActive,
-            roles: isActive ? try await roles(of: user.id.name) : [],
+            state: state,
+            roles: state == "active" ? try await roles(of: user.id.name) : [],
             passwordMark: hash.map { Array(SHA256.hash(data: Data($0.utf8))) } ?? Array(repeating: 0, count: 32)
         )
     }
@@ -53,11 +54,11 @@ package struct PeopleDirectory: Sendable {
         if try await store.indexEntry(ResourceID(["groups", "administrators", "users", name])) != nil {
             roles.insert(.administrator)
         }
-        // 0 the member's role.
-        switch try await store.indexEntry(workspace.child("members", name))?.columns.first ?? nil {
-        case "owner": roles.insert(.workspaceOwner)
-        case "user": roles.insert(.workspaceUser)
-        default: break
+        let member = try await store.indexEntry(WorkspaceMembership.id(name, in: workspace))
+        switch member.flatMap(WorkspaceMembership.role) {
+        case .owner: roles.insert(.workspaceOwner)
+        case .user: roles.insert(.workspaceUser)
+        case nil: break
         }
         return roles
     }

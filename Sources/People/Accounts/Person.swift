@@ -8,10 +8,19 @@ package struct Person: Sendable {
     package let email: String
     package let firstName: String
     package let lastName: String
-    package let isActive: Bool
+    /// `active`, `blocked`, `pending` (invited, without a password yet) or `deleted`.
+    package let state: String
     package let roles: Set<Caller.Role>
     /// SHA-256 of the stored password hash, which ends sessions when it changes; 32 zeros where there is none.
     package let passwordMark: [UInt8]
 
+    package var isActive: Bool { state == "active" }
+
+    /// Whether the person was invited and has not chosen a password yet.
+    package var isInvited: Bool { state == "pending" }
+
     package var resource: ResourceID { ResourceID(["users", name]) }
+
+    /// What the record of changes calls the person.
+    package var actor: String { "users/\(name)" }
 }

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+package import HTTPServing
 import ResourceModel
 package import Store
 
@@ -87,13 +88,19 @@ package struct Sessions: Sendable {
         return Session(token: token, stored: stored, person: person)
     }
 
+    /// The session that a caller showed, as it is kept; nil for whoever showed none.
+    package func stored(of caller: Caller) async throws -> StoredSession? {
+        guard case .session(let id) = caller.proof, let user = caller.user else { return nil }
+        return try await store.sessions(user: user).first { $0.id == id }
+    }
+
     /// Whether the person showed the password lately enough for what is dangerous.
-    package func isFresh(_ session: Session) -> Bool { now() - session.stored.authenticated <= Self.freshSeconds }
+    package func isFresh(_ session: StoredSession) -> Bool { now() - session.authenticated <= Self.freshSeconds }
 
     /// Notes that the person has just shown the password again.
-    package func refresh(_ session: Session) async throws {
+    package func refresh(_ session: StoredSession) async throws {
         let time = now()
-        try await store.touch(digest: session.stored.digest, seen: time, authenticated: time)
+        try await store.touch(digest: session.digest, seen: time, authenticated: time)
     }
 
     /// The sessions of a person that are not over, the one seen last first.
@@ -111,9 +118,12 @@ package struct Sessions: Sendable {
     }
 
     /// Ends all sessions of a person but for one.
-    package func endAll(of person: Person, but session: Session?) async throws -> Int {
-        try await store.endAll(user: person.name, but: session?.stored.digest)
+    package func endAll(of person: Person, but session: StoredSession?) async throws -> Int {
+        try await store.endAll(user: person.name, but: session?.digest)
     }
+
+    /// Whether anybody has ever signed in.
+    package func haveEverBegun() async throws -> Bool { try await store.hasEverSignedIn() }
 
     /// Removes what is over.
     package func tidy() async throws {

@@ -54,6 +54,9 @@ package struct OneTimeCodes: Sendable {
         try await store.take(digest: Sessions.digest(code), purpose: purpose.rawValue, now: now())
     }
 
+    /// Makes a code good again that was taken for what then could not be done.
+    func giveBack(_ code: StoredCode) async throws { try await store.add(code, atMost: Self.waitingMax) }
+
     /// Looks at a code without using it up, for the form that it opens.
     package func look(_ code: String, _ purpose: Purpose) async throws -> StoredCode? {
         try await store.code(digest: Sessions.digest(code), purpose: purpose.rawValue, now: now())

@@ -2,6 +2,10 @@ import NIOPosix
 import Store
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// Hashes passwords on threads of its own, few at a time: each takes some 16 MiB and 50 ms, by intent.
 package final class PasswordPool: Sendable {
     /// Threads: more would take cores from calls, and sign-ins are seldom.
@@ -10,6 +14,8 @@ package final class PasswordPool: Sendable {
     private static let workingMax = 24
     /// Of these, from one address, so that a flood from one leaves room for others.
     private static let workingPerAddress = 8
+    /// Of 19: a thread of the data path comes first where both want a core.
+    private static let niceness: Int32 = 5
 
     private struct Load {
         var working = 0
@@ -25,16 +31,25 @@ package final class PasswordPool: Sendable {
 
     /// Whether a password is the one that was hashed; nil where too many wait.
     package func verify(_ password: String, _ stored: String, from address: String) async throws -> Bool? {
-        guard enter(address) else { return nil }
-        defer { leave(address) }
-        return try await pool.runIfActive { PasswordHash.verify(password, stored) }
+        try await work(address) { PasswordHash.verify(password, stored) }
     }
 
     /// The hash of a new password; nil where too many wait.
-    package func make(_ password: String, salt: [UInt8], from address: String) async throws -> String? {
+    package func make(_ password: String, from address: String) async throws -> String? {
+        try await work(address) { try PasswordHash.make(password) }
+    }
+
+    private func work<Value: Sendable>(
+        _ address: String,
+        _ hash: @Sendable @escaping () throws -> Value
+    ) async throws -> Value? {
         guard enter(address) else { return nil }
         defer { leave(address) }
-        return try await pool.runIfActive { try PasswordHash.make(password, salt: salt) }
+        return try await pool.runIfActive {
+            // 0 means the calling thread alone on Linux; a call that changes nothing costs less than remembering it.
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+            return try hash()
+        }
     }
 
     private func enter(_ address: String) -> Bool {

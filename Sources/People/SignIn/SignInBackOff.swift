@@ -1,50 +1,100 @@
-/// Makes who guesses passwords wait: longer with every failure, by account and by address.
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Makes who guesses passwords wait: longer with every failure, by address and by account at an address.
 ///
+/// An account alone waits little, so that nobody locks its owner out from elsewhere; and not at all where its owner has been before.
 /// A plain value; its owner guards it, and asks it before any password is hashed.
 package struct SignInBackOff: Sendable {
-    /// Failures that cost nothing: people mistype.
-    private static let freeFailures = 5
+    /// Failures that cost nothing, and the longest wait.
+    private struct Rule {
+        let freeFailures: Int
+        /// Seconds.
+        let longestWait: Double
+
+        /// People mistype.
+        static let accountHere = Rule(freeFailures: 5, longestWait: 300)
+        /// Many people may share an address.
+        static let address = Rule(freeFailures: 20, longestWait: 300)
+        /// Guesses from many addresses: some ten thousand a day are left to them.
+        static let account = Rule(freeFailures: 30, longestWait: 8)
+    }
+
     /// Seconds after the first failure that costs something, doubled by each further one.
     private static let firstWait = 2.0
-    /// A person who was locked out by somebody else's guesses waits at most so many seconds.
-    private static let longestWait = 300.0
     /// Failures are forgotten after so many seconds without another.
     private static let memory = 3600.0
     /// Accounts and addresses that are remembered: some 100 bytes each.
-    private static let entriesMax = 4096
+    static let entriesMax = 4096
 
     private struct Entry {
         var failures = 0
         var last = 0.0
         var until = 0.0
+        /// Whether the account's owner was signed in from this address.
+        var isKnown = false
     }
 
     private var entries: [String: Entry] = [:]
 
     package init() {}
 
+    var count: Int { entries.count }
+
     /// Seconds that somebody has to wait before a try counts; nil where it may be judged now.
     package func wait(account: String, address: String, now: Double) -> Double? {
-        let until = max(entries["m" + account]?.until ?? 0, entries["a" + address]?.until ?? 0)
+        let keys = Keys(account, address)
+        let here = entries[keys.here]
+        var until = max(here?.until ?? 0, entries[keys.address]?.until ?? 0)
+        if here?.isKnown != true { until = max(until, entries[keys.account]?.until ?? 0) }
         return until > now ? until - now : nil
     }
 
     package mutating func failed(account: String, address: String, now: Double) {
-        note("m" + account, now)
-        note("a" + address, now)
+        let keys = Keys(account, address)
+        note(keys.here, .accountHere, now)
+        note(keys.address, .address, now)
+        note(keys.account, .account, now)
     }
 
-    /// Forgets the account's failures; the address may be guessing at others.
-    package mutating func succeeded(account: String) { entries["m" + account] = nil }
+    /// Forgets the account's failures at this address; the address may be guessing at others.
+    package mutating func succeeded(account: String, address: String, now: Double) {
+        let keys = Keys(account, address)
+        if entries[keys.here] == nil, entries.count >= Self.entriesMax { makeRoom(now) }
+        entries[keys.here] = Entry(last: now, isKnown: true)
+    }
 
-    private mutating func note(_ key: String, _ now: Double) {
+    private struct Keys {
+        let here: String
+        let address: String
+        let account: String
+
+        init(_ account: String, _ address: String) {
+            let place = SignInBackOff.place(of: address)
+            here = "h\(place) \(account)"
+            self.address = "a\(place)"
+            self.account = "m\(account)"
+        }
+    }
+
+    /// Whoever has one address of IPv6 has 2^64 of them: those count as one.
+    static func place(of address: String) -> String {
+        var bytes = in6_addr()
+        guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
+        return withUnsafeBytes(of: &bytes) { $0.prefix(8).map { String($0, radix: 16) }.joined(separator: ".") }
+    }
+
+    private mutating func note(_ key: String, _ rule: Rule, _ now: Double) {
         var entry = entries[key] ?? Entry()
-        if now - entry.last > Self.memory { entry = Entry() }
+        if now - entry.last > Self.memory { entry = Entry(isKnown: entry.isKnown) }
         entry.failures += 1
         entry.last = now
-        let beyond = entry.failures - Self.freeFailures
+        let beyond = entry.failures - rule.freeFailures
         // A double holds the power long after the bound is reached.
-        if beyond > 0 { entry.until = now + min(Self.longestWait, Self.firstWait * Double(1 << min(beyond - 1, 16))) }
+        if beyond > 0 {
+            entry.until = now + min(rule.longestWait, Self.firstWait * Double(1 << min(beyond - 1, 16)))
+        }
         if entries[key] == nil, entries.count >= Self.entriesMax { makeRoom(now) }
         entries[key] = entry
     }

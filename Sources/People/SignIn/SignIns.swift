@@ -4,7 +4,7 @@ import ResourceModel
 import Store
 import Synchronization
 
-/// Judges e-mail and password.
+/// Judges e-mail and password, slowly for whoever guesses.
 package final class SignIns: Sendable {
     package enum Outcome: Sendable {
         case signedIn(Session)
@@ -14,15 +14,22 @@ package final class SignIns: Sendable {
         case tooMany(seconds: Int)
     }
 
-    /// Longer passwords are none that anybody could have set.
-    package static let passwordBytesMax = 256
+    package enum Judgement: Sendable {
+        case right(Person)
+        case wrong
+        /// Nothing was judged.
+        case tooMany(seconds: Int)
+    }
+
+    /// Longer e-mail addresses are nobody's.
+    private static let emailBytesMax = 1024
 
     private let people: PeopleDirectory
     private let sessions: Sessions
     private let pool: PasswordPool
     private let backOff = Mutex(SignInBackOff())
-    /// Hashed for mails that nobody has, so that the answer takes as long.
-    private let nobodysHash: String
+    /// Judged for mails that nobody has, so that the answer takes as long.
+    private let nobodysHash = PasswordHash.ofNobody()
     private let now: @Sendable () -> Double
     private let logger: Logger
 
@@ -32,13 +39,12 @@ package final class SignIns: Sendable {
         pool: PasswordPool,
         logger: Logger,
         now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }
-    ) throws {
+    ) {
         self.people = people
         self.sessions = sessions
         self.pool = pool
         self.logger = logger
         self.now = now
-        nobodysHash = try PasswordHash.make(Identifier.hex32(), salt: Identifier.randomBytes(16))
     }
 
     package func signIn(
@@ -48,25 +54,37 @@ package final class SignIns: Sendable {
         address: String,
         agent: String
     ) async throws -> Outcome {
+        switch try await judge(email: email, password: password, address: address) {
+        case .wrong: return .refused
+        case .tooMany(let seconds): return .tooMany(seconds: seconds)
+        case .right(let person):
+            logger.notice("signed in", metadata: ["user.id": "\(person.name)", "client.address": "\(address)"])
+            return .signedIn(
+                try await sessions.begin(person, isRemembered: isRemembered, address: address, agent: agent)
+            )
+        }
+    }
+
+    /// Whether the password is that of the active person with this e-mail.
+    package func judge(email: String, password: String, address: String) async throws -> Judgement {
+        guard email.utf8.count <= Self.emailBytesMax else { return .wrong }
         let account = email.lowercased()
         if let seconds = backOff.withLock({ $0.wait(account: account, address: address, now: now()) }) {
             return .tooMany(seconds: Int(seconds.rounded(.up)))
         }
         let person = try await people.person(email: account)
         let hash = if let person { try await people.passwordHash(of: person.name) } else { String?.none }
-        let isPossible = password.utf8.count <= Self.passwordBytesMax
+        // Longer ones are none that anybody could have set.
+        let isPossible = password.utf8.count <= NewPassword.bytesMax
         guard
             let isRight = try await pool.verify(isPossible ? password : "", hash ?? nobodysHash, from: address)
         else { return .tooMany(seconds: 1) }
         guard isRight, isPossible, hash != nil, let person, person.isActive else {
             backOff.withLock { $0.failed(account: account, address: address, now: now()) }
-            logger.notice("sign-in refused", metadata: ["client.address": "\(address)"])
-            return .refused
+            logger.notice("password refused", metadata: ["client.address": "\(address)"])
+            return .wrong
         }
-        backOff.withLock { $0.succeeded(account: account) }
-        logger.notice("signed in", metadata: ["user.id": "\(person.name)", "client.address": "\(address)"])
-        return .signedIn(
-            try await sessions.begin(person, isRemembered: isRemembered, address: address, agent: agent)
-        )
+        backOff.withLock { $0.succeeded(account: account, address: address, now: now()) }
+        return .right(person)
     }
 }

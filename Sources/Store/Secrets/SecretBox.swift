@@ -1,5 +1,4 @@
 import Crypto
-import CryptoExtras
 import Foundation
 import ResourceModel
 
@@ -63,37 +62,5 @@ package struct SecretBox: Sendable {
 
     package func open(_ sealed: [UInt8], key: String, slot: String) throws -> String {
         try open(sealed, context: "\(key)#\(slot)")
-    }
-}
-
-/// Passwords at rest: scrypt with a salt of their own.
-package enum PasswordHash {
-    // Interactive parameters of RFC 7914's time: 16 MiB and some 50 ms a try.
-    private static let rounds = 1 << 14
-    private static let blockSize = 8
-
-    package static func make(_ password: String, salt: [UInt8]) throws -> String {
-        let key = try derive(password, salt)
-        return "scrypt$\(rounds)$\(blockSize)$\(Data(salt).base64EncodedString())$\(Data(key).base64EncodedString())"
-    }
-
-    package static func verify(_ password: String, _ stored: String) -> Bool {
-        let parts = stored.split(separator: "$").map(String.init)
-        guard parts.count == 5, parts[0] == "scrypt", let salt = Data(base64Encoded: parts[3]),
-            let expected = Data(base64Encoded: parts[4]), let key = try? derive(password, Array(salt))
-        else { return false }
-        return ConstantTime.equal(key, Array(expected))
-    }
-
-    private static func derive(_ password: String, _ salt: [UInt8]) throws -> [UInt8] {
-        let key = try KDF.Scrypt.deriveKey(
-            from: Data(password.utf8),
-            salt: Data(salt),
-            outputByteCount: 32,
-            rounds: rounds,
-            blockSize: blockSize,
-            parallelism: 1
-        )
-        return key.withUnsafeBytes { Array($0) }
     }
 }

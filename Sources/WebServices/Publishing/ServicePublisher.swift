@@ -16,7 +16,7 @@ package struct ServicePublisher: Sendable {
     package static let concurrentCallsDefault = 20
     package static let concurrentCallsMax = 200
 
-    private let store: any ResourceStore
+    let store: any ResourceStore
     private let content: ContentStore
     private let box: SecretBox
     package let registry: ServiceRegistry

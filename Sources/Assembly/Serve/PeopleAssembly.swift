@@ -1,0 +1,90 @@
+import Foundation
+import Logging
+import Management
+import People
+import ResourceModel
+import ServiceLifecycle
+import Store
+import Studio
+
+/// Gives the people's room what it needs of the other rooms.
+enum PeopleAssembly {
+    /// What is made in a workspace: an installation that holds any of it is in use.
+    private static let work = ["workspaces/datasets", "workspaces/experiments", "workspaces/webservices"]
+
+    static func engine(_ premises: Premises, _ workings: Workings, _ resources: ResourceService) -> PeopleEngine {
+        let (opened, addresses) = (premises.opened, premises.addresses)
+        let (store, folder, slot) = (opened.resources, opened.folder, opened.installation)
+        return PeopleEngine(
+            .init(
+                store: store,
+                sessions: SQLiteSessionStore(opened.queue),
+                box: opened.box,
+                workspace: opened.workspace.resource,
+                pool: workings.passwords,
+                users: ManagedUsers(resources: resources),
+                links: PeopleLinks { addresses.portalForPeople },
+                premises: .init(
+                    isValidName: Installation.isValidName,
+                    rename: { try await slot.rename(name: $0, organization: $1, email: $2) },
+                    isUnused: {
+                        for type in work where try await !store.index(type: type).isEmpty { return false }
+                        return true
+                    },
+                    forgetFirstPassword: { folder.removeSecret("admin-password") }
+                ),
+                logger: premises.logger
+            )
+        )
+    }
+
+    /// Hashes passwords that come by the management API on the threads that sign-ins use, as one caller among them.
+    static func hashing(_ pool: PasswordPool) -> @Sendable (String) async throws(APIError) -> String {
+        { password throws(APIError) in
+            let hash: String?
+            do { hash = try await pool.make(password, from: "management") } catch {
+                throw APIError(status: 500, code: "InternalServerError", message: "The password could not be hashed.")
+            }
+            guard let hash else {
+                throw APIError(
+                    status: 503,
+                    code: "ServiceUnavailable",
+                    message: "Too many passwords are being set; try again."
+                )
+            }
+            return hash
+        }
+    }
+
+    /// The users of the management API.
+    private struct ManagedUsers: UserBook {
+        let resources: ResourceService
+
+        func create(_ name: String, _ properties: JSONObject) async throws {
+            _ = try await resources.put(.user, ResourceID(["users", name]), properties, ifMatch: nil)
+        }
+
+        func change(_ name: String, _ properties: JSONObject) async throws {
+            _ = try await resources.patch(.user, ResourceID(["users", name]), properties, ifMatch: "*")
+        }
+    }
+
+    /// Removes what is over, now and then.
+    struct Tidying: Service {
+        private static let pause = Duration.seconds(600)
+
+        let people: PeopleEngine
+        let logger: Logger
+
+        func run() async throws {
+            try? await cancelWhenGracefulShutdown {
+                while true {
+                    do { try await people.tidy() } catch is CancellationError { return } catch {
+                        logger.warning("ended sessions stay", metadata: ["error.code": "\(type(of: error))"])
+                    }
+                    try await Task.sleep(for: Self.pause)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import ResourceModel
+package import Store
+
+/// The create form of an installation that nobody has claimed yet.
+package struct FirstRun: Sendable {
+    /// What the form asks for.
+    package struct Form: Sendable {
+        package var name: String
+        package var organization: String
+        package var email: String
+        package var password: String
+
+        package init(name: String, organization: String, email: String, password: String) {
+            self.name = name
+            self.organization = organization
+            self.email = email
+            self.password = password
+        }
+    }
+
+    /// What the form changes beside the administrator's account.
+    package struct Premises: Sendable {
+        let isValidName: @Sendable (String) -> Bool
+        let rename: @Sendable (_ name: String, _ organization: String, _ email: String) async throws -> Void
+        let isUnused: @Sendable () async throws -> Bool
+        let forgetFirstPassword: @Sendable () -> Void
+
+        /// - Parameters:
+        ///   - isUnused: whether nobody has made anything in the workspace.
+        ///   - forgetFirstPassword: takes away what was written down of the password that the form replaces.
+        package init(
+            isValidName: @escaping @Sendable (String) -> Bool,
+            rename: @escaping @Sendable (_ name: String, _ organization: String, _ email: String) async throws -> Void,
+            isUnused: @escaping @Sendable () async throws -> Bool,
+            forgetFirstPassword: @escaping @Sendable () -> Void
+        ) {
+            self.isValidName = isValidName
+            self.rename = rename
+            self.isUnused = isUnused
+            self.forgetFirstPassword = forgetFirstPassword
+        }
+    }
+
+    /// The name of the installation's administrator, which the form fills in.
+    private static let administrator = "1"
+    /// Is there as long as an installation has the names that `serve` gave it by itself.
+    private static let mark = ResourceID(["firstRun", "open"])
+
+    /// Belongs to the batch that makes an installation whose names nobody chose.
+    package static let write = ResourceWrite(mark, .put(properties: [:], index: [], secrets: []))
+
+    private let store: any ResourceStore
+    private let people: PeopleDirectory
+    private let sessions: Sessions
+    private let codes: OneTimeCodes
+    private let users: any UserBook
+    private let premises: Premises
+
+    package init(
+        store: any ResourceStore,
+        people: PeopleDirectory,
+        sessions: Sessions,
+        codes: OneTimeCodes,
+        users: any UserBook,
+        premises: Premises
+    ) {
+        self.store = store
+        self.people = people
+        self.sessions = sessions
+        self.codes = codes
+        self.users = users
+        self.premises = premises
+    }
+
+    /// Whether the installation has the names that `serve` gave it, nobody ever signed in, and nothing was made in it.
+    package func isOpen() async throws -> Bool {
+        guard try await store.indexEntry(Self.mark) != nil else { return false }
+        guard try await !sessions.haveEverBegun() else { return false }
+        return try await premises.isUnused()
+    }
+
+    /// Makes a code for the form.
+    package func makeCode() async throws -> String { try await codes.make(.firstRun, user: nil).code }
+
+    /// Until when a code opens the form, in seconds since 1970; nil where it does not.
+    package func opens(_ code: String) async throws -> Double? {
+        guard let stored = try await codes.look(code, .firstRun), try await isOpen() else { return nil }
+        return stored.expires
+    }
+
+    /// Gives the installation its names and its administrator the account, and signs the administrator in.
+    ///
+    /// - Throws: `FormRefusal` with `name`, `organization`, `email` and `password`; `CodeIsGone`.
+    package func claim(_ form: Form, code: String, _ visitor: Visitor) async throws -> Session {
+        try FormRefusal(refusals(form)).check()
+        guard try await isOpen(), let taken = try await codes.take(code, .firstRun) else { throw CodeIsGone() }
+        do {
+            try await ChangeActor.$current.withValue("users/\(Self.administrator)") { try await fillIn(form) }
+        } catch {
+            try await codes.giveBack(taken)
+            throw error
+        }
+        premises.forgetFirstPassword()
+        guard let person = try await people.person(named: Self.administrator) else { throw CodeIsGone() }
+        return try await sessions.begin(person, isRemembered: false, address: visitor.address, agent: visitor.agent)
+    }
+
+    /// A start that ends in the midst of this finds the form still open, and the same form does it all again.
+    private func fillIn(_ form: Form) async throws {
+        try await premises.rename(form.name, form.organization, form.email)
+        try await users.change(
+            Self.administrator,
+            [
+                "email": .string(form.email), "lastName": .string(form.organization),
+                "password": .string(form.password),
+            ]
+        )
+        _ = try await store.apply([ResourceWrite(Self.mark, .delete)])
+    }
+
+    private func refusals(_ form: Form) -> [FieldRefusal] {
+        var refusals: [FieldRefusal] = []
+        if !premises.isValidName(form.name) { refusals.append(FieldRefusal("name", .serviceName)) }
+        if !(1...100).contains(form.organization.count) {
+            refusals.append(FieldRefusal("organization", .organizationLength))
+        }
+        return refusals + PersonalData.refusals(email: form.email)
+            + NewPassword.refusals(form.password, email: form.email)
+    }
+}

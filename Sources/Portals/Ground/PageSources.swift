@@ -1,0 +1,45 @@
+package import HTTPServing
+package import Management
+package import People
+package import Studio
+package import WebServices
+
+/// What pages read and change: the engines behind them.
+package struct PageSources: Sendable {
+    let installation: InstallationSlot
+    let people: PeopleEngine
+    let resources: ResourceService
+    let workspace: Workspace
+    let workspaceService: WorkspaceService
+    let workspaceTokens: WorkspaceTokens
+    let experiments: ExperimentService
+    let services: ServicePublisher
+    /// The gateway's public address, without a closing slash.
+    let gatewayURL: @Sendable () -> String
+    /// The data folder, as one types it after `--data`.
+    let folder: String
+
+    package init(
+        installation: InstallationSlot,
+        people: PeopleEngine,
+        resources: ResourceService,
+        workspace: Workspace,
+        workspaceService: WorkspaceService,
+        workspaceTokens: WorkspaceTokens,
+        experiments: ExperimentService,
+        services: ServicePublisher,
+        gatewayURL: @escaping @Sendable () -> String,
+        folder: String
+    ) {
+        self.installation = installation
+        self.people = people
+        self.resources = resources
+        self.workspace = workspace
+        self.workspaceService = workspaceService
+        self.workspaceTokens = workspaceTokens
+        self.experiments = experiments
+        self.services = services
+        self.gatewayURL = gatewayURL
+        self.folder = folder
+    }
+}

@@ -1,0 +1,59 @@
+package import HTTPServing
+package import Hummingbird
+import ResourceModel
+
+/// A request for a page: who asks, and in which language.
+package struct PageVisit: Sendable {
+    package let request: Request
+    package let context: ServingContext
+    package let words: Words
+
+    package var caller: Caller { context.caller }
+    package var locale: LocaleText { LocaleText(words.language) }
+
+    /// Whether the field `Accept` names HTML; programs say nothing or `*/*`.
+    package var asksForHTML: Bool { Self.asksForHTML(request) }
+
+    static func asksForHTML(_ request: Request) -> Bool {
+        let accepted = QualityList(request.headers[values: .accept].joined(separator: ","))
+        return (accepted.quality(of: "text/html") ?? 0) > 0
+    }
+
+    /// The form that was sent.
+    ///
+    /// - Throws: `APIError` 413, 415 or 400 that says what about it is wrong.
+    package func form() async throws -> FormFields { try await FormFields(request) }
+
+    /// A word of the query, decoded; nil where it is absent or cannot be decoded.
+    package func query(_ name: String) -> String? { queries(name).first }
+
+    /// A word of the query that may stand several times, as a box that is ticked.
+    package func queries(_ name: String) -> [String] {
+        let pairs = request.uri.query.flatMap { try? FormFields.pairs(Array($0.utf8)) } ?? []
+        return pairs.filter { $0.name == name }.map(\.value)
+    }
+
+    /// A part of the path that the route names, decoded.
+    package func parameter(_ name: String) throws -> String {
+        let text = try context.parameters.require(name)
+        guard let decoded = PercentEncoding.decoded(text) else {
+            throw APIError.notFound("The path is not known.")
+        }
+        return decoded
+    }
+
+    /// The page's own address, with its query.
+    package var path: String {
+        request.uri.query.map { "\(request.uri.path)?\($0)" } ?? request.uri.path
+    }
+
+    /// An address of ours to go on to; nil for anybody else's.
+    ///
+    /// Browsers take `\` for `/` and drop tabs and line ends, so that `/\host` and `/<tab>/host` would lead to another host.
+    package static func ownPath(_ text: String?) -> String? {
+        guard let text, text.utf8.count <= 2000, text.hasPrefix("/"), !text.hasPrefix("//"),
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") && $0 < 0x80 })
+        else { return nil }
+        return text
+    }
+}

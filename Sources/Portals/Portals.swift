@@ -1,2 +1,0 @@
-/// What the room holds is written in this session.
-enum PortalsRoom {}

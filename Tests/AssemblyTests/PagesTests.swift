@@ -1,0 +1,105 @@
+import Assembly
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import Portals
+import ResourceModel
+import Testing
+
+/// What all pages have in common, asked of the portal's router.
+@Suite struct PagesTests {
+    private static let browser: HTTPFields = [.accept: "text/html,application/xhtml+xml,*/*;q=0.8"]
+
+    @Test func `addresses of pages and of APIs are apart`() async throws {
+        try await PortalFixture.with { portal async throws in
+            var pages: Set<String> = []
+            var apis: Set<String> = []
+            for route in portal.router.routes {
+                let word = route.path.description.split(separator: "/").first.map(String.init) ?? ""
+                if portal.pageRoutes.contains(route.description) { pages.insert(word) } else { apis.insert(word) }
+            }
+            #expect(pages.intersection(apis) == [])
+            #expect(pages.allSatisfy { !$0.hasPrefix("{") && !$0.contains("*") }, "a page never takes any path")
+        }
+    }
+
+    @Test func `errors are pages for browsers and documents for programs`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let page = try await portal.ask(.get, "/nothing", Self.browser)
+            #expect(page.status == .notFound)
+            #expect(page.headers[.contentType] == "text/html; charset=utf-8")
+            #expect(page.headers[.contentSecurityPolicy]?.contains("unsafe") == false)
+            #expect(page.headers[HTTPField.Name("x-ms-request-id") ?? .via] != nil)
+            let json = "application/json; charset=utf-8"
+            let token = PortalFixture.bearer(portal.opened.managementToken)
+            let asked: [(String, HTTPFields)] = [
+                ("/nothing", [:]), ("/nothing", [.accept: "*/*"]), ("/nothing", [.accept: "text/html;q=0"]),
+                ("/nothing", Self.browser.merging(token)), ("/api/nothing", Self.browser),
+                ("/API/nothing", Self.browser), ("/%61pi/nothing", Self.browser),
+                ("/subscriptions/none", Self.browser), ("/direct/none", Self.browser),
+                ("/workspaces/none", Self.browser), ("/health/none", Self.browser), ("/traces/none", Self.browser),
+            ]
+            for (path, fields) in asked {
+                let answer = try await portal.ask(.get, path, fields)
+                #expect(answer.headers[.contentType] == json, "\(path)")
+            }
+        }
+    }
+
+    @Test func `guests are led to the sign-in and back`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let answer = try await portal.ask(.get, "/welcome?a=b&c=%20", Self.browser)
+            #expect(answer.status == .seeOther)
+            #expect(answer.headers[.location] == "/signin?next=/welcome%3Fa%3Db%26c%3D%2520")
+        }
+    }
+
+    @Test func `assets are packed, immutable and of their type`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let asset = try #require(Assets.compiled["app.css"])
+            let packed = try await portal.ask(.get, asset.address, [.acceptEncoding: "gzip, br"])
+            #expect(packed.headers[.contentEncoding] == "gzip")
+            #expect(packed.headers[.contentType] == "text/css; charset=utf-8")
+            #expect(packed.headers[.cacheControl] == "public, max-age=31536000, immutable")
+            #expect(try await packed.bytes == asset.bytes)
+            let plain = try await portal.ask(.get, asset.address, [.acceptEncoding: "gzip;q=0"])
+            #expect(plain.headers[.contentEncoding] == nil)
+            #expect(String(decoding: try await plain.bytes, as: UTF8.self).contains(":root"))
+            let tag = try #require(packed.headers[.eTag])
+            let known = try await portal.ask(.get, asset.address, [.acceptEncoding: "gzip", .ifNoneMatch: tag])
+            #expect(known.status == .notModified)
+            for path in ["/assets/0000000000000000/app.css", "/assets/\(asset.hash)/none.css", "/assets/\(asset.hash)"]
+            {
+                #expect(try await portal.ask(.get, path).status == .notFound)
+            }
+            let words = try #require(Assets.compiled.all(under: "words/").first)
+            #expect(try await portal.ask(.get, words.address).status == .notFound)
+        }
+    }
+
+    @Test func `preferences are cookies, and lead back only to an address of ours`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let form: HTTPFields = [.contentType: "application/x-www-form-urlencoded"]
+            let body = "language=es&theme=dark&back=%2Fstudio%3Fa%3D1"
+            let answer = try await portal.ask(.post, "/preferences", form, body: body)
+            #expect(answer.status == .seeOther)
+            #expect(answer.headers[.location] == "/studio?a=1")
+            let cookies = answer.headers[values: .setCookie]
+            #expect(cookies.contains("gatehouse-language=es; Path=/; Max-Age=31536000; SameSite=Lax"))
+            #expect(cookies.contains("gatehouse-theme=dark; Path=/; Max-Age=31536000; SameSite=Lax"))
+            let away = try await portal.ask(.post, "/preferences", form, body: "theme=light&back=%2F%2Fevil.example")
+            #expect(away.headers[.location] == "/")
+            let wrong = try await portal.ask(.post, "/preferences", form, body: "theme=pink")
+            #expect(wrong.status == .badRequest)
+            #expect(try await portal.ask(.post, "/preferences", body: body).status == .unsupportedMediaType)
+        }
+    }
+}
+
+extension HTTPFields {
+    fileprivate func merging(_ more: HTTPFields) -> HTTPFields {
+        var all = self
+        all.append(contentsOf: more)
+        return all
+    }
+}

@@ -1,4 +1,0 @@
-import People
-import Testing
-
-@Suite struct PeopleTests {}

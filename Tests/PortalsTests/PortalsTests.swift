@@ -1,4 +1,0 @@
-import Portals
-import Testing
-
-@Suite struct PortalsTests {}
