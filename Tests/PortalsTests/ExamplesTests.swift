@@ -22,7 +22,8 @@ import Testing
         return try pages.flatMap { page -> [Example] in
             let name = "Pages/\(page)/\(page).example.json"
             guard FileManager.default.fileExists(atPath: room.appending(path: name).path) else { return [] }
-            return (try json(name).array ?? []).map { Example(page: page, variant: $0) }
+            let read = try json(name)
+            return (read.array ?? [["page": read]]).map { Example(page: page, variant: $0) }
         }
     }
 
