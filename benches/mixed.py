@@ -30,6 +30,8 @@ from test_policies import Managed, sections  # noqa: E402
 from test_websocket import EchoSockets, dial, read_head  # noqa: E402
 
 FAULTS = ("reset", "reset-body", "garbage", "short", "long", "chunk", "chunk-end", "both", "twice", "huge", "switch", "interim")
+# By how much the p99 of the same load may differ before and behind a round, beyond which the round tells nothing.
+STEADY_MAX = 1.5
 POLICIES = sections(
     inbound='<base /><rate-limit calls="1000000000" renewal-period="300" remaining-calls-header-name="X-Left" />'
             '<set-header name="X-In"><value>@(context.Subscription.Id)</value></set-header>',
@@ -160,8 +162,12 @@ def slow(options):
         target = f"{server.urls['gateway']}/mixed/items/1?lang=en"
         parts = urllib.parse.urlsplit(server.urls["gateway"])
         ratios = []
-        for _ in range(options.rounds):
-            alone = wrk(target, managed.keys["apis"], options.seconds)
+        alone = wrk(target, managed.keys["apis"], options.seconds)
+        # Each round is judged by what was measured before it and behind it; where these differ, the machine was busy with something else.
+        for _ in range(options.rounds * 2):
+            if len(ratios) == options.rounds:
+                break
+            before = alone
             crowd = SlowConnections((parts.hostname, parts.port), options.connections)
             crowd.start()
             time.sleep(3)
@@ -169,11 +175,20 @@ def slow(options):
             beside = wrk(target, managed.keys["apis"], options.seconds)
             crowd.ends = True
             crowd.join()
-            ratios.append(beside["p99"] / alone["p99"])
-            print(f"p99 {alone['p99']:.0f} µs alone, {beside['p99']:.0f} µs beside {options.connections} slow connections "
-                  f"({held} descriptors, {crowd.opened} opened): {ratios[-1]:.2f}; {alone['bad'] + beside['bad']} bad answers", flush=True)
             time.sleep(1)
+            alone = wrk(target, managed.keys["apis"], options.seconds)
+            low, high = sorted((before["p99"], alone["p99"]))
+            ratio = beside["p99"] * 2 / (low + high)
+            is_steady = high <= low * STEADY_MAX
+            if is_steady:
+                ratios.append(ratio)
+            print(f"p99 {before['p99']:.0f} and {alone['p99']:.0f} µs alone, {beside['p99']:.0f} µs beside {options.connections} slow connections "
+                  f"({held} descriptors, {crowd.opened} opened): {ratio:.2f}{'' if is_steady else ', not counted'}; "
+                  f"{alone['bad'] + beside['bad']} bad answers", flush=True)
         server.stop()
+        if len(ratios) < options.rounds:
+            print("slow connections: the machine was never steady, so that nothing was measured")
+            return False
         print(f"slow connections: median ratio of p99 {statistics.median(ratios):.2f}")
         return statistics.median(ratios) <= 2
 

@@ -3,6 +3,7 @@ import base64
 import email.utils
 import hmac
 import http.client
+import socket
 import urllib.parse
 import uuid
 import xml.etree.ElementTree
@@ -31,6 +32,16 @@ class Door:
             return Answer(response.status, response.reason, response.headers, response.read())
         finally:
             connection.close()
+
+    def raw(self, data):
+        """Bytes as they are; head and body of what comes until the connection ends."""
+        with socket.create_connection((self.host, self.port), 20) as stream:
+            stream.sendall(data)
+            answer = b""
+            while piece := stream.recv(65536):
+                answer += piece
+        head, _, body = answer.decode().partition("\r\n\r\n")
+        return head + "\r\n", body
 
     def call(self, method, path, query="", headers=None, body=None, version="2021-12-02", lite=False):
         """The same, signed by the account's key. A length is sent where there is a body, or where the method has one."""

@@ -145,12 +145,51 @@ def test_every_answer_says_whose_it_is(door):
         # What is no request at all.
         odd = door.send("PUT", f"/{name}/x", "", {"Content-Length": "1", "content-length": "2"})
         assert odd.status == 400 and odd.headers["x-ms-request-id"] and odd.headers["x-ms-version"]
-        own = {"x-ms-client-request-id": "mine-2", "x-ms-version": "2019-12-12"}
+        own = {"x-ms-client-request-id": "mine-2", "x-ms-version": "2019-12-12", "Origin": "https://page.example"}
         for fields, status in ({"content-length": "-1"}, 400), ({"Content-Length": "1", "Transfer-Encoding": "chunked"}, 400), ({"host": "a"}, 400), ({"X": "a\x01b"}, 400), ({"X": "a" * 40_000}, 431):
             odd = door.send("PUT", f"/{name}/x", "", {**own, **fields})
             assert (odd.status, odd.headers["x-ms-client-request-id"], odd.headers["x-ms-version"]) == (status, "mine-2", "2019-12-12"), fields
+            shared = [odd.headers.get(f"Access-Control-{name}") for name in ("Allow-Origin", "Expose-Headers")]
+            assert shared == ["https://page.example", "x-ms-*"], fields
+        # By the method and the account that the head names, as far as it can be read; a HEAD has no body all the same.
+        two = "X: a\x01b"
+        origin = "Origin: https://page.example"
+        for line, fields, shared in (
+            (f"HEAD /{door.account}/{name}/x HTTP/1.1", ["Host: a", origin, two], "https://page.example"),
+            (f"DELETE http://a:1/{door.account}/{name}/x?y HTTP/1.1", ["Host: b", origin], "https://page.example"),
+            (f"GET /{name}/x HTTP/1.1", [f"Host: {door.account}.blob.test", origin, two], "https://page.example"),
+            (f"GET /{door.account}/{name}/x HTTP/3.1", ["Host: a", origin], "https://page.example"),
+            (f"GET /{door.account}/x y HTTP/1.1", ["Host: a", origin], "https://page.example"),
+            (f"POST /{door.account}/{name}/x HTTP/1.1", ["Host: a", origin, two], None), ("GET /other/x HTTP/1.1", ["Host: a", origin, two], None),
+            (f"GET /{door.account}/{name}/x HTTP/1.1", ["Host: a", "Origin: https://other.example", two], None),
+            (f"G@T /{door.account}/{name}/x HTTP/1.1", ["Host: a", origin], None), ("nothing", [origin], None), ("", ["", origin], None),
+        ):
+            head, body = door.raw("\r\n".join([line, *fields, "", ""]).encode())
+            assert head.split(" ")[1] in ("400", "505") and "x-ms-request-id: " in head, (line, head)
+            assert (f"Access-Control-Allow-Origin: {shared}\r\n" in head) if shared else "Access-Control-Allow-Origin" not in head, (line, head)
+            assert bool(body) == (not line.startswith("HEAD")), line
+        # A body that breaks.
+        head, _ = door.raw(f"PUT /{door.account}/{name}/x HTTP/1.1\r\nHost: a\r\n{origin}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode())
+        assert head.startswith("HTTP/1.1 4") and "Access-Control-Allow-Origin: https://page.example\r\n" in head
     finally:
         door.call("PUT", "/", "restype=service&comp=properties", body=b"<StorageServiceProperties><Cors></Cors></StorageServiceProperties>")
+
+
+def test_rules_of_sharing_hold_after_a_start(fresh):
+    storage = fresh.demo()["storage"]
+    broken = f"GET /{storage['account']}/c/b HTTP/1.1\r\nHost: a\r\nHost: b\r\nOrigin: https://page.example\r\n\r\n".encode()
+    rule = b"<CorsRule><AllowedOrigins>*</AllowedOrigins><AllowedMethods>GET</AllowedMethods><AllowedHeaders></AllowedHeaders><ExposedHeaders></ExposedHeaders><MaxAgeInSeconds>5</MaxAgeInSeconds></CorsRule>"
+    for rules, shown in (b"", False), (rule, True):
+        answer = Door(fresh.urls["blobs"], storage["account"], storage["key"]).call(
+            "PUT", "/", "restype=service&comp=properties", body=b"<StorageServiceProperties><Cors>" + rules + b"</Cors></StorageServiceProperties>")
+        assert answer.status == 202, answer.text
+        for _ in range(2):
+            door = Door(fresh.urls["blobs"], storage["account"], storage["key"])
+            assert ("Access-Control-Allow-Origin: *\r\n" in door.raw(broken)[0]) == shown
+            answer = door.send("GET", "/none/none", "", {"Origin": "https://page.example"})
+            assert answer.headers.get("Access-Control-Allow-Origin") == ("*" if shown else None)
+            fresh.stop()
+            fresh.start()
 
 
 # Names

@@ -78,8 +78,18 @@ import Testing
         var table: [String: Line] = ["GET /assets/{hash}/**": .everyone, "POST /preferences": .everyone]
         let read: [(String, Line)] = [
             ("/", .everyone), ("/welcome", .persons), ("/studio", .members), ("/studio/settings", .members),
-            ("/publisher", .administrators), ("/parts", .persons),
+            ("/publisher", .administrators), ("/parts", .persons), ("/setup", .everyone), ("/signin", .everyone),
+            ("/signin/invite", .everyone), ("/signin/reset", .everyone), ("/signin/again", .persons),
+            ("/account", .persons),
         ]
+        table["GET /signin/link"] = .everyone
+        for form in ["setup", "signin", "signin/invite", "signin/reset", "signout"] {
+            table["POST /\(form)"] = .everyone
+        }
+        for form in [
+            "signin/again", "account/name", "account/password", "account/sessions/end-others",
+            "account/sessions/{id}/end",
+        ] { table["POST /\(form)"] = .persons }
         for form in ["name", "token", "members", "members/{name}/role", "members/{name}/remove"] {
             table["POST /studio/settings/\(form)"] = .owners
         }

@@ -40,6 +40,7 @@ struct DataPath: Sendable {
             trustedProxies: premises.settings.trustedProxies,
             logger: premises.logger
         )
+        try await blobs.loadSharing()
         listeners += try await opener.open(.blobs, on: loops) { wire, _ in TaskResponder(wire: wire, door: blobs) }
         return listeners
     }

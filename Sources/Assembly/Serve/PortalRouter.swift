@@ -46,6 +46,15 @@ package struct PortalRouter {
                 experiments: plane.experiments,
                 services: workings.publisher,
                 gatewayURL: { addresses.url(.gateway) },
+                doors: {
+                    PageSources.Doors(
+                        portal: addresses.url(.portal),
+                        securePortal: addresses.secure(.portal),
+                        gateway: addresses.url(.gateway),
+                        services: addresses.url(.services),
+                        blobs: addresses.url(.blobs)
+                    )
+                },
                 folder: folder.path
             ),
             showsModels: showsModels

@@ -82,7 +82,7 @@ struct RouterDoor: TaskDoor {
         .json(APIError(status: status, code: code, message: message).document, status: status)
     }
 
-    func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer {
+    func refusal(_ status: Int, _ head: RefusedHead) -> ByteBuffer {
         let document = APIError(
             status: status,
             code: "BadRequest",

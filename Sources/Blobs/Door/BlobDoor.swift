@@ -20,6 +20,7 @@ package final class BlobDoor: TaskDoor {
     let accounts: StorageAccounts
     let authorizer: BlobAuthorizer
     let remote: RemoteBlobs
+    let sharing = SharingRules()
     private let trustedProxies: Set<String>
     private let logger: Logger
     package let load = DoorLoad(workingMax: requestsMax)
@@ -71,20 +72,19 @@ package final class BlobDoor: TaskDoor {
         }
     }
 
-    package func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer {
+    package func refusal(_ status: Int, _ head: RefusedHead) -> ByteBuffer {
         let error = BlobError(status, "InvalidInput", "The request is not valid HTTP/1.1.")
-        let requestID = Identifier.guid()
-        var reply = BlobReply(error, (method: "GET", id: requestID))
         let request = BlobRequest(
-            method: "GET",
-            target: "/",
-            fields: fields,
+            method: head.method,
+            target: head.target,
+            fields: head.fields,
             clientAddress: "",
             isSecure: false,
-            requestID: requestID,
-            knowsAccount: { _ in false }
+            requestID: Identifier.guid(),
+            knowsAccount: { accounts.account($0) != nil }
         )
-        reply.fields += request.echo + [("x-ms-request-id", requestID)]
+        var reply = BlobReply(error, (method: head.method, id: request.requestID))
+        reply.fields += commonFields(request)
         var bytes = reply.head(closes: true)
         if case .bytes(let body, _) = reply.body { bytes.writeBytes(body) }
         return bytes
@@ -111,16 +111,16 @@ package final class BlobDoor: TaskDoor {
             reply = try await answer(request, body)
         } catch { reply = BlobReply(error, (method: head.method, id: head.requestID)) }
         // An answer may come to nothing while it is being sent: the error in its place says the same of the request.
-        let common = await commonFields(request)
+        let common = commonFields(request)
         reply.fields += common
         return await send(reply, head, common, writer, closes: closes)
     }
 
     /// What every answer says, errors too: whose it is, and whether a page of another origin may read it.
-    private func commonFields(_ request: BlobRequest) async -> [(name: String, value: String)] {
+    private func commonFields(_ request: BlobRequest) -> [(name: String, value: String)] {
         var fields = request.echo + [("x-ms-request-id", request.requestID)]
         if let origin = request.header("origin"), request.method != "OPTIONS" {
-            fields += await corsFields(request, origin)
+            fields += corsFields(request, origin)
         }
         return fields
     }
@@ -179,7 +179,7 @@ package final class BlobDoor: TaskDoor {
 
     func answer(_ request: BlobRequest, _ body: RequestBody) async throws(BlobError) -> BlobReply {
         if let problem = request.problem { throw problem }
-        if request.method == "OPTIONS" { return try await preflight(request) }
+        if request.method == "OPTIONS" { return try preflight(request) }
         guard accounts.account(request.account) != nil else { throw .resourceNotFound }
         // What would change the meaning of a request and is not built must not be passed over.
         for (name, what) in Self.refused where request.header(name) != nil { throw .unsupported(what) }
@@ -248,7 +248,7 @@ package final class BlobDoor: TaskDoor {
             _ = try await authorizer.authorize(request, .service("w"))
             var properties = ServiceProperties(document: try await store.account(request.account))
             try properties.update(try await document(request, body))
-            try await store.setAccount(request.account, properties.document)
+            try await set(properties, of: request.account)
             return BlobReply(202)
         case ("GET", "account", "properties"), ("HEAD", "account", "properties"):
             _ = try await authorizer.authorize(request, .service(BlobAuthorizer.anyLetter))

@@ -111,52 +111,7 @@ extension ServiceProperties.CORSRule {
 }
 
 extension String {
-    fileprivate var trimmingSpaces: String {
+    var trimmingSpaces: String {
         String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-    }
-}
-
-extension BlobDoor {
-    /// What a browser asks before it calls across origins.
-    func preflight(_ request: BlobRequest) async throws(BlobError) -> BlobReply {
-        guard let origin = request.header("origin"), let method = request.header("access-control-request-method") else {
-            throw .missingHeader("Origin")
-        }
-        let headers = (request.header("access-control-request-headers") ?? "").lowercased().split(separator: ",")
-            .map { String($0).trimmingSpaces }
-        let rules = ServiceProperties(document: try await store.account(request.account)).rules
-        let rule = rules.first { rule in
-            rule.allows(origin: origin) && rule.methods.contains(method)
-                && headers.allSatisfy { rule.allows(header: $0) }
-        }
-        guard let rule else {
-            throw BlobError(403, "CorsPreflightFailure", "CORS not enabled or no matching rule found for this request.")
-        }
-        var fields = corsFields(rule, origin)
-        fields.append(("Access-Control-Allow-Methods", method))
-        if !headers.isEmpty { fields.append(("Access-Control-Allow-Headers", headers.joined(separator: ","))) }
-        fields.append(("Access-Control-Max-Age", String(rule.maxAge)))
-        return BlobReply(200, fields)
-    }
-
-    /// What an answer says to a page of another origin.
-    func corsFields(_ request: BlobRequest, _ origin: String) async -> [(name: String, value: String)] {
-        guard let document = try? await store.account(request.account) else { return [] }
-        let rules = ServiceProperties(document: document).rules
-        guard let rule = rules.first(where: { $0.allows(origin: origin) && $0.methods.contains(request.method) }) else {
-            return rules.isEmpty ? [] : [("Vary", "Origin")]
-        }
-        var fields = corsFields(rule, origin)
-        if !rule.exposedHeaders.isEmpty {
-            fields.append(("Access-Control-Expose-Headers", rule.exposedHeaders.joined(separator: ",")))
-        }
-        return fields
-    }
-
-    private func corsFields(_ rule: ServiceProperties.CORSRule, _ origin: String) -> [(name: String, value: String)] {
-        if rule.origins.contains("*") { return [("Access-Control-Allow-Origin", "*")] }
-        return [
-            ("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"), ("Vary", "Origin"),
-        ]
     }
 }

@@ -103,8 +103,16 @@ extension BlobStore {
         try await look { try $0.account(name) ?? JSONObject() }
     }
 
-    func setAccount(_ name: String, _ document: JSONObject) async throws(BlobError) {
-        try await change { try $0.setAccount(name, document) }
+    /// - Parameter told: called in the change, so in the order of all changes.
+    func setAccount(
+        _ name: String,
+        _ document: JSONObject,
+        told: @Sendable @escaping () -> Void
+    ) async throws(BlobError) {
+        try await change { transaction in
+            try transaction.setAccount(name, document)
+            told()
+        }
     }
 }
 

@@ -44,6 +44,9 @@ package final class StorageAccounts: Sendable {
         try await store.index(type: "workspaces/storageAccounts").map(\.id.name)
     }
 
+    /// Those that are held, the development account among them.
+    var heldNames: [String] { accounts.withLock { Array($0.keys) } }
+
     func account(_ name: String) -> Account? { accounts.withLock { $0[name] } }
 
     /// The account that a name and a key open, wherever a connection string says that it is.

@@ -35,7 +35,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     /// The bytes of the current request's head.
     package private(set) var head = ByteBuffer()
     /// Of a head that was refused, as far as they could be read.
-    private(set) var refusedFields: [(name: String, value: String)] = []
+    private(set) var refusedHead = RefusedHead()
     /// Whatever the responder keeps between the calls for one connection.
     package var exchange: AnyObject?
 
@@ -346,7 +346,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
                 return false
             }
         } catch {
-            refusedFields = RefusedHead.fields(bytes, bytesMax: wire.limits.headBytesMax)
+            refusedHead = RefusedHead(bytes, bytesMax: wire.limits.headBytesMax)
             bytes.clear()
             refuse(error.status)
             return false

@@ -46,8 +46,8 @@ package protocol TaskDoor: Sendable {
 
     /// The answer to a request that the codec refused.
     ///
-    /// - Parameter fields: of its head, where that was refused those that could be read.
-    func refusal(_ status: Int, _ fields: [(name: String, value: String)]) -> ByteBuffer
+    /// - Parameter head: what is known of it, where that was refused what could be read.
+    func refusal(_ status: Int, _ head: RefusedHead) -> ByteBuffer
 }
 
 extension TaskDoor {

@@ -21,8 +21,8 @@ package final class TaskResponder: WireResponder {
         var writer: ReplyWriter?
         var task: Task<Void, Never>?
         var chunks: ChunkedBody?
-        /// The request's fields, for what an answer repeats of them where its body breaks.
-        var fields: [(name: String, value: String)] = []
+        /// The request's head, for what an answer repeats of it where its body breaks.
+        var head: TaskHead?
         /// Tells a request's late steps from the next one's.
         var turn = 0
         var lastProgress = NIODeadline.now()
@@ -67,7 +67,7 @@ package final class TaskResponder: WireResponder {
         exchange.writer = writer
         exchange.chunks = parser.framing == .chunked ? ChunkedBody() : nil
         let head = head(connection, parser)
-        exchange.fields = head.fields
+        exchange.head = head
         let door = door
         exchange.task = Task(executorPreference: door.executor) {
             let isWhole = await door.serve(head, body, writer)
@@ -138,8 +138,7 @@ package final class TaskResponder: WireResponder {
     }
 
     package func refusal(_ status: Int, on connection: DownstreamConnection) -> ByteBuffer {
-        let fields = exchange(connection).fields
-        return door.refusal(status, fields.isEmpty ? connection.refusedFields : fields)
+        door.refusal(status, exchange(connection).head.map { RefusedHead($0) } ?? connection.refusedHead)
     }
 
     private func end(_ connection: DownstreamConnection, _ turn: Int, isWhole: Bool) {
@@ -156,7 +155,7 @@ package final class TaskResponder: WireResponder {
         exchange.body = nil
         exchange.writer = nil
         exchange.task = nil
-        exchange.fields = []
+        exchange.head = nil
         exchange.isWaiting = false
     }
 

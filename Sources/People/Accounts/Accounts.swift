@@ -91,19 +91,27 @@ package struct Accounts: Sendable {
 
     // MARK: - Sessions
 
-    /// The caller's own session, as it is kept.
-    package func session(of caller: Caller) async throws -> StoredSession? { try await sessions.stored(of: caller) }
+    /// The caller's own session.
+    package func session(of caller: Caller) async throws -> PersonSession? {
+        try await sessions.stored(of: caller).map(PersonSession.init)
+    }
 
     /// The sessions of the caller that are not over, the one seen last first.
-    package func sessions(of caller: Caller) async throws -> [StoredSession] {
-        try await sessions.list(of: try await person(of: caller))
+    package func sessions(of caller: Caller) async throws -> [PersonSession] {
+        try await sessions.list(of: try await person(of: caller)).map(PersonSession.init)
+    }
+
+    /// Ends the session that the caller showed, if any.
+    package func endSession(of caller: Caller) async throws {
+        guard let session = try await sessions.stored(of: caller) else { return }
+        _ = try await sessions.end(session.id, of: session.user)
     }
 
     /// Ends one session of the caller by its public id.
     ///
     /// - Throws: `APIError` 404 where there is none of this id.
     package func endSession(_ id: String, of caller: Caller) async throws {
-        guard try await sessions.end(id, of: try await person(of: caller)) else {
+        guard try await sessions.end(id, of: try await person(of: caller).name) else {
             throw APIError.notFound("The session was not found.")
         }
     }

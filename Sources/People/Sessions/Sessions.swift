@@ -113,8 +113,8 @@ package struct Sessions: Sendable {
         }
     }
 
-    package func end(_ id: String, of person: Person) async throws -> Bool {
-        try await store.end(user: person.name, id: id)
+    package func end(_ id: String, of user: String) async throws -> Bool {
+        try await store.end(user: user, id: id)
     }
 
     /// Ends all sessions of a person but for one.

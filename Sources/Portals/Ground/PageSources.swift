@@ -16,8 +16,27 @@ package struct PageSources: Sendable {
     let services: ServicePublisher
     /// The gateway's public address, without a closing slash.
     let gatewayURL: @Sendable () -> String
+    let doors: @Sendable () -> Doors
     /// The data folder, as one types it after `--data`.
     let folder: String
+
+    /// The doors' public addresses, without closing slashes.
+    package struct Doors: Sendable {
+        let portal: String
+        /// The portal over TLS; nil where it has no such port.
+        let securePortal: String?
+        let gateway: String
+        let services: String
+        let blobs: String
+
+        package init(portal: String, securePortal: String?, gateway: String, services: String, blobs: String) {
+            self.portal = portal
+            self.securePortal = securePortal
+            self.gateway = gateway
+            self.services = services
+            self.blobs = blobs
+        }
+    }
 
     package init(
         installation: InstallationSlot,
@@ -29,6 +48,7 @@ package struct PageSources: Sendable {
         experiments: ExperimentService,
         services: ServicePublisher,
         gatewayURL: @escaping @Sendable () -> String,
+        doors: @escaping @Sendable () -> Doors,
         folder: String
     ) {
         self.installation = installation
@@ -40,6 +60,7 @@ package struct PageSources: Sendable {
         self.experiments = experiments
         self.services = services
         self.gatewayURL = gatewayURL
+        self.doors = doors
         self.folder = folder
     }
 }

@@ -1,5 +1,7 @@
 package import HTTPServing
+import HTTPTypes
 package import Hummingbird
+import People
 import ResourceModel
 
 /// A request for a page: who asks, and in which language.
@@ -7,6 +9,16 @@ package struct PageVisit: Sendable {
     package let request: Request
     package let context: ServingContext
     package let words: Words
+
+    /// Where somebody signs in from.
+    var visitor: Visitor { Visitor(request, context) }
+
+    /// Whether a browser fetches ahead what nobody has opened yet.
+    var isPrefetch: Bool {
+        ["Sec-Purpose", "Purpose"].contains { name in
+            HTTPField.Name(name).flatMap { request.headers[$0] }?.lowercased().contains("prefetch") ?? false
+        }
+    }
 
     package var caller: Caller { context.caller }
     package var locale: LocaleText { LocaleText(words.language) }
