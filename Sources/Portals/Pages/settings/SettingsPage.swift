@@ -1,6 +1,7 @@
 import HTTPServing
 import Hummingbird
 import Logging
+import Management
 import People
 import ResourceModel
 import Studio
