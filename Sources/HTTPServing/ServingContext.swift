@@ -28,8 +28,6 @@ package struct ServingContext: RequestContext {
     package var isLoopback = false
     /// Whether passwords may come this way: over TLS, from this machine, or where a setting allows it in the clear.
     package var mayCarryPasswords = false
-    /// What forms send along to show that they are of our pages; empty where there is no cookie that it is made of.
-    package var formToken = ""
 
     package init(source: ServingSource) {
         coreContext = CoreRequestContextStorage(source: source)
