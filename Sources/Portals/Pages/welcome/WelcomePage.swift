@@ -29,6 +29,7 @@ struct WelcomePage: Page {
             } ?? words.text("welcome.service", ["service": service])
         let isMember = Access.workspace.admits(visit.caller)
         let hasSample = isMember ? try await sources.experiments.has(Self.sample) : false
+        let hasCommand = isMember && !hasSample
         return PageView(
             "welcome",
             title: words.text("welcome.title"),
@@ -36,7 +37,8 @@ struct WelcomePage: Page {
                 "heading": .string(words.text(created == nil ? "welcome.back" : "welcome.ready", ["name": name])),
                 "lead": .string(lead), "hasSample": .bool(hasSample), "sampleHref": "/studio#experiments",
                 "sampleAction": .string(words.text("welcome.openSample", ["name": Self.sample])),
-                "sampleCommand": .string(isMember ? "gatehouse demo --data \(sources.folder)" : ""),
+                "hasCommand": .bool(hasCommand),
+                "sampleCommand": .string(hasCommand ? "gatehouse demo --data \(sources.folder)" : ""),
             ]
         )
     }
