@@ -46,6 +46,34 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("", "", "en"), ("es-MX,es;q=0.9,en;q=0.8", "", "es"), ("fr,en;q=0.5,es;q=0.7", "", "es"),
+        ("es;q=0,en", "", "en"), ("de", "", "en"), ("en", "es", "es"), ("es", "xx", "es"),
+        ("es;q=x,en;q=0.1", "", "en"),
+    ])
+    func `the language is the one that was chosen, else the browser's`(
+        accepted: String,
+        chosen: String,
+        language: String
+    ) async throws {
+        try await PortalFixture.with { portal async throws in
+            var fields = Self.browser
+            if !accepted.isEmpty { fields[.acceptLanguage] = accepted }
+            if !chosen.isEmpty { fields[.cookie] = "a=b; gatehouse-language=\(chosen)" }
+            let answer = try await portal.ask(.get, "/", fields)
+            #expect(answer.headers[.contentLanguage] == language)
+            #expect(answer.headers[.vary] == "Accept-Language, Cookie")
+        }
+    }
+
+    @Test func `programs that try the bare address hear what they always heard`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let answer = try await portal.ask(.get, "/", [.accept: "*/*"])
+            #expect(answer.status == .notFound)
+            #expect(try await answer.json["error"]?["message"]?.string == "The path is not known.")
+        }
+    }
+
     @Test func `guests are led to the sign-in and back`() async throws {
         try await PortalFixture.with { portal async throws in
             let answer = try await portal.ask(.get, "/welcome?a=b&c=%20", Self.browser)
