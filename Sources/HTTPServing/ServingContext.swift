@@ -18,6 +18,8 @@ package struct ServingContext: RequestContext {
     package let requestID: String
     /// Set by the door's middleware, before any route.
     package var caller = Caller.nobody
+    /// What forms of the answer carry as `csrf`, and scripts as `X-CSRF-Token`; empty where there is no cookie that it is made of.
+    package var formToken = ""
     /// The address that the request came from; empty where none is known.
     package var address = ""
     /// Whether the connection is over TLS, to this process or to a proxy that is trusted.
@@ -26,8 +28,6 @@ package struct ServingContext: RequestContext {
     package var isLoopback = false
     /// Whether passwords may come this way: over TLS, from this machine, or where a setting allows it in the clear.
     package var mayCarryPasswords = false
-    /// What forms send along to show that they are of our pages; empty where there is no cookie that it is made of.
-    package var formToken = ""
 
     package init(source: ServingSource) {
         coreContext = CoreRequestContextStorage(source: source)

@@ -1,7 +1,7 @@
 import Foundation
 package import HTTPServing
 import ResourceModel
-package import Store
+import Store
 
 /// What people do with their own accounts.
 package struct Accounts: Sendable {

@@ -1,5 +1,6 @@
 import HTTPServing
 import Hummingbird
+import Management
 import People
 import ResourceModel
 

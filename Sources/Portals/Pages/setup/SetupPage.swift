@@ -1,6 +1,7 @@
 import Foundation
 import HTTPServing
 import Hummingbird
+import Management
 import People
 import ResourceModel
 
