@@ -132,7 +132,8 @@ let package = Package(
             dependencies: [
                 "ResourceModel", "DataTables", "Store", "HTTPServing", "StudioModules", "Blobs", hummingbird, httpTypes,
                 logging, crypto,
-            ]
+            ],
+            resources: [.embedInCode("Samples/book-reviews.tsv")]
         ),
         // Published services: definitions, keys, RRS, swagger. Never sees Studio.
         .target(
@@ -165,8 +166,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-            ],
-            resources: [.embedInCode("Assets/book-reviews.tsv")]
+            ]
         ),
 
         // Assembles the rooms: opens and closes what they need, and decides nothing.

@@ -80,16 +80,24 @@ import Testing
     @Test func `preferences are cookies, and lead back only to an address of ours`() async throws {
         try await PortalFixture.with { portal async throws in
             let form: HTTPFields = [.contentType: "application/x-www-form-urlencoded"]
+            // Whom the door found without a cookie: guests' forms carry a token (IdentityTests).
+            let somebody = PortalFixture.person([.developer])
             let body = "language=es&theme=dark&back=%2Fstudio%3Fa%3D1"
-            let answer = try await portal.ask(.post, "/preferences", form, body: body)
+            let answer = try await portal.ask(.post, "/preferences", as: somebody, form, body: body)
             #expect(answer.status == .seeOther)
             #expect(answer.headers[.location] == "/studio?a=1")
             let cookies = answer.headers[values: .setCookie]
             #expect(cookies.contains("gatehouse-language=es; Path=/; Max-Age=31536000; SameSite=Lax"))
             #expect(cookies.contains("gatehouse-theme=dark; Path=/; Max-Age=31536000; SameSite=Lax"))
-            let away = try await portal.ask(.post, "/preferences", form, body: "theme=light&back=%2F%2Fevil.example")
+            let away = try await portal.ask(
+                .post,
+                "/preferences",
+                as: somebody,
+                form,
+                body: "theme=light&back=%2F%2Fevil.example"
+            )
             #expect(away.headers[.location] == "/")
-            let wrong = try await portal.ask(.post, "/preferences", form, body: "theme=pink")
+            let wrong = try await portal.ask(.post, "/preferences", as: somebody, form, body: "theme=pink")
             #expect(wrong.status == .badRequest)
             #expect(try await portal.ask(.post, "/preferences", body: body).status == .unsupportedMediaType)
         }

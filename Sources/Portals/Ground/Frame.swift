@@ -49,14 +49,21 @@ struct Frame: Sendable {
                     "kind": .string($0.kind.rawValue), "icon": .string($0.kind.icon), "text": .string($0.text),
                 ]
             } ?? .null
-        let person = try await person(visit.caller)
+        let person = try await person(visit)
         model["hasPerson"] = .bool(person != nil)
         model["person"] = person ?? .null
         return .object(model)
     }
 
-    private func person(_ caller: Caller) async throws -> JSONValue? {
-        guard let name = caller.user, let person = try await people.person(named: name) else { return nil }
+    /// Whoever is signed in; nil for guests and tokens.
+    func reader(_ visit: PageVisit) async throws -> Person? {
+        guard let name = visit.caller.user else { return nil }
+        return try await people.person(named: name)
+    }
+
+    private func person(_ visit: PageVisit) async throws -> JSONValue? {
+        guard let person = try await reader(visit) else { return nil }
+        let caller = visit.caller
         return [
             "name": .string(person.fullName), "email": .string(person.email),
             "initials": .string(person.initials),

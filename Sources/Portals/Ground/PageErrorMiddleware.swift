@@ -28,7 +28,10 @@ package struct PageErrorMiddleware: RouterMiddleware {
             if failure.status == 401 {
                 return try await renderer.response(.seeOther(Self.signIn(visit)), visit)
             }
-            return try await renderer.response(ErrorPage.view(failure, visit), visit)
+            return try await renderer.response(
+                ErrorPage.view(failure, visit, email: try await renderer.email(of: visit)),
+                visit
+            )
         }
     }
 

@@ -31,6 +31,9 @@ package struct PageRenderer: Sendable {
         PageVisit(request: request, context: context, words: words[Language(request)])
     }
 
+    /// The address of whoever is signed in.
+    func email(of visit: PageVisit) async throws -> String? { try await frame.reader(visit)?.email }
+
     func response(_ answer: PageAnswer, _ visit: PageVisit) async throws -> Response {
         switch answer {
         case .view(let view): return try await response(view, visit)

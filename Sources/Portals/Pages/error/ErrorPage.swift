@@ -5,12 +5,13 @@ import ResourceModel
 
 /// What stands in place of a page that cannot be shown: what happened, what to do, and the request's id.
 enum ErrorPage {
-    static func view(_ error: APIError, _ visit: PageVisit) -> PageView {
+    /// - Parameter email: the reader's; nil for guests.
+    static func view(_ error: APIError, _ visit: PageVisit, email: String?) -> PageView {
         let words = visit.words
-        let key = "error.\(kind(error))"
+        let key = "error.\(kind(error, isGuest: email == nil))"
         let parts = [
             "path": visit.request.uri.path, "method": visit.request.method.rawValue,
-            "email": visit.caller.user ?? "", "seconds": "1",
+            "email": email ?? "", "seconds": "1",
         ]
         let heading = words.text("\(key).heading", parts)
         let action = action(error, visit)
@@ -30,9 +31,10 @@ enum ErrorPage {
     }
 
     /// The nearest of the kinds that there are words for.
-    private static func kind(_ error: APIError) -> String {
+    private static func kind(_ error: APIError, isGuest: Bool) -> String {
         switch error.status {
         case 403 where error.code == APIError.formRefusedCode: "form403"
+        case 403 where isGuest: "guest403"
         case 403, 404, 405, 413, 429, 503: "S\(error.status)"
         case 500...: "S500"
         default: "S400"
@@ -43,6 +45,7 @@ enum ErrorPage {
         if error.status == 429 || error.status >= 500, visit.request.method == .get {
             return (visit.path, "error.tryAgain")
         }
-        return (visit.caller.isPerson ? "/welcome" : "/", "error.toStart")
+        if visit.caller.isPerson { return ("/welcome", "error.toStart") }
+        return error.status == 403 ? ("/signin", "error.toSignIn") : ("/", "error.toStart")
     }
 }
