@@ -83,6 +83,7 @@ import Testing
             ("/account", .persons),
         ]
         table["GET /signin/link"] = .everyone
+        table["POST /welcome/sample"] = .members
         for form in ["setup", "signin", "signin/invite", "signin/reset", "signout"] {
             table["POST /\(form)"] = .everyone
         }
