@@ -132,7 +132,8 @@ let package = Package(
             dependencies: [
                 "ResourceModel", "DataTables", "Store", "HTTPServing", "StudioModules", "Blobs", hummingbird, httpTypes,
                 logging, crypto,
-            ]
+            ],
+            resources: [.embedInCode("Samples/book-reviews.tsv")]
         ),
         // Published services: definitions, keys, RRS, swagger. Never sees Studio.
         .target(
@@ -153,7 +154,8 @@ let package = Package(
         .target(
             name: "Portals",
             dependencies: [
-                "CAssets", "CZlib", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
+                "CAssets", "CZlib", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices",
+                hummingbird,
                 httpTypes, logging, crypto, nioCore, .product(name: "Mustache", package: "swift-mustache"),
             ]
         ),
@@ -165,8 +167,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-            ],
-            resources: [.embedInCode("Assets/book-reviews.tsv")]
+            ]
         ),
 
         // Assembles the rooms: opens and closes what they need, and decides nothing.

@@ -44,6 +44,7 @@ package struct PortalRouter {
                 workspaceService: WorkspaceService(store: opened.resources, workspace: opened.workspace),
                 workspaceTokens: workspaceTokens,
                 experiments: plane.experiments,
+                sample: SampleExperiment(datasets: plane.datasets, experiments: plane.experiments),
                 services: workings.publisher,
                 gatewayURL: { addresses.url(.gateway) },
                 doors: {

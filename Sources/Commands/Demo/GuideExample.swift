@@ -4,7 +4,6 @@ import ResourceModel
 
 /// The guide's example, step by step.
 struct GuideExample {
-    static let datasetName = "Book Reviews from Amazon (sample)"
     static let experimentName = "SimpleFeatureHashingExperiment"
     static let apiID = "azureml-demo-api"
     static let apiPath = "azureml-demo"
@@ -30,7 +29,6 @@ struct GuideExample {
     ///
     /// - Returns: addresses, ids and keys; later versions add members and rename none.
     func build() async throws -> JSONValue {
-        try await buildDataset()
         let experiment = try await buildExperiment()
         let endpoint = try await publish(experiment)
         try await buildAPI()
@@ -88,28 +86,9 @@ struct GuideExample {
 
     // MARK: - Studio
 
-    private func buildDataset() async throws {
-        let path = client.studio("/datasets/\(ServerClient.escaped(Self.datasetName))")
-        let answer = try await client.call(.GET, path)
-        guard answer.status == 404 else {
-            _ = try ServerClient.checked(answer)
-            return
-        }
-        _ = try await DatasetCommand.create(
-            client,
-            name: Self.datasetName,
-            type: "GenericTSVNoHeader",
-            description: "Invented reviews in the shape of the Studio's sample: Col1 rating, Col2 text.",
-            bytes: PackageResources.book_reviews_tsv,
-            replacing: false
-        )
-    }
-
+    /// Has the server make its sample, unless it is there already.
     private func buildExperiment() async throws -> String {
-        if let known = try await ExperimentCommand.find(client, Self.experimentName)?["ExperimentId"]?.string {
-            return known
-        }
-        let made = try await client.json(.POST, client.studio("/experiments"), Self.experiment)
+        let made = try await client.json(.POST, client.studio("/samples/\(ServerClient.escaped(Self.experimentName))"))
         return made["ExperimentId"]?.string ?? ""
     }
 
@@ -128,49 +107,6 @@ struct GuideExample {
         }
         return try await client.json(.GET, ServiceCommand.path(client, service ?? "") + "/endpoints/default")
     }
-
-    private static let experiment: JSONValue = [
-        "Name": .string(experimentName),
-        "Description": "Hashes the words of a review into eight features.",
-        "Nodes": [
-            ["Id": "reviews", "Dataset": .string(datasetName), "Position": ["X": 240, "Y": 40]],
-            [
-                "Id": "select", "Module": "Select Columns in Dataset",
-                "Parameters": [
-                    "Select columns": [
-                        "isFilter": true,
-                        "rules": [["ruleType": "ColumnNames", "columns": ["Col2"], "exclude": false]],
-                    ]
-                ],
-                "Position": ["X": 240, "Y": 160],
-            ],
-            [
-                "Id": "input", "Module": "Web service input", "Parameters": ["Name": "input1"],
-                "Position": ["X": 520, "Y": 160],
-            ],
-            [
-                "Id": "hash", "Module": "Feature Hashing",
-                "Parameters": [
-                    "Target columns": [
-                        "isFilter": true,
-                        "rules": [["ruleType": "ColumnNames", "columns": ["Col2"], "exclude": false]],
-                    ],
-                    "Hashing bitsize": 3, "N-grams": 2,
-                ],
-                "Position": ["X": 240, "Y": 280],
-            ],
-            [
-                "Id": "output", "Module": "Web service output", "Parameters": ["Name": "output1"],
-                "Position": ["X": 240, "Y": 400],
-            ],
-        ],
-        "Edges": [
-            ["From": ["Node": "reviews", "Port": "dataset"], "To": ["Node": "select", "Port": "Dataset"]],
-            ["From": ["Node": "select", "Port": "Results dataset"], "To": ["Node": "hash", "Port": "Dataset"]],
-            ["From": ["Node": "input", "Port": "Dataset"], "To": ["Node": "hash", "Port": "Dataset"]],
-            ["From": ["Node": "hash", "Port": "Transformed dataset"], "To": ["Node": "output", "Port": "Dataset"]],
-        ],
-    ]
 
     // MARK: - Management
 

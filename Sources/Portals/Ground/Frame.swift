@@ -68,7 +68,7 @@ struct Frame: Sendable {
             "name": .string(person.fullName), "email": .string(person.email),
             "initials": .string(person.initials),
             "isAdministrator": .bool(caller.roles.contains(.administrator)),
-            "isMember": .bool(Access.workspace.admits(caller)), "isOwner": .bool(Access.workspaceOwner.admits(caller)),
+            "isMember": .bool(Access.workspace.admits(caller)),
         ]
     }
 

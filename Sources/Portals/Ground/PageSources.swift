@@ -13,6 +13,7 @@ package struct PageSources: Sendable {
     let workspaceService: WorkspaceService
     let workspaceTokens: WorkspaceTokens
     let experiments: ExperimentService
+    let sample: SampleExperiment
     let services: ServicePublisher
     /// The gateway's public address, without a closing slash.
     let gatewayURL: @Sendable () -> String
@@ -46,6 +47,7 @@ package struct PageSources: Sendable {
         workspaceService: WorkspaceService,
         workspaceTokens: WorkspaceTokens,
         experiments: ExperimentService,
+        sample: SampleExperiment,
         services: ServicePublisher,
         gatewayURL: @escaping @Sendable () -> String,
         doors: @escaping @Sendable () -> Doors,
@@ -58,6 +60,7 @@ package struct PageSources: Sendable {
         self.workspaceService = workspaceService
         self.workspaceTokens = workspaceTokens
         self.experiments = experiments
+        self.sample = sample
         self.services = services
         self.gatewayURL = gatewayURL
         self.doors = doors

@@ -82,6 +82,13 @@ package struct StudioRoutes: Sendable {
             try await datasets.delete(try Self.word(context, "id"))
             return .empty(status: 204)
         }
+        group.post("samples/:name") { _, context -> Response in
+            guard try Self.word(context, "name") == SampleExperiment.name else {
+                throw APIError.notFound("There is no sample of this name; there is \(SampleExperiment.name).")
+            }
+            let (resource, isNew) = try await SampleExperiment(datasets: datasets, experiments: experiments).make()
+            return .json(Self.experiment(resource), status: isNew ? 201 : 200)
+        }
         addExperimentRoutes(to: group)
         addRunRoutes(to: group)
     }

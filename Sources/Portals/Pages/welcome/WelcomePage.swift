@@ -7,12 +7,15 @@ import Studio
 
 /// The landing after a sign-in: three doors and one sample.
 struct WelcomePage: Page {
-    /// What `gatehouse demo` makes.
-    private static let sample = "SimpleFeatureHashingExperiment"
-
     let sources: PageSources
 
-    func addRoutes(to routes: PageRoutes) { routes.get("/welcome", for: .person) { .view(try await view($0)) } }
+    func addRoutes(to routes: PageRoutes) {
+        routes.get("/welcome", for: .person) { .view(try await view($0)) }
+        routes.post("/welcome/sample", for: .workspace) { _ in
+            _ = try await sources.sample.make()
+            return .seeOther("/studio?done=sampleMade")
+        }
+    }
 
     private func view(_ visit: PageVisit) async throws -> PageView {
         let words = visit.words
@@ -28,14 +31,19 @@ struct WelcomePage: Page {
                 words.text("welcome.created", ["service": service, "milliseconds": visit.locale.number($0)])
             } ?? words.text("welcome.service", ["service": service])
         let isMember = Access.workspace.admits(visit.caller)
-        let hasSample = isMember ? try await sources.experiments.has(Self.sample) : false
+        let hasSample = isMember ? try await sources.experiments.has(SampleExperiment.name) : false
         return PageView(
             "welcome",
             title: words.text("welcome.title"),
             model: [
                 "heading": .string(words.text(created == nil ? "welcome.back" : "welcome.ready", ["name": name])),
                 "lead": .string(lead), "hasSample": .bool(hasSample), "sampleHref": "/studio#experiments",
-                "sampleAction": .string(words.text("welcome.openSample", ["name": Self.sample])),
+                "sampleAction": .string(
+                    words.text(
+                        hasSample ? "welcome.openSample" : "welcome.makeSample",
+                        ["name": SampleExperiment.name]
+                    )
+                ),
                 "sampleCommand": .string(isMember ? "gatehouse demo --data \(sources.folder)" : ""),
             ]
         )
