@@ -154,7 +154,8 @@ let package = Package(
         .target(
             name: "Portals",
             dependencies: [
-                "CAssets", "CZlib", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices", hummingbird,
+                "CAssets", "CZlib", "ResourceModel", "HTTPServing", "People", "Management", "Studio", "WebServices",
+                hummingbird,
                 httpTypes, logging, crypto, nioCore, .product(name: "Mustache", package: "swift-mustache"),
             ]
         ),

@@ -1,3 +1,4 @@
+import Foundation
 import ResourceModel
 package import Store
 
@@ -35,9 +36,20 @@ package struct WorkspaceService: Sendable {
         guard Self.nameCharacters.contains(name.count) else {
             throw APIError.validation("name", "The name must be 1 to \(Self.nameCharacters.upperBound) characters.")
         }
+        try await change("Name", name)
+    }
+
+    /// Notes that an authorization token was made anew, for whoever reads the record of changes.
+    ///
+    /// - Parameter kind: which one, as `primary`.
+    package func noteRegeneration(of kind: String) async throws {
+        try await change("\(kind.capitalized)TokenTime", Date().formatted(.iso8601))
+    }
+
+    private func change(_ property: String, _ value: String) async throws {
         let before = try await current()
         var properties = before.properties
-        properties["Name"] = .string(name)
+        properties[property] = .string(value)
         let write = ResourceWrite(
             workspace.resource,
             .put(properties: properties, index: [], secrets: []),

@@ -12,13 +12,20 @@ import Testing
     private static let pages: [(path: String, page: String)] = [
         ("/", "developer"), ("/welcome", "welcome"), ("/studio", "studio"), ("/studio/settings", "settings"),
         ("/publisher", "publisher"), ("/parts", "parts"), ("/nothing", "error"),
+        ("/account", "account"), ("/signin/again", "again"),
+    ]
+    /// Shown to whoever is not signed in.
+    private static let guestPages: [(path: String, page: String)] = [
+        ("/signin", "signin"), ("/setup", "setup"), ("/signin/invite", "choose-password"),
+        ("/signin/reset", "choose-password"),
     ]
 
     @Test func `each page's model has the shape of its example`() async throws {
         try await PortalFixture.with(showsModels: true) { portal async throws in
             try await Self.fill(portal)
-            for (path, page) in Self.pages {
-                let caller = PortalFixture.administrator
+            for (path, page) in Self.pages + Self.guestPages {
+                let isGuest = Self.guestPages.contains { $0.path == path }
+                let caller = isGuest ? Caller.nobody : PortalFixture.administrator
                 let answer = try await portal.ask(.get, path, as: caller, [.accept: "text/html"]).json
                 #expect(answer["template"]?.string == page)
                 let examples = try Self.example("Pages/\(page)/\(page)")

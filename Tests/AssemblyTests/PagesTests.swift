@@ -46,6 +46,34 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("", "", "en"), ("es-MX,es;q=0.9,en;q=0.8", "", "es"), ("fr,en;q=0.5,es;q=0.7", "", "es"),
+        ("es;q=0,en", "", "en"), ("de", "", "en"), ("en", "es", "es"), ("es", "xx", "es"),
+        ("es;q=x,en;q=0.1", "", "en"),
+    ])
+    func `the language is the one that was chosen, else the browser's`(
+        accepted: String,
+        chosen: String,
+        language: String
+    ) async throws {
+        try await PortalFixture.with { portal async throws in
+            var fields = Self.browser
+            if !accepted.isEmpty { fields[.acceptLanguage] = accepted }
+            if !chosen.isEmpty { fields[.cookie] = "a=b; gatehouse-language=\(chosen)" }
+            let answer = try await portal.ask(.get, "/", fields)
+            #expect(answer.headers[.contentLanguage] == language)
+            #expect(answer.headers[.vary] == "Accept-Language, Cookie")
+        }
+    }
+
+    @Test func `programs that try the bare address hear what they always heard`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let answer = try await portal.ask(.get, "/", [.accept: "*/*"])
+            #expect(answer.status == .notFound)
+            #expect(try await answer.json["error"]?["message"]?.string == "The path is not known.")
+        }
+    }
+
     @Test func `guests are led to the sign-in and back`() async throws {
         try await PortalFixture.with { portal async throws in
             let answer = try await portal.ask(.get, "/welcome?a=b&c=%20", Self.browser)
@@ -80,10 +108,9 @@ import Testing
     @Test func `preferences are cookies, and lead back only to an address of ours`() async throws {
         try await PortalFixture.with { portal async throws in
             let form: HTTPFields = [.contentType: "application/x-www-form-urlencoded"]
-            // Whom the door found without a cookie: guests' forms carry a token (IdentityTests).
-            let somebody = PortalFixture.person([.developer])
+            let reader = PortalFixture.person([.developer])
             let body = "language=es&theme=dark&back=%2Fstudio%3Fa%3D1"
-            let answer = try await portal.ask(.post, "/preferences", as: somebody, form, body: body)
+            let answer = try await portal.ask(.post, "/preferences", as: reader, form, body: body)
             #expect(answer.status == .seeOther)
             #expect(answer.headers[.location] == "/studio?a=1")
             let cookies = answer.headers[values: .setCookie]
@@ -92,14 +119,14 @@ import Testing
             let away = try await portal.ask(
                 .post,
                 "/preferences",
-                as: somebody,
+                as: reader,
                 form,
                 body: "theme=light&back=%2F%2Fevil.example"
             )
             #expect(away.headers[.location] == "/")
-            let wrong = try await portal.ask(.post, "/preferences", as: somebody, form, body: "theme=pink")
+            let wrong = try await portal.ask(.post, "/preferences", as: reader, form, body: "theme=pink")
             #expect(wrong.status == .badRequest)
-            #expect(try await portal.ask(.post, "/preferences", body: body).status == .unsupportedMediaType)
+            #expect(try await portal.ask(.post, "/preferences", as: reader, body: body).status == .unsupportedMediaType)
         }
     }
 }

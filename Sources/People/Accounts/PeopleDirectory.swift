@@ -31,8 +31,14 @@ package struct PeopleDirectory: Sendable {
             lastName: user.properties["lastName"]?.string ?? "",
             state: state,
             roles: state == "active" ? try await roles(of: user.id.name) : [],
-            passwordMark: hash.map { Array(SHA256.hash(data: Data($0.utf8))) } ?? Array(repeating: 0, count: 32)
+            passwordMark: Self.mark(hash, user)
         )
+    }
+
+    /// Another password has another mark, and so has another account of the same name.
+    private static func mark(_ hash: String?, _ user: Resource) -> [UInt8] {
+        let text = "\(hash ?? "")\n\(user.properties["registrationDate"]?.string ?? "")"
+        return Array(SHA256.hash(data: Data(text.utf8)))
     }
 
     /// - Parameter email: in any case.

@@ -11,7 +11,7 @@ package struct Person: Sendable {
     /// `active`, `blocked`, `pending` (invited, without a password yet) or `deleted`.
     package let state: String
     package let roles: Set<Caller.Role>
-    /// SHA-256 of the stored password hash, which ends sessions when it changes; 32 zeros where there is none.
+    /// A digest that ends sessions when it changes: of the stored password hash, and of when the account was made.
     package let passwordMark: [UInt8]
 
     package var isActive: Bool { state == "active" }

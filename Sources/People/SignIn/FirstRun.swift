@@ -108,14 +108,22 @@ package struct FirstRun: Sendable {
     /// A start that ends in the midst of this finds the form still open, and the same form does it all again.
     private func fillIn(_ form: Form) async throws {
         try await premises.rename(form.name, form.organization, form.email)
+        let called = Self.name(in: form.email)
         try await users.change(
             Self.administrator,
             [
-                "email": .string(form.email), "lastName": .string(form.organization),
-                "password": .string(form.password),
+                "email": .string(form.email), "firstName": .string(called.first ?? "Administrator"),
+                "lastName": .string(called.last ?? form.organization), "password": .string(form.password),
             ]
         )
         _ = try await store.apply([ResourceWrite(Self.mark, .delete)])
+    }
+
+    /// What an address says of its person's name, as `ines.robles@example.com` does: the account page corrects it.
+    static func name(in email: String) -> (first: String?, last: String?) {
+        let words = email.prefix { $0 != "@" && $0 != "+" }.split { !$0.isLetter && $0 != "-" }
+        let names = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }
+        return (names.first, names.count > 1 ? names.dropFirst().joined(separator: " ") : nil)
     }
 
     private func refusals(_ form: Form) -> [FieldRefusal] {

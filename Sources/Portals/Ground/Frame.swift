@@ -68,7 +68,7 @@ struct Frame: Sendable {
             "name": .string(person.fullName), "email": .string(person.email),
             "initials": .string(person.initials),
             "isAdministrator": .bool(caller.roles.contains(.administrator)),
-            "isMember": .bool(Access.workspace.admits(caller)), "isOwner": .bool(Access.workspaceOwner.admits(caller)),
+            "isMember": .bool(Access.workspace.admits(caller)),
         ]
     }
 
@@ -105,10 +105,13 @@ struct Frame: Sendable {
                 ]
             case .developer, .bare: []
             }
+        // A form's address stands below its page's.
+        let path = visit.request.uri.path
+        let current = places.map(\.href).filter { path == $0 || path.hasPrefix($0 + "/") }.max { $0.count < $1.count }
         return places.map { place in
             [
                 "href": .string(place.href), "label": .string(place.label), "icon": .string(place.icon),
-                "isCurrent": .bool(visit.request.uri.path == place.href),
+                "isCurrent": .bool(place.href == current),
             ]
         }
     }

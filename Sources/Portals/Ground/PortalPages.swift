@@ -23,11 +23,18 @@ package struct PortalPages {
     /// One line a page: add yours here.
     private var pages: [any Page] {
         [
-            AccountPage(sources: sources), AgainPage(sources: sources), ChoosePasswordPage(sources: sources),
-            SetupPage(sources: sources), SignInPage(sources: sources),
-            DeveloperPage(sources: sources), PartsPage(), PreferencesPage(), PublisherPage(sources: sources),
+            AccountPage(sources: sources),
+            AgainPage(sources: sources),
+            ChoosePasswordPage(sources: sources),
+            DeveloperPage(sources: sources),
+            PartsPage(),
+            PreferencesPage(),
+            PublisherPage(sources: sources),
             SettingsPage(sources: sources),
-            StudioPage(sources: sources), WelcomePage(sources: sources),
+            SetupPage(sources: sources),
+            SignInPage(sources: sources),
+            StudioPage(sources: sources),
+            WelcomePage(sources: sources),
         ]
     }
 

@@ -85,7 +85,7 @@ struct AccountPage: Page {
         let password = { (field: String) in
             refused?.passwords?.field(field, isSecret: true) ?? PageView.field(field)
         }
-        var view = PageView(
+        return PageView(
             "account",
             title: words.text("frame.account"),
             model: [
@@ -97,11 +97,6 @@ struct AccountPage: Page {
                 "sessions": .array(sessions.map { AccountSession($0, visit).json }),
             ]
         )
-        view.face =
-            visit.caller.roles.contains(.workspaceOwner) || visit.caller.roles.contains(.workspaceUser)
-                || visit.caller.roles.contains(.administrator) ? .studio : .developer
-        view.crumbs = [.init(words.text("frame.account"))]
-        return view
     }
 
     private static func roles(_ roles: Set<Caller.Role>, _ words: Words) -> [String] {

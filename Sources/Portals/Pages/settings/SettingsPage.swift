@@ -75,6 +75,7 @@ struct SettingsPage: Page {
             return .view(try await view(visit, .init(shown: which)))
         }
         try sources.workspaceTokens.regenerate(which)
+        try await sources.workspaceService.noteRegeneration(of: which.rawValue)
         visit.context.logger.notice("workspace token regenerated", metadata: logged)
         return .seeOther("\(Self.path)?done=token#tokens")
     }
