@@ -1,5 +1,6 @@
 """The portal's pages before people who mean harm: sessions, forms of other sites, links, redirects, texts, floods, and what is left in files."""
 import concurrent.futures
+import itertools
 import json
 import re
 import statistics
@@ -41,7 +42,7 @@ def portal():
         for name, email, state in ("user", USER, "active"), ("blocked", BLOCKED, "blocked"):
             properties = {"email": email, "firstName": name, "lastName": "L", "password": OTHER, "state": state}
             assert server.management("PUT", f"/users/{name}", {"properties": properties}).status in (200, 201)
-        server.numbers = iter(range(1, 250))
+        server.numbers = itertools.count(1)
         server.setup_code = code
         yield server
         server.stop()
@@ -56,7 +57,7 @@ def portal():
 def visitor(portal, email=None, password=OTHER):
     """Somebody from an address that nobody had before, signed in where there is a mail."""
     number = next(portal.numbers)
-    made = Visitor(portal.urls["portal"], f"127.1.{number}.1")
+    made = Visitor(portal.urls["portal"], f"127.{1 + number // 250}.{number % 250}.1")
     if email:
         answer = made.sign_in(email, PASSWORD if email == ADMIN else password)
         assert answer.status == 303, answer.text
@@ -169,7 +170,7 @@ def test_guests_without_a_cookie_send_nothing(portal):
 
 
 def visitor_of(portal):
-    return Visitor(portal.urls["portal"], "127.2.1.1")
+    return Visitor(portal.urls["portal"], "127.200.1.1")
 
 
 def test_calls_by_a_session_show_the_token(portal):
@@ -290,6 +291,15 @@ def test_a_new_password_by_a_link_is_chosen_once(portal):
     number = answers.index(303)
     assert portal.management("PATCH", "/users/user", {"properties": {"password": OTHER}}, {"If-Match": "*"}).status == 200
     assert not people[number].is_in
+    # An older link does not lead in again behind a new password, nor where somebody ended all other sessions.
+    older = [made(portal, kind, USER) for kind in ("sign-in-links", "password-resets", "password-resets")]
+    uma = visitor(portal)
+    assert uma.post("/signin/reset", {"code": older.pop(), "password": "yet another password"}).status == 303
+    older.append(made(portal, "password-resets", USER))
+    assert uma.post("/account/password", {"current": "yet another password", "password": OTHER}, page="/account").status == 303
+    older.append(made(portal, "sign-in-links", USER))
+    assert uma.post("/account/sessions/end-others", {}, page="/account").status == 303
+    assert [visitor(portal).get(f"{path}?code={code}").status for code in older for path in ("/signin/link", "/signin/reset")] == [410] * 8
     # What was made before somebody was blocked opens nothing.
     codes = made(portal, "sign-in-links", USER), made(portal, "password-resets", USER)
     portal.management("PATCH", "/users/user", {"properties": {"state": "blocked"}}, {"If-Match": "*"})
