@@ -69,5 +69,21 @@ import Testing
         #expect(PasswordHash.verify("correct horse", stored))
         #expect(!PasswordHash.verify("correct horsf", stored))
         #expect(!PasswordHash.verify("correct horse", "garbage"))
+        #expect(!PasswordHash.verify("", PasswordHash.ofNobody()))
+    }
+
+    @Test func `passwords are judged by the parameters that they were hashed with, within bounds`() {
+        // Made by another program's scrypt.
+        let words = [
+            "scrypt", "1024", "4", "MDEyMzQ1Njc4OWFiY2RlZg==", "1XGeeaXGxwIaEQ6sm+1SktIna+rH/v/jtn44Pb/qBC4=",
+        ]
+        let stored = { (place: Int, word: String) in
+            words.enumerated().map { $0.offset == place ? word : $0.element }.joined(separator: "$")
+        }
+        #expect(PasswordHash.verify("correct horse", stored(0, "scrypt")))
+        for (place, word) in [
+            (0, "bcrypt"), (1, "2048"), (1, "1000"), (1, "512"), (1, "1073741824"), (1, "-1"), (2, "5"), (2, "0"),
+            (2, "1000000"), (3, "AAAA"), (4, "AAAA"), (4, ""),
+        ] { #expect(!PasswordHash.verify("correct horse", stored(place, word)), "\(word) at \(place)") }
     }
 }

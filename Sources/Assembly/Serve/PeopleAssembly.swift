@@ -38,21 +38,12 @@ enum PeopleAssembly {
         )
     }
 
-    /// Hashes passwords that come by the management API on the threads that sign-ins use, as one caller among them.
+    /// Hashes new passwords on the threads that sign-ins use, one after another.
     static func hashing(_ pool: PasswordPool) -> @Sendable (String) async throws(APIError) -> String {
         { password throws(APIError) in
-            let hash: String?
-            do { hash = try await pool.make(password, from: "management") } catch {
+            do { return try await pool.make(password) } catch {
                 throw APIError(status: 500, code: "InternalServerError", message: "The password could not be hashed.")
             }
-            guard let hash else {
-                throw APIError(
-                    status: 503,
-                    code: "ServiceUnavailable",
-                    message: "Too many passwords are being set; try again."
-                )
-            }
-            return hash
         }
     }
 

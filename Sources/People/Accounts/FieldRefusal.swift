@@ -20,7 +20,6 @@ package struct FieldRefusal: Error, Sendable, Equatable {
         case role
         case alreadyMember
         case notActive
-        case lastOwner
 
         /// In English, for the API.
         var text: String {
@@ -42,7 +41,6 @@ package struct FieldRefusal: Error, Sendable, Equatable {
             case .role: "The role must be owner or user."
             case .alreadyMember: "This person is a member already."
             case .notActive: "The account is not active."
-            case .lastOwner: "Cannot remove all owners from a workspace."
             }
         }
     }

@@ -24,6 +24,7 @@ package final class PasswordPool: Sendable {
 
     private let pool = NIOThreadPool(numberOfThreads: PasswordPool.threads)
     private let load = Mutex(Load())
+    private let turns = Turns(count: PasswordPool.threads)
 
     package init() { pool.start() }
 
@@ -34,9 +35,11 @@ package final class PasswordPool: Sendable {
         try await work(address) { PasswordHash.verify(password, stored) }
     }
 
-    /// The hash of a new password; nil where too many wait.
-    package func make(_ password: String, from address: String) async throws -> String? {
-        try await work(address) { try PasswordHash.make(password) }
+    /// The hash of a new password, for callers who are known: they wait until it is their turn, and leave threads to sign-ins.
+    package func make(_ password: String) async throws -> String {
+        await turns.wait()
+        defer { turns.pass() }
+        return try await run { try PasswordHash.make(password) }
     }
 
     private func work<Value: Sendable>(
@@ -45,7 +48,11 @@ package final class PasswordPool: Sendable {
     ) async throws -> Value? {
         guard enter(address) else { return nil }
         defer { leave(address) }
-        return try await pool.runIfActive {
+        return try await run(hash)
+    }
+
+    private func run<Value: Sendable>(_ hash: @Sendable @escaping () throws -> Value) async throws -> Value {
+        try await pool.runIfActive {
             // 0 means the calling thread alone on Linux; a call that changes nothing costs less than remembering it.
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
             return try hash()

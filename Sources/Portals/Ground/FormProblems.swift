@@ -40,7 +40,7 @@ struct FormProblems {
         case .emailForm: return words.text("field.notEmail")
         case .emailTaken: return words.text("setup.takenEmail")
         case .serviceName: return words.text("setup.\(Self.nameProblem(sent))")
-        case .emailUnknown, .alreadyMember, .notActive, .role, .lastOwner: return words.text("field.missing")
+        case .emailUnknown, .alreadyMember, .notActive, .role: return words.text("field.missing")
         }
     }
 
