@@ -70,7 +70,7 @@ import Testing
             try await Self.put(portal, "tags/text", #"{"properties":{"displayName":"text"}}"#)
             try await Self.put(portal, "apis/orders/tags/text")
             for (query, names) in [
-                ("?q=ENVIOS+pedidos", ["Orders"]), ("?q=%2Fecho", []), ("?q=echo", ["Echo API"]),
+                ("?q=ENVIOS+pedidos", ["Orders"]), ("?q=%2Fecho", ["Echo API"]), ("?q=echo", ["Echo API"]),
                 ("?tag=text", ["Orders"]),
                 ("?tag=text&tag=none", ["Orders"]), ("?product=unlimited", ["Echo API"]),
                 ("?product=unlimited&product=starter", ["Echo API", "Orders"]), ("?q=weather", []),
