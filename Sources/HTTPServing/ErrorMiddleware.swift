@@ -22,9 +22,21 @@ package struct ErrorMiddleware: RouterMiddleware {
             response = .json(failure.document, status: failure.status)
         }
         response.headers[.requestID] = context.requestID
+        Self.harden(&response.headers)
         // Bytes after the head of an answer to HEAD would be taken for the next answer.
         if request.method == .head { response.body = ResponseBody() }
         return response
+    }
+
+    /// What holds for answers that say nothing else: nobody keeps them, and a browser that opens one runs nothing of it.
+    ///
+    /// People call the APIs by their session, too, so that what somebody else wrote would act in their name.
+    private static func harden(_ fields: inout HTTPFields) {
+        if fields[.cacheControl] == nil { fields[.cacheControl] = "no-store" }
+        if fields[.xContentTypeOptions] == nil { fields[.xContentTypeOptions] = "nosniff" }
+        if fields[.contentSecurityPolicy] == nil {
+            fields[.contentSecurityPolicy] = "default-src 'none'; form-action 'none'; frame-ancestors 'none'"
+        }
     }
 
     /// What a caller is told of an error; what is a bug of ours goes to the log only.

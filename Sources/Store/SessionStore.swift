@@ -81,9 +81,9 @@ package protocol SessionStore: Sendable {
     /// - Returns: whether there was one.
     func end(user: String, id: String) async throws -> Bool
 
-    /// Ends all sessions of a person but for one.
+    /// Ends all sessions of a person but for one, and takes back the person's codes: an older link must not lead in again.
     ///
-    /// - Returns: how many were ended.
+    /// - Returns: how many sessions were ended.
     func endAll(user: String, but digest: [UInt8]?) async throws -> Int
 
     /// Removes sessions that began or were seen before these times, whichever are remembered by their own, and codes that expired.

@@ -45,7 +45,12 @@ enum SessionStoreConformance {
         #expect(try await !store.end(user: "2", id: "s1"))
         #expect(try await store.end(user: "1", id: "s1"))
         #expect(try await !store.end(user: "1", id: "s1"))
+        for (digest, user) in [(UInt8(1), "1"), (2, "2")] {
+            try await store.add(StoredCode(digest: [digest], purpose: "p", user: user, expires: 200), atMost: 9)
+        }
         #expect(try await store.endAll(user: "1", but: [5]) == 1)
+        #expect(try await store.code(digest: [1], purpose: "p", now: 1) == nil)
+        #expect(try await store.code(digest: [2], purpose: "p", now: 1) != nil)
         #expect(try await store.sessions(user: "1").map(\.digest) == [[5]])
         #expect(try await store.endAll(user: "1", but: nil) == 1)
         #expect(try await store.sessions(user: "2").count == 1)

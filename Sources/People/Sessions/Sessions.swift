@@ -117,7 +117,7 @@ package struct Sessions: Sendable {
         try await store.end(user: user, id: id)
     }
 
-    /// Ends all sessions of a person but for one.
+    /// Ends all sessions of a person but for one, and takes back links that let the person in.
     package func endAll(of person: Person, but session: StoredSession?) async throws -> Int {
         try await store.endAll(user: person.name, but: session?.digest)
     }

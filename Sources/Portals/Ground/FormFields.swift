@@ -65,9 +65,13 @@ package struct FormFields: Sendable {
         return value
     }
 
-    /// A field of one line, without blanks around it; empty where it is absent.
+    /// A field of one line, without blanks around it and without control characters; empty where it is absent.
     package func line(_ name: String) -> String {
-        (values[name] ?? "").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        (values[name] ?? "").split { $0.isWhitespace || Self.isControl($0) }.joined(separator: " ")
+    }
+
+    private static func isControl(_ character: Character) -> Bool {
+        character.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     private static func decoded(_ bytes: ArraySlice<UInt8>) -> String? {

@@ -98,7 +98,9 @@ package struct SQLiteSessionStore: SessionStore {
                 sql: "DELETE FROM sessions WHERE user = ? AND digest IS NOT ?",
                 arguments: [user, digest.map { Data($0) }]
             )
-            return db.changesCount
+            let count = db.changesCount
+            try db.execute(sql: "DELETE FROM codes WHERE user = ?", arguments: [user])
+            return count
         }
     }
 
