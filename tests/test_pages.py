@@ -72,6 +72,20 @@ def in_language(state, server, view):
     return {**state, "cookies": state["cookies"] + [cookie]}
 
 
+def test_the_sample_is_made_from_the_landing(walk):
+    server, opened, state = walk
+    with opened.visitor(server.urls["portal"], View(width=360), state=state) as visitor:
+        visitor.go("/welcome")
+        visitor.submit("Make SimpleFeatureHashingExperiment")
+        assert urllib.parse.urlsplit(visitor.page.url).path == "/studio"
+        visitor.look("studio-with-sample")
+        visitor.walk("studio-with-sample")
+        assert visitor.page.get_by_role("rowheader", name="SimpleFeatureHashingExperiment").count() >= 1
+        visitor.go("/welcome")
+        visitor.look("welcome-with-sample")
+        assert visitor.page.get_by_role("button", name=re.compile("^Make ")).count() == 0
+
+
 def test_guests_see_what_is_published_and_sign_in_to_come_back(walk):
     server, opened, _ = walk
     with opened.visitor(server.urls["portal"], View("dark", 360)) as visitor:
@@ -130,7 +144,10 @@ def test_a_token_that_is_made_anew_lets_nobody_in_by_the_old_one(walk):
         workspace = re.search(r"[0-9a-f]{32}", visitor.page.inner_text("main"))[0]
         path = f"/api/workspaces/{workspace}/experiments"
         assert ask(server, path, {"Authorization": f"Bearer {old}"})[0] == 200
+        visitor.page.get_by_role("button", name="Show primary token").click()
+        visitor.page.get_by_text(old).wait_for()
         visitor.page.get_by_role("button", name="Regenerate primary token").click()
+        visitor.look("regenerate")
         visitor.page.get_by_role("dialog").get_by_role("button", name="Regenerate", exact=True).click()
         visitor.page.wait_for_load_state("networkidle")
         assert visitor.page.get_by_text("The token is regenerated").count() == 1

@@ -1,10 +1,12 @@
 """People and their sessions by plain HTTP: the first minute, signing in and out, forms, links, roles, and whoever guesses."""
 import concurrent.futures
+import contextlib
 import html
 import http.client
 import json
 import re
 import socket
+import sqlite3
 import ssl
 import tempfile
 import time
@@ -155,6 +157,31 @@ def test_a_folder_that_was_filled_prints_a_sign_in_link_until_somebody_signed_in
             assert browser.get("/welcome").status == 200
         finally:
             running.stop()
+
+
+def test_a_folder_of_before_goes_on(tmp_path):
+    """Sessions, members and the first form came later: folders without them start, and their administrator signs in."""
+    running = Server(tmp_path).start()
+    running.stop()
+    with contextlib.closing(sqlite3.connect(running.data / "work.sqlite")) as work, work:
+        for name in ("sessions", "codes", "first_sign_in"):
+            work.execute(f"DROP TABLE {name}")
+        done = work.execute("PRAGMA user_version").fetchone()[0]
+        work.execute(f"PRAGMA user_version = {done - 1}")
+    with contextlib.closing(sqlite3.connect(running.data / "configuration.sqlite")) as configuration, configuration:
+        configuration.execute("DELETE FROM resources WHERE type IN ('workspaces/members', 'firstrun')")
+    (running.folder / "log").write_text("")
+    running.start()
+    try:
+        assert first_link(running, "/signin/link")
+        browser = Browser(running.urls["portal"])
+        password = (running.data / "secrets" / "admin-password").read_text().strip()
+        assert browser.sign_in("admin@gatehouse.local", password).status == 303
+        for page in ("/welcome", "/studio", "/studio/settings", "/publisher"):
+            assert browser.get(page).status == 200
+        assert re.findall(r"/studio/settings/members/(\w+)/role", browser.get("/studio/settings").text) in (["1"], [])
+    finally:
+        running.stop()
 
 
 def test_links_from_the_command_line(house):

@@ -66,7 +66,6 @@ package struct PeopleEngine: Sendable {
             sessions: sessions,
             codes: codes,
             users: users,
-            members: members,
             store: store
         )
         firstRun = FirstRun(

@@ -52,7 +52,7 @@ import Testing
             "POST experiments/{id}/runs", "GET experiments/{id}/runs", "GET experiments/{id}/runs/{run}",
             "DELETE experiments/{id}/runs/{run}", "GET jobs", "GET jobs/{job}", "DELETE jobs/{job}",
             "GET storageaccounts", "GET storageaccounts/{name}", "POST storageaccounts/{name}/listKeys",
-            "POST storageaccounts/{name}/regenerateKey",
+            "POST storageaccounts/{name}/regenerateKey", "POST samples/{name}",
         ]
         let services = [
             "GET", "GET /{service}", "PUT /{service}", "DELETE /{service}", "GET /{service}/endpoints",
@@ -83,6 +83,7 @@ import Testing
             ("/account", .persons),
         ]
         table["GET /signin/link"] = .everyone
+        table["POST /welcome/sample"] = .members
         for form in ["setup", "signin", "signin/invite", "signin/reset", "signout"] {
             table["POST /\(form)"] = .everyone
         }

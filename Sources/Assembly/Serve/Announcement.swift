@@ -20,6 +20,11 @@ struct Announcement: Service {
         guard premises.settings.roles.contains("portal"), premises.settings.showsFirstLink else { return }
         do {
             guard let link = try await people.firstLink() else { return }
+            if !premises.takesPasswords(at: link) {
+                premises.logger.warning(
+                    "nobody can sign in: pages are reached in the clear from other machines only; set portal-tls-port or portal-allow-plain-passwords"
+                )
+            }
             print("Open \(link)")
             // At once, also where standard output is a file: the server may run for months before it ends.
             fflush(nil)

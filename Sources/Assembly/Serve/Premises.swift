@@ -7,6 +7,12 @@ package struct Premises: Sendable {
     let addresses: DoorAddresses
     let logger: Logger
 
+    /// Whether pages at an address take passwords: over TLS, on this machine, or where a setting says so.
+    func takesPasswords(at address: String) -> Bool {
+        address.hasPrefix("https:") || settings.allowsPlainPasswords
+            || ["127.", "localhost", "[::1]"].contains { address.dropFirst("http://".count).hasPrefix($0) }
+    }
+
     package init(_ opened: OpenInstallation, _ settings: ServeSettings, _ logger: Logger) {
         self.opened = opened
         self.settings = settings

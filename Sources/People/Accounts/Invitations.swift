@@ -16,7 +16,6 @@ package struct Invitations: Sendable {
     private let sessions: Sessions
     private let codes: OneTimeCodes
     private let users: any UserBook
-    private let members: WorkspaceMembers
     private let record: LinkRecord
 
     package init(
@@ -24,14 +23,12 @@ package struct Invitations: Sendable {
         sessions: Sessions,
         codes: OneTimeCodes,
         users: any UserBook,
-        members: WorkspaceMembers,
         store: any ResourceStore
     ) {
         self.people = people
         self.sessions = sessions
         self.codes = codes
         self.users = users
-        self.members = members
         record = LinkRecord(store: store)
     }
 
@@ -75,21 +72,6 @@ package struct Invitations: Sendable {
         )
         guard let person = try await people.person(named: name) else { throw FormRefusal("email", .emailUnknown) }
         return try await make(.invite, person)
-    }
-
-    /// Takes somebody into the workspace, and invites whoever has no account yet.
-    ///
-    /// - Returns: the invitation; nil for somebody who has a password.
-    package func addMember(email: String, _ role: WorkspaceMembership.Role) async throws -> Made? {
-        try FormRefusal(PersonalData.refusals(email: email)).check()
-        if let person = try await people.person(email: email), !person.isInvited {
-            guard person.isActive else { throw FormRefusal("email", .notActive) }
-            try await members.add(person, role)
-            return nil
-        }
-        let made = try await invite(email: email)
-        try await members.add(made.person, role)
-        return made
     }
 
     private func known(_ email: String) async throws -> Person {

@@ -49,9 +49,7 @@ package struct PageRenderer: Sendable {
     func response(_ view: PageView, _ visit: PageVisit) async throws -> Response {
         let model = try await frame.model(view, visit)
         if showsModels { return .json(["template": .string(view.page), "model": model], status: view.status) }
-        guard let text = templates.render(view.page, model) else {
-            throw PageGroundError("The template \"\(view.page)\" is missing.")
-        }
+        let text = try templates.render(view.page, model)
         var fields = view.fields
         fields[.contentType] = "text/html; charset=utf-8"
         fields[.contentLanguage] = visit.words.language.rawValue

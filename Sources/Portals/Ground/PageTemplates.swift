@@ -1,41 +1,75 @@
 import Mustache
 package import ResourceModel
+import Synchronization
 
-/// The templates of all pages, read once at the start.
-package struct PageTemplates: Sendable {
+/// The templates of all pages, each read when a page first needs it: reading all of them would double the time of a start.
+///
+/// A unit test reads every one, so that none is found broken by a reader.
+package final class PageTemplates: Sendable {
     private static let folder = "templates/"
     private static let sharedFolder = "templates/shared/"
 
-    private let library: MustacheLibrary
-    private let names: Set<String>
+    private let assets: [String: Assets.Asset]
+    private let read = Mutex(Read())
 
-    /// - Throws: `PageGroundError` that names the template that cannot be read, or that includes one that is not there.
+    /// What was read so far.
+    private struct Read {
+        var templates: [String: MustacheTemplate] = [:]
+        /// By page, with all templates that it includes.
+        var libraries: [String: MustacheLibrary] = [:]
+    }
+
+    /// - Throws: `PageGroundError` for two templates of one name.
     package init(_ assets: Assets = .compiled) throws(PageGroundError) {
-        var library = MustacheLibrary()
-        var included: [(template: String, partial: String)] = []
-        var names: Set<String> = []
+        var byName: [String: Assets.Asset] = [:]
         for asset in assets.all(under: Self.folder) {
             let isShared = asset.name.hasPrefix(Self.sharedFolder)
             let name = String(asset.name.dropFirst((isShared ? Self.sharedFolder : Self.folder).count))
-            guard names.insert(name).inserted else { throw PageGroundError("Two templates are called \"\(name)\".") }
-            let text = String(decoding: asset.plainBytes, as: UTF8.self)
-            do { try library.register(text, named: name) } catch {
-                throw PageGroundError("The template \"\(name)\" cannot be read: \(error)")
+            guard byName.updateValue(asset, forKey: name) == nil else {
+                throw PageGroundError("Two templates are called \"\(name)\".")
             }
-            for partial in Self.partials(text) { included.append((name, partial)) }
         }
-        // The library shows nothing where a partial is missing.
-        for (template, partial) in included where !names.contains(partial) {
-            throw PageGroundError("The template \"\(template)\" includes \"\(partial)\", which is not there.")
-        }
-        self.library = library
-        self.names = names
+        self.assets = byName
     }
 
-    package func has(_ name: String) -> Bool { names.contains(name) }
+    package var names: [String] { assets.keys.sorted() }
 
-    /// - Returns: nil where there is no such template.
-    package func render(_ name: String, _ model: JSONValue) -> String? { library.render(model, withTemplate: name) }
+    /// - Throws: `PageGroundError` that names the template that is missing or cannot be read.
+    package func render(_ name: String, _ model: JSONValue) throws(PageGroundError) -> String {
+        guard let text = try library(of: name).render(model, withTemplate: name) else {
+            throw PageGroundError("The template \"\(name)\" is missing.")
+        }
+        return text
+    }
+
+    private func library(of page: String) throws(PageGroundError) -> MustacheLibrary {
+        if let known = read.withLock({ $0.libraries[page] }) { return known }
+        // Outside the lock: two that come at once read the same.
+        var library = MustacheLibrary()
+        var seen: Set<String> = []
+        var waiting = [(name: page, includer: page)]
+        while let (name, includer) = waiting.popLast() {
+            guard seen.insert(name).inserted else { continue }
+            // The library shows nothing where a template is missing.
+            guard let asset = assets[name] else {
+                throw PageGroundError("The template \"\(includer)\" needs \"\(name)\", which is not there.")
+            }
+            let text = String(decoding: asset.plainBytes, as: UTF8.self)
+            library.register(try template(name, text), named: name)
+            waiting += Self.partials(text).map { ($0, name) }
+        }
+        read.withLock { $0.libraries[page] = library }
+        return library
+    }
+
+    private func template(_ name: String, _ text: String) throws(PageGroundError) -> MustacheTemplate {
+        if let known = read.withLock({ $0.templates[name] }) { return known }
+        do {
+            let template = try MustacheTemplate(string: text)
+            read.withLock { $0.templates[name] = template }
+            return template
+        } catch { throw PageGroundError("The template \"\(name)\" cannot be read: \(error)") }
+    }
 
     /// Names of the templates that a template includes, `{{> name}}`.
     static func partials(_ text: String) -> [String] {
@@ -46,7 +80,7 @@ package struct PageTemplates: Sendable {
     }
 }
 
-/// What is wrong with what pages are made of; a start ends with it.
+/// What is wrong with what pages are made of.
 package struct PageGroundError: Error, CustomStringConvertible {
     package let description: String
 

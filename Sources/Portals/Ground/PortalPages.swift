@@ -8,7 +8,7 @@ package struct PortalPages {
     package let renderer: PageRenderer
 
     /// - Parameter showsModels: whether pages answer with their models as JSON, for tests.
-    /// - Throws: `PageGroundError` that names the template or the words that cannot be read.
+    /// - Throws: `PageGroundError` that names the words that cannot be read, or a template that is there twice.
     package init(_ sources: PageSources, showsModels: Bool = false) throws(PageGroundError) {
         self.sources = sources
         let frame = Frame(installation: sources.installation, people: sources.people.directory, assets: .compiled)
