@@ -3,7 +3,6 @@ import concurrent.futures
 import itertools
 import json
 import re
-import statistics
 import tempfile
 import time
 import urllib.parse
@@ -318,17 +317,16 @@ def test_a_new_password_by_a_link_is_chosen_once(portal):
 
 def test_unknown_mails_take_as_long_as_wrong_passwords(portal):
     times = {ADMIN: [], BLOCKED: [], "nobody@example.com": []}
-    for round in range(6):
+    for _ in range(6):
         one = visitor(portal)
         token = one.token()
         for email in times:
             began = time.perf_counter()
-            assert one.sign_in(email, "wrong password", csrf="").status in (403, 422)
-            began = time.perf_counter()
             assert one.post("/signin", {"email": email, "password": "wrong password", "next": ""}, token=token).status == 422
             times[email].append(time.perf_counter() - began)
-    medians = {email: statistics.median(values) for email, values in times.items()}
-    assert max(medians.values()) < min(medians.values()) * 1.5, medians
+    # The shortest of each: what others do on the machine only adds to them.
+    shortest = {email: min(values) for email, values in times.items()}
+    assert max(shortest.values()) < min(shortest.values()) * 1.5, times
 
 
 def test_a_flood_of_guesses_is_slowed_by_address(portal):
