@@ -17,7 +17,9 @@ from pages import VIEWS, View, browser
 PASSWORD = "a long way to the library"
 EMAIL = "ines.robles@example.com"
 # For whom everybody is: the administrator, who may open all of them.
-PAGES = ["/welcome", "/studio", "/studio/settings", "/publisher", "/", "/account", "/parts"]
+PAGES = ["/welcome", "/studio", "/studio/settings", "/publisher", "/", "/account", "/parts", "/signin/again?next=/studio/settings"]
+# What links show that were used, or are too old.
+OVER = ["/setup", "/signin/link", "/signin/invite", "/signin/reset"]
 BYTES_MAX = 150_000
 MEDIAN_SECONDS_MAX = 0.020
 
@@ -58,14 +60,19 @@ def test_pages_are_sound(walk, place):
     server, opened, state = walk
     path = PAGES[place]
     view = VIEWS[place % len(VIEWS)]
-    name = path.strip("/").replace("/", "-") or "developer"
-    with opened.visitor(server.urls["portal"], view, state=in_language(state, server, view)) as visitor:
+    name = name_of(path)
+    with opened.visitor(server.urls["portal"], view, state=in_language(state, view)) as visitor:
         assert visitor.go(path) < BYTES_MAX
         visitor.look(name)
         visitor.walk(name)
 
 
-def in_language(state, server, view):
+def name_of(path):
+    """What pictures of a page are called."""
+    return path.split("?")[0].strip("/").replace("/", "-") or "developer"
+
+
+def in_language(state, view):
     """The cookies with a language that was chosen, as the menu's form sets it."""
     cookie = {"name": "gatehouse-language", "value": view.language, "domain": "127.0.0.1", "path": "/", "expires": -1,
               "httpOnly": False, "secure": False, "sameSite": "Lax"}
@@ -124,6 +131,16 @@ def test_what_is_not_there_is_told_on_a_page(walk):
         visitor.look("404")
         assert visitor.page.locator("b").count() == 0
         visitor.go("/assets/0123456789abcdef/app.css", 404)
+
+
+@pytest.mark.parametrize("path", OVER)
+def test_links_that_were_used_or_are_too_old_say_so(walk, path):
+    server, opened, _ = walk
+    view = VIEWS[OVER.index(path)]
+    with opened.visitor(server.urls["portal"], view) as visitor:
+        visitor.go(f"{path}?code={'0' * 64}", 410)
+        visitor.look(name_of(path) + "-over")
+        visitor.walk(name_of(path) + "-over")
 
 
 def test_reading_needs_no_script(walk):

@@ -3,7 +3,6 @@ import concurrent.futures
 import itertools
 import json
 import re
-import statistics
 import tempfile
 import time
 import urllib.parse
@@ -22,7 +21,7 @@ FORMS = {
     "/signin/again": {"password": OTHER, "next": "/"}, "/preferences": {"language": "es", "theme": "dark", "back": "/"},
     "/setup": {"code": "0", "name": "evil", "organization": "e", "email": "e@e", "password": PASSWORD},
     "/signin/invite": {"code": "0", "firstName": "e", "lastName": "e", "password": PASSWORD}, "/signin/reset": {"code": "0", "password": PASSWORD},
-    "/studio/settings/name": {"name": "evil"}, "/studio/settings/token": {"which": "primary", "action": "show"},
+    "/welcome/sample": {}, "/studio/settings/name": {"name": "evil"}, "/studio/settings/token": {"which": "primary", "action": "show"},
     "/studio/settings/members": {"email": USER, "role": "owner"}, "/studio/settings/members/1/role": {"role": "user"}, "/studio/settings/members/1/remove": {},
 }
 
@@ -318,17 +317,16 @@ def test_a_new_password_by_a_link_is_chosen_once(portal):
 
 def test_unknown_mails_take_as_long_as_wrong_passwords(portal):
     times = {ADMIN: [], BLOCKED: [], "nobody@example.com": []}
-    for round in range(6):
+    for _ in range(6):
         one = visitor(portal)
         token = one.token()
         for email in times:
             began = time.perf_counter()
-            assert one.sign_in(email, "wrong password", csrf="").status in (403, 422)
-            began = time.perf_counter()
             assert one.post("/signin", {"email": email, "password": "wrong password", "next": ""}, token=token).status == 422
             times[email].append(time.perf_counter() - began)
-    medians = {email: statistics.median(values) for email, values in times.items()}
-    assert max(medians.values()) < min(medians.values()) * 1.5, medians
+    # The shortest of each: what others do on the machine only adds to them.
+    shortest = {email: min(values) for email, values in times.items()}
+    assert max(shortest.values()) < min(shortest.values()) * 1.5, times
 
 
 def test_a_flood_of_guesses_is_slowed_by_address(portal):

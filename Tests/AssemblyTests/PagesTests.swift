@@ -74,6 +74,31 @@ import Testing
         }
     }
 
+    @Test func `a bug of ours is told as one, by page and by document, and nothing of it`() async throws {
+        struct Secret: Error { let text = "swordfish" }
+        try await PortalFixture.with { router in
+            router.get("/broken") { _, _ -> Response in throw Secret() }
+        } _: { portal async throws in
+            let page = try await portal.ask(.get, "/broken", Self.browser)
+            #expect(page.status == .internalServerError)
+            let html = String(decoding: try await page.bytes, as: UTF8.self)
+            #expect(html.contains("The server failed to answer"))
+            #expect(html.contains(page.headers[HTTPField.Name("x-ms-request-id") ?? .via] ?? "none"))
+            #expect(!html.contains("swordfish") && !html.contains("Secret"))
+            let document = try await portal.ask(.get, "/broken").json
+            #expect(document["error"]?["code"]?.string == "InternalServerError")
+        }
+    }
+
+    @Test func `whoever lacks a right is told so, by the address that they are signed in with`() async throws {
+        try await PortalFixture.with { portal async throws in
+            let caller = Caller(proof: .session(id: "1"), user: "1", roles: [.developer])
+            let page = try await portal.ask(.get, "/publisher", as: caller, Self.browser)
+            #expect(page.status == .forbidden)
+            #expect(String(decoding: try await page.bytes, as: UTF8.self).contains("admin@gatehouse.local"))
+        }
+    }
+
     @Test func `guests are led to the sign-in and back`() async throws {
         try await PortalFixture.with { portal async throws in
             let answer = try await portal.ask(.get, "/welcome?a=b&c=%20", Self.browser)

@@ -21,9 +21,11 @@ struct PortalFixture {
     /// - Parameters:
     ///   - words: of the command line of `serve`.
     ///   - showsModels: whether pages answer with their models as JSON.
+    ///   - addRoutes: puts more routes behind the same middleware.
     static func with(
         _ words: [String] = [],
         showsModels: Bool = false,
+        adding addRoutes: @Sendable (Router<ServingContext>) -> Void = { _ in },
         _ work: @Sendable (PortalFixture) async throws -> Void
     ) async throws {
         let path = FileManager.default.temporaryDirectory.path + "/portal-\(Identifier.hex32())"
@@ -43,6 +45,7 @@ struct PortalFixture {
             let pages = Router(context: ServingContext.self)
             routes.addPages(to: pages)
             let router = routes.make()
+            addRoutes(router)
             try await work(
                 PortalFixture(
                     opened: opened,

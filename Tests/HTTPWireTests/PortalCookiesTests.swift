@@ -58,6 +58,39 @@ import Testing
         )
     }
 
+    @Test func `of any line nothing of the portal's is left, and everything else is`() throws {
+        let pieces = [
+            "gatehouse-a=S", "__HOST-gatehouse-b=S", "\"", "\\", ";", ";", ",", " ", "a=1", "b=\"2\"", "$Path=/", "=",
+            "gatehouse-", "\t",
+        ]
+        var seed: UInt64 = 7
+        for _ in 0..<20_000 {
+            var value = ""
+            for _ in 0..<12 {
+                seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                value += pieces[Int(seed >> 33) % pieces.count]
+            }
+            let isOwn = { (cookie: Substring) in
+                let cookie = cookie.drop { $0 == " " || $0 == "\t" }.lowercased()
+                return ["", "__host-", "__secure-"].contains { cookie.hasPrefix($0 + "gatehouse-") }
+            }
+            let before = value.split { $0 == ";" || $0 == "," }
+            let after = try left(value)
+            #expect((after == nil) == !before.contains(where: isOwn), "\(value)")
+            guard let after, !after.isEmpty else { continue }
+            #expect(!after.split { $0 == ";" || $0 == "," }.contains(where: isOwn), "\(value)")
+            #expect(try left(after) == nil, "\(value)")
+            // Where nothing is quoted, every other cookie is there, in its place.
+            guard !value.contains("\""), !value.contains("$") else { continue }
+            let trimmed = { (part: Substring) in part.trimming { $0 == " " || $0 == "\t" } }
+            #expect(
+                after.split { $0 == ";" || $0 == "," }.map(trimmed).filter { !$0.isEmpty }
+                    == before.filter { !isOwn($0) }.map(trimmed).filter { !$0.isEmpty },
+                "\(value)"
+            )
+        }
+    }
+
     @Test func `what is left reads as before`() throws {
         let bytes = ByteBuffer(
             string:
@@ -91,5 +124,13 @@ import Testing
     ])
     func `cookies without a name are told by what they are sent back as`(value: String, isOwn: Bool) {
         #expect(PortalCookies.isSet(by: value.utf8) == isOwn)
+    }
+}
+
+extension Substring {
+    fileprivate func trimming(_ isBlank: (Character) -> Bool) -> Substring {
+        var text = drop(while: isBlank)
+        while let last = text.last, isBlank(last) { text.removeLast() }
+        return text
     }
 }

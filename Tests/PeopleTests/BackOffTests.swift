@@ -1,6 +1,6 @@
 import Testing
 
-@testable import People
+import People
 
 /// Who waits, and for how long.
 @Suite struct BackOffTests {

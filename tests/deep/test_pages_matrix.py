@@ -2,26 +2,25 @@
 import pytest
 
 from pages import VIEWS
-from test_pages import PAGES, in_language, walk  # noqa: F401 (a fixture)
+from test_pages import OVER, PAGES, in_language, name_of, walk  # noqa: F401 (a fixture)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_pages_are_sound_however_one_looks(walk, view):  # noqa: F811
     server, opened, state = walk
-    with opened.visitor(server.urls["portal"], view, state=in_language(state, server, view)) as visitor:
+    with opened.visitor(server.urls["portal"], view, state=in_language(state, view)) as visitor:
         for path in PAGES:
-            name = path.strip("/").replace("/", "-") or "developer"
             visitor.go(path)
-            visitor.look(name)
-            visitor.walk(name)
+            visitor.look(name_of(path))
+            visitor.walk(name_of(path))
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
 def test_pages_of_guests_are_sound_however_one_looks(walk, view):  # noqa: F811
     server, opened, _ = walk
     with opened.visitor(server.urls["portal"], view) as visitor:
-        for path, status in (("/", 200), ("/signin", 200), ("/nothing", 404)):
-            name = "guest-" + (path.strip("/") or "developer")
+        for path, status in (("/", 200), ("/signin", 200), ("/nothing", 404), *((path, 410) for path in OVER)):
+            name = "guest-" + name_of(path)
             visitor.go(path, status)
             visitor.look(name)
             visitor.walk(name)

@@ -87,19 +87,16 @@ package struct PortalRouter {
         addStudio(to: router)
     }
 
-    /// The first words of all paths of APIs, read from their routes, so that none can be forgotten.
-    private var apiWords: Set<String> {
+    private var apis: APIPaths {
         let router = Router(context: ServingContext.self)
         addAPIs(to: router)
-        return Set(
-            router.routes.compactMap { $0.path.description.split(separator: "/").first?.lowercased() }
-        )
+        return APIPaths(router.routes)
     }
 
     /// Errors, then who calls, then what follows from that; groups of routes say whom they are for.
     private func addMiddleware(to router: Router<ServingContext>) {
-        let apiWords = apiWords
-        let pageErrors = PageErrorMiddleware(pages.renderer, apiWords: apiWords)
+        let apis = apis
+        let pageErrors = PageErrorMiddleware(pages.renderer, apis: apis)
         router.add(middleware: ErrorMiddleware())
         router.add(middleware: pageErrors)
         router.add(
@@ -117,9 +114,7 @@ package struct PortalRouter {
         router.add(
             middleware: ForgeryMiddleware(
                 ownOrigins: { addresses.portalOrigins },
-                isCall: { path in
-                    path.split(separator: "/", maxSplits: 1).first.map { apiWords.contains($0.lowercased()) } ?? false
-                }
+                isCall: { apis.contains($0) }
             )
         )
     }

@@ -26,7 +26,7 @@ package struct SignInBackOff: Sendable {
     /// Failures are forgotten after so many seconds without another.
     private static let memory = 3600.0
     /// Accounts and addresses that are remembered: some 100 bytes each.
-    static let entriesMax = 4096
+    package static let entriesMax = 4096
 
     private struct Entry {
         var failures = 0
@@ -40,7 +40,7 @@ package struct SignInBackOff: Sendable {
 
     package init() {}
 
-    var count: Int { entries.count }
+    package var count: Int { entries.count }
 
     /// Seconds that somebody has to wait before a try counts; nil where it may be judged now.
     package func wait(account: String, address: String, now: Double) -> Double? {
@@ -79,7 +79,7 @@ package struct SignInBackOff: Sendable {
     }
 
     /// Whoever has one address of IPv6 has 2^64 of them: those count as one.
-    static func place(of address: String) -> String {
+    package static func place(of address: String) -> String {
         var bytes = in6_addr()
         guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
         return withUnsafeBytes(of: &bytes) { $0.prefix(8).map { String($0, radix: 16) }.joined(separator: ".") }

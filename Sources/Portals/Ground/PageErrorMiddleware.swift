@@ -8,12 +8,12 @@ package struct PageErrorMiddleware: RouterMiddleware {
     package typealias Context = ServingContext
 
     private let renderer: PageRenderer
-    private let apiWords: Set<String>
+    private let apis: APIPaths
 
-    /// - Parameter apiWords: the first words of the paths that are an API's: nobody hears a page from them.
-    package init(_ renderer: PageRenderer, apiWords: Set<String>) {
+    /// - Parameter apis: nobody hears a page from them.
+    package init(_ renderer: PageRenderer, apis: APIPaths) {
         self.renderer = renderer
-        self.apiWords = apiWords
+        self.apis = apis
     }
 
     package func handle(
@@ -36,9 +36,7 @@ package struct PageErrorMiddleware: RouterMiddleware {
     }
 
     private func asksForPage(_ request: Request) -> Bool {
-        guard request.headers[.authorization] == nil, PageVisit.asksForHTML(request) else { return false }
-        let word = request.uri.path.split(separator: "/").first.map { PercentEncoding.decoded($0) ?? "" }
-        return !apiWords.contains(word?.lowercased() ?? "")
+        request.headers[.authorization] == nil && PageVisit.asksForHTML(request) && !apis.contains(request.uri.path)
     }
 
     /// Where guests are led, to come back to what they asked for; a form that was sent is not sent again.

@@ -135,7 +135,8 @@ struct DeveloperPage: Page {
                 products.isEmpty || !products.isDisjoint(with: item.products.map(\.id.name))
             else { return false }
             let properties = item.api.properties
-            let places = [item.name, properties["description"]?.string, properties["path"]?.string].compactMap { $0 }
+            let path = "/\(properties["path"]?.string ?? "")"
+            let places = [item.name, properties["description"]?.string ?? "", path]
             let text = SearchText.folded((places + item.tags).joined(separator: " "))
             return SearchText.folded(query).split(separator: " ").allSatisfy { text.contains($0) }
         }
