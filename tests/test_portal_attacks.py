@@ -21,7 +21,7 @@ FORMS = {
     "/signin/again": {"password": OTHER, "next": "/"}, "/preferences": {"language": "es", "theme": "dark", "back": "/"},
     "/setup": {"code": "0", "name": "evil", "organization": "e", "email": "e@e", "password": PASSWORD},
     "/signin/invite": {"code": "0", "firstName": "e", "lastName": "e", "password": PASSWORD}, "/signin/reset": {"code": "0", "password": PASSWORD},
-    "/studio/settings/name": {"name": "evil"}, "/studio/settings/token": {"which": "primary", "action": "show"},
+    "/welcome/sample": {}, "/studio/settings/name": {"name": "evil"}, "/studio/settings/token": {"which": "primary", "action": "show"},
     "/studio/settings/members": {"email": USER, "role": "owner"}, "/studio/settings/members/1/role": {"role": "user"}, "/studio/settings/members/1/remove": {},
 }
 

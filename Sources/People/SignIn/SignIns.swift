@@ -69,11 +69,11 @@ package final class SignIns: Sendable {
     package func judge(email: String, password: String, address: String) async throws -> Judgement {
         guard email.utf8.count <= Self.emailBytesMax else { return .wrong }
         let account = email.lowercased()
-        if let seconds = backOff.withLock({ $0.wait(account: account, address: address, now: now()) }) {
-            return .tooMany(seconds: Int(seconds.rounded(.up)))
-        }
+        if let seconds = wait(account, address) { return .tooMany(seconds: seconds) }
         let person = try await people.person(email: account)
         let hash = if let person { try await people.passwordHash(of: person.name) } else { String?.none }
+        // Again: others failed while these were looked up.
+        if let seconds = wait(account, address) { return .tooMany(seconds: seconds) }
         // Longer ones are none that anybody could have set.
         let isPossible = password.utf8.count <= NewPassword.bytesMax
         guard
@@ -86,5 +86,10 @@ package final class SignIns: Sendable {
         }
         backOff.withLock { $0.succeeded(account: account, address: address, now: now()) }
         return .right(person)
+    }
+
+    /// Seconds until somebody may try again; nil for now.
+    private func wait(_ account: String, _ address: String) -> Int? {
+        backOff.withLock { $0.wait(account: account, address: address, now: now()) }.map { Int($0.rounded(.up)) }
     }
 }
