@@ -1,6 +1,5 @@
-import Testing
-
 import People
+import Testing
 
 /// Who waits, and for how long.
 @Suite struct BackOffTests {

@@ -51,8 +51,22 @@ package final class PasswordPool: Sendable {
         return try await run(hash)
     }
 
+    /// Once: the allocator hands 16 MiB back to the system as long as it gets so much at once from there.
+    ///
+    /// By itself it stops doing that after the first hash, and each thread would keep what one hash took.
+    private static let givesMemoryBack: Bool = {
+        // Swift's Glibc leaves malloc.h out, so the function is looked up by its name.
+        guard let place = dlsym(nil, "mallopt") else { return false }
+        let set = unsafeBitCast(place, to: (@convention(c) (_ what: CInt, _ value: CInt) -> CInt).self)
+        let (trimThreshold, mapThreshold): (CInt, CInt) = (-1, -3)
+        return set(mapThreshold, mapBytesMin) == 1 && set(trimThreshold, 2 * mapBytesMin) == 1
+    }()
+    /// Less than a hash takes, and more than buffers of most requests.
+    private static let mapBytesMin: CInt = 8 << 20
+
     private func run<Value: Sendable>(_ hash: @Sendable @escaping () throws -> Value) async throws -> Value {
-        try await pool.runIfActive {
+        _ = Self.givesMemoryBack
+        return try await pool.runIfActive {
             // 0 means the calling thread alone on Linux; a call that changes nothing costs less than remembering it.
             _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
             return try hash()
