@@ -162,4 +162,22 @@ extension HTTPFields {
         all.append(contentsOf: more)
         return all
     }
+
+    @Test func `a form that is answered in its place leads back to the page that it stands on`() async throws {
+        try await PortalFixture.with(showsModels: true) { portal async throws in
+            for (referer, path) in [
+                ("http://portal/studio/settings?a=1", "/studio/settings?a=1"),
+                ("http://elsewhere/studio/settings", "/welcome"), ("http://portal//elsewhere", "/welcome"),
+                ("", "/welcome"),
+            ] {
+                let fields: HTTPFields = [
+                    .accept: "text/html", .contentType: "application/x-www-form-urlencoded", .referer: referer,
+                ]
+                let caller = PortalFixture.administrator
+                let refused = try await portal.ask(.post, "/studio/settings/name", as: caller, fields, body: "name=")
+                #expect(refused.status == .unprocessableContent)
+                #expect(try await refused.json["model"]?["path"]?.string == path)
+            }
+        }
+    }
 }

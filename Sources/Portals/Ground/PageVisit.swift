@@ -1,3 +1,4 @@
+import Foundation
 package import HTTPServing
 import HTTPTypes
 package import Hummingbird
@@ -54,9 +55,18 @@ package struct PageVisit: Sendable {
         return decoded
     }
 
-    /// The page's own address, with its query.
+    /// The page's own address, with its query: for a form that is answered in its place, that of the page that it stands on.
     package var path: String {
-        request.uri.query.map { "\(request.uri.path)?\($0)" } ?? request.uri.path
+        guard request.method == .get || request.method == .head else { return formPath ?? "/welcome" }
+        return request.uri.query.map { "\(request.uri.path)?\($0)" } ?? request.uri.path
+    }
+
+    /// The address of the page that a form was sent from, as the browser says it.
+    private var formPath: String? {
+        guard let referer = request.headers[.referer], let authority = request.head.authority,
+            let start = referer.range(of: "://\(authority)/")
+        else { return nil }
+        return Self.ownPath(String(referer[referer.index(before: start.upperBound)...]))
     }
 
     /// An address of ours to go on to; nil for anybody else's.
