@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from gatehouse import Server, call
+from gatehouse import SECONDS_BESIDE_A_FLOOD, Server, call
 from test_pages import link
 from visitor import Visitor
 
@@ -326,7 +326,7 @@ def test_unknown_mails_take_as_long_as_wrong_passwords(portal):
             times[email].append(time.perf_counter() - began)
     # The shortest of each: what others do on the machine only adds to them.
     shortest = {email: min(values) for email, values in times.items()}
-    assert max(shortest.values()) < min(shortest.values()) * 1.5, times
+    assert max(shortest.values()) < min(shortest.values()) * 2, times
 
 
 def test_a_flood_of_guesses_is_slowed_by_address(portal):
@@ -341,7 +341,7 @@ def test_a_flood_of_guesses_is_slowed_by_address(portal):
     assert len(slowed) > 150 and {answer.status for answer in answers} == {422, 429}, took
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in slowed)
     began = time.monotonic()
-    assert visitor(portal, ADMIN).is_in and time.monotonic() - began < 5
+    assert visitor(portal, ADMIN).is_in and time.monotonic() - began < SECONDS_BESIDE_A_FLOOD
 
 
 # Forms and paths that are none
