@@ -9,9 +9,6 @@ import Studio
 
 /// Gives the people's room what it needs of the other rooms.
 enum PeopleAssembly {
-    /// What is made in a workspace: an installation that holds any of it is in use.
-    private static let work = ["workspaces/datasets", "workspaces/experiments", "workspaces/webservices"]
-
     static func engine(_ premises: Premises, _ workings: Workings, _ resources: ResourceService) -> PeopleEngine {
         let (opened, addresses) = (premises.opened, premises.addresses)
         let (store, folder, slot) = (opened.resources, opened.folder, opened.installation)
@@ -27,10 +24,7 @@ enum PeopleAssembly {
                 premises: .init(
                     isValidName: Installation.isValidName,
                     rename: { try await slot.rename(name: $0, organization: $1, email: $2) },
-                    isUnused: {
-                        for type in work where try await !store.index(type: type).isEmpty { return false }
-                        return true
-                    },
+                    holdsBlobs: { try await workings.storage.holdsContainers() },
                     forgetFirstPassword: { folder.removeSecret("admin-password") }
                 ),
                 logger: premises.logger
@@ -41,7 +35,13 @@ enum PeopleAssembly {
     /// Hashes new passwords on the threads that sign-ins use, one after another.
     static func hashing(_ pool: PasswordPool) -> @Sendable (String) async throws(APIError) -> String {
         { password throws(APIError) in
-            do { return try await pool.make(password) } catch {
+            do { return try await pool.make(password) } catch is Turns.AreTooMany {
+                throw APIError(
+                    status: 503,
+                    code: "ServiceUnavailable",
+                    message: "Too many passwords are being set; try again."
+                )
+            } catch {
                 throw APIError(status: 500, code: "InternalServerError", message: "The password could not be hashed.")
             }
         }

@@ -8,7 +8,7 @@ package import Store
 package struct PeopleDirectory: Sendable {
     static let passwordSlot = "password"
 
-    private let store: any ResourceStore
+    let store: any ResourceStore
     private let box: SecretBox
     private let workspace: ResourceID
 
