@@ -50,7 +50,9 @@ package struct StoredCode: Sendable, Equatable {
     package let purpose: String
     /// The name of the `users` resource that it is for; nil where there is none yet.
     package let user: String?
-    /// What the person's password was when the code was made: another one makes the code useless. Empty where there is nobody yet.
+    /// What the person's password was when the code was made: another one makes the code useless.
+    ///
+    /// Empty where there is nobody yet.
     package let passwordMark: [UInt8]
     /// In seconds since 1970.
     package let expires: Double

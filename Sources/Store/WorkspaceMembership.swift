@@ -49,7 +49,8 @@ package enum WorkspaceMembership {
     package static func checkOwners(without user: ResourceID, _ store: any ResourceStore) async throws {
         let owners = try await store.index(type: type).filter { role($0) == .owner }
         var left = Set(owners.filter { $0.id.name.lowercased() == user.name.lowercased() }.map(\.id.parent))
-        for other in owners where left.contains(other.id.parent) && other.id.name.lowercased() != user.name.lowercased() {
+        for other in owners where left.contains(other.id.parent) && other.id.name.lowercased() != user.name.lowercased()
+        {
             if try await isActive(other.id.name, store) { left.remove(other.id.parent) }
         }
         guard left.isEmpty else { throw lastOwner }

@@ -11,7 +11,8 @@ import Studio
 enum PeopleAssembly {
     static func engine(_ premises: Premises, _ workings: Workings, _ resources: ResourceService) -> PeopleEngine {
         let (opened, addresses) = (premises.opened, premises.addresses)
-        let (store, folder, slot) = (opened.resources, opened.folder, opened.installation)
+        let (store, slot) = (opened.resources, opened.installation)
+        let firstPassword = FirstPassword(opened, workings.passwords)
         return PeopleEngine(
             .init(
                 store: store,
@@ -25,7 +26,7 @@ enum PeopleAssembly {
                     isValidName: Installation.isValidName,
                     rename: { try await slot.rename(name: $0, organization: $1, email: $2) },
                     holdsBlobs: { try await workings.storage.holdsContainers() },
-                    forgetFirstPassword: { folder.removeSecret("admin-password") }
+                    forgetFirstPassword: { firstPassword.remove() }
                 ),
                 logger: premises.logger
             )

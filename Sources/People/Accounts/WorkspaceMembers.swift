@@ -3,6 +3,7 @@ package import Store
 
 /// Somebody who belongs to the workspace.
 package struct WorkspaceMember: Sendable {
+    /// As lists show it: `Person.roles` are empty.
     package let person: Person
     package let role: WorkspaceMembership.Role
 }
@@ -29,7 +30,7 @@ package struct WorkspaceMembers: Sendable {
         var members: [WorkspaceMember] = []
         for entry in try await entries() {
             guard let role = WorkspaceMembership.role(entry),
-                let person = try await people.person(named: entry.id.name)
+                let person = try await people.listed(named: entry.id.name)
             else { continue }
             members.append(WorkspaceMember(person: person, role: role))
         }
@@ -58,7 +59,8 @@ package struct WorkspaceMembers: Sendable {
     /// - Throws: `APIError` 409 for the last owner, or where there are too many.
     package func put(_ person: Person, _ role: WorkspaceMembership.Role) async throws {
         do { try await add(person, role) } catch let refusal as FormRefusal
-        where refusal == FormRefusal("email", .alreadyMember) { try await setRole(of: person.name, role) }
+            where refusal == FormRefusal("email", .alreadyMember)
+        { try await setRole(of: person.name, role) }
     }
 
     /// - Throws: `APIError` 409 for the last owner, 404 for nobody.

@@ -78,7 +78,9 @@ package struct SignInBackOff: Sendable {
         }
     }
 
-    /// Whoever has one address of IPv6 has 2^64 of them: those count as one. An IPv4 address within IPv6 is itself.
+    /// Whoever has one address of IPv6 has 2^64 of them: those count as one.
+    ///
+    /// An IPv4 address within IPv6 is itself.
     package static func network(of address: String) -> String {
         var bytes = in6_addr()
         guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
