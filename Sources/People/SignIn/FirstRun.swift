@@ -114,7 +114,9 @@ package struct FirstRun: Sendable {
     /// - Throws: `FormRefusal` with `name`, `organization`, `email` and `password`; `CodeIsGone`.
     package func claim(_ form: Form, code: String, _ visitor: Visitor) async throws -> Session {
         try FormRefusal(refusals(form)).check()
-        try await turns.wait()
+        do { try await turns.wait() } catch is Turns.AreTooMany {
+            throw APIError(status: 503, code: "ServiceUnavailable", message: "Too many fill the form in; try again.")
+        }
         defer { turns.pass() }
         guard try await isOpen(), let taken = try await codes.take(code, .firstRun) else { throw CodeIsGone() }
         do {
