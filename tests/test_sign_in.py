@@ -155,8 +155,33 @@ def test_a_folder_that_was_filled_prints_a_sign_in_link_until_somebody_signed_in
             # The session outlives the server.
             browser.parts = urllib.parse.urlsplit(running.urls["portal"])
             assert browser.get("/welcome").status == 200
+            # What is written down of a password goes with the password, whoever changes it.
+            changed = running.management("PATCH", "/users/1", {"properties": {"note": "n"}}, {"If-Match": "*"})
+            assert changed.status == 200 and (running.data / "secrets" / "admin-password").exists()
+            changed = running.management("PATCH", "/users/1", {"properties": {"password": PASSWORD}}, {"If-Match": "*"})
+            assert changed.status == 200 and not (running.data / "secrets" / "admin-password").exists()
         finally:
             running.stop()
+
+
+def test_a_service_in_use_is_nobodys_to_claim(tmp_path):
+    running = Server(tmp_path).start()
+    try:
+        first_link(running, "/setup")
+        running.stop()
+        (running.folder / "log").write_text("")
+        running.start()
+        setup = first_link(running, "/setup")
+        assert Browser(running.urls["portal"]).get(setup).status == 200
+        made = running.management("PUT", "/products/zoo", {"properties": {"displayName": "Zoo"}})
+        assert made.status == 201
+        assert Browser(running.urls["portal"]).get(setup).status == 410
+        running.stop()
+        (running.folder / "log").write_text("")
+        running.start()
+        assert first_link(running, "/signin/link")
+    finally:
+        running.stop()
 
 
 def test_a_folder_of_before_goes_on(tmp_path):
@@ -198,6 +223,11 @@ def test_links_from_the_command_line(house):
                   ("user", "invite", "no address"), ("user", "invite", "a@b.c", "--role", "king")):
         done = house.command(*words, check=False)
         assert done.returncode != 0 and done.stdout == "" and "ValidationError" in done.stderr
+    # Nothing was made by what was refused, and another invitation may bring another role.
+    found = house.management("GET", "/users?$filter=email%20eq%20'a@b.c'")
+    assert found.status == 200 and found.json()["count"] == 0
+    for role in ("user", "owner", "user"):
+        command_link(house, "user", "invite", "again@example.com", "--role", role)
     # Codes of one kind open nothing else.
     reset = command_link(house, "user", "reset-password", EMAIL)
     assert Browser(house.urls["portal"]).get(reset.replace("/reset", "/link")).status == 410

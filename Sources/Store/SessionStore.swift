@@ -50,13 +50,18 @@ package struct StoredCode: Sendable, Equatable {
     package let purpose: String
     /// The name of the `users` resource that it is for; nil where there is none yet.
     package let user: String?
+    /// What the person's password was when the code was made: another one makes the code useless.
+    ///
+    /// Empty where there is nobody yet.
+    package let passwordMark: [UInt8]
     /// In seconds since 1970.
     package let expires: Double
 
-    package init(digest: [UInt8], purpose: String, user: String?, expires: Double) {
+    package init(digest: [UInt8], purpose: String, user: String?, passwordMark: [UInt8], expires: Double) {
         self.digest = digest
         self.purpose = purpose
         self.user = user
+        self.passwordMark = passwordMark
         self.expires = expires
     }
 }

@@ -39,14 +39,20 @@ package enum WorkspaceMembership {
         try await store.index(type: type).map(\.id).filter { $0.name.lowercased() == user.name.lowercased() }
     }
 
-    /// - Throws: `lastOwner` where some workspace has no other owner than this user.
+    /// Whether a user may sign in: whoever was invited, blocked or deleted does no work as an owner.
+    package static func isActive(_ user: String, _ store: any ResourceStore) async throws -> Bool {
+        guard let user = try await store.get(ResourceID(["users", user])) else { return false }
+        return (user.properties["state"]?.string ?? "active") == "active"
+    }
+
+    /// - Throws: `lastOwner` where some workspace has no other active owner than this user.
     package static func checkOwners(without user: ResourceID, _ store: any ResourceStore) async throws {
         let owners = try await store.index(type: type).filter { role($0) == .owner }
-        let (own, others) = (
-            owners.filter { $0.id.name.lowercased() == user.name.lowercased() },
-            owners.filter { $0.id.name.lowercased() != user.name.lowercased() }
-        )
-        let kept = Set(others.map(\.id.parent))
-        guard own.allSatisfy({ kept.contains($0.id.parent) }) else { throw lastOwner }
+        var left = Set(owners.filter { $0.id.name.lowercased() == user.name.lowercased() }.map(\.id.parent))
+        for other in owners where left.contains(other.id.parent) && other.id.name.lowercased() != user.name.lowercased()
+        {
+            if try await isActive(other.id.name, store) { left.remove(other.id.parent) }
+        }
+        guard left.isEmpty else { throw lastOwner }
     }
 }

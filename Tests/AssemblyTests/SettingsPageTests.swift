@@ -43,6 +43,26 @@ import Testing
         }
     }
 
+    @Test func `the only owner who may sign in is not blocked`() async throws {
+        try await PortalFixture.with { portal async throws in
+            try await Self.addUser(portal, "jun")
+            let block = { () async throws -> HTTPResponse.Status in
+                let path = "\(portal.opened.installation.current.root)/users/jun?api-version=2022-08-01"
+                var fields = PortalFixture.bearer(portal.opened.managementToken)
+                fields[.ifMatch] = "*"
+                return try await portal.ask(.patch, path, fields, body: #"{"properties":{"state":"blocked"}}"#).status
+            }
+            let status = { (path: String, body: String) in try await Self.post(portal, path, body).status }
+            #expect(try await status("members", "email=jun%40example.com&role=owner") == .seeOther)
+            #expect(try await status("members/1/role", "role=user") == .seeOther)
+            #expect(try await block() == .conflict)
+            #expect(try await status("members/1/role", "role=owner") == .seeOther)
+            #expect(try await block() == .ok)
+            // Whoever is blocked is no owner beside.
+            #expect(try await status("members/1/role", "role=user") != .seeOther)
+        }
+    }
+
     @Test func `members come, change and go, but for the last owner`() async throws {
         try await PortalFixture.with(showsModels: true) { portal async throws in
             try await Self.addUser(portal, "jun")

@@ -61,8 +61,11 @@ import Testing
     }
 
     @Test func `a network of IPv6 is one address`() {
-        #expect(SignInBackOff.place(of: "2001:db8:1:2::1") == SignInBackOff.place(of: "2001:db8:1:2:ffff::9"))
-        #expect(SignInBackOff.place(of: "2001:db8:1:2::1") != SignInBackOff.place(of: "2001:db8:1:3::1"))
-        #expect(SignInBackOff.place(of: "127.0.0.1") == "127.0.0.1")
+        #expect(SignInBackOff.network(of: "2001:db8:1:2::1") == SignInBackOff.network(of: "2001:db8:1:2:ffff::9"))
+        #expect(SignInBackOff.network(of: "2001:db8:1:2::1") != SignInBackOff.network(of: "2001:db8:1:3::1"))
+        #expect(SignInBackOff.network(of: "127.0.0.1") == "127.0.0.1")
+        // IPv4 as a socket of IPv6 tells it.
+        #expect(SignInBackOff.network(of: "::ffff:192.0.2.7") == "192.0.2.7")
+        #expect(SignInBackOff.network(of: "::ffff:192.0.2.7") != SignInBackOff.network(of: "::ffff:192.0.2.8"))
     }
 }

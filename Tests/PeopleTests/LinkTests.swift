@@ -109,6 +109,25 @@ import Testing
         }
     }
 
+    @Test func `a link opens no other account of that name, and nothing after another password`() async throws {
+        try await PeopleFixture.with { people async throws in
+            let invitations = people.engine.invitations
+            try await people.users.put("ada")
+            let (reset, signIn) = (
+                try await invitations.resetPassword(email: "ada@example.com").code,
+                try await invitations.signIn(email: "ada@example.com").code
+            )
+            #expect(try await invitations.person(of: reset, .resetPassword) != nil)
+            try await people.users.put("ada", hash: "another")
+            #expect(try await invitations.person(of: reset, .resetPassword) == nil)
+            await #expect(throws: CodeIsGone()) { try await invitations.follow(signIn, PeopleFixture.visitor) }
+            // What is taken back stands in the record no more.
+            let person = try #require(try await people.person("ada"))
+            _ = try await people.engine.sessions.endAll(of: person, but: nil)
+            #expect(try await people.store.index(type: "users/links").isEmpty)
+        }
+    }
+
     @Test func `a new password ends all sessions, and nobody who is blocked gets one`() async throws {
         try await PeopleFixture.with { people async throws in
             let invitations = people.engine.invitations

@@ -36,6 +36,22 @@ import Testing
         }
     }
 
+    @Test(arguments: ["pending", "blocked", "deleted"])
+    func `an owner who may not sign in is none`(state: String) async throws {
+        try await PeopleFixture.with { people async throws in
+            let members = people.engine.members
+            try await people.users.put("ada", state: state)
+            try await members.put(try #require(try await people.person("ada")), .user)
+            try await members.put(try #require(try await people.person("ada")), .owner)
+            #expect(try await members.list().map(\.role) == [.owner, .owner])
+            await #expect(throws: WorkspaceMembership.lastOwner) { try await members.remove("1") }
+            await #expect(throws: WorkspaceMembership.lastOwner) {
+                try await WorkspaceMembership.checkOwners(without: ResourceID(["users", "1"]), people.store)
+            }
+            try await members.remove("ada")
+        }
+    }
+
     @Test func `of two owners who remove one another at once, one stays`() async throws {
         try await PeopleFixture.with { people async throws in
             let members = people.engine.members

@@ -93,7 +93,7 @@ struct PeopleFixture {
                 premises: .init(
                     isValidName: { !$0.isEmpty },
                     rename: { _, _, _ in },
-                    isUnused: { try await store.index(type: "workspaces/datasets").isEmpty },
+                    holdsBlobs: { false },
                     forgetFirstPassword: {}
                 ),
                 logger: Logger(label: "people") { _ in SwiftLogNoOpLogHandler() }

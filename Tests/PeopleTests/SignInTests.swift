@@ -120,9 +120,64 @@ import Testing
             _ = try await people.store.apply([FirstRun.write])
             let code = try await people.engine.firstRun.makeCode()
             #expect(try await people.engine.firstRun.opens(code) != nil)
-            let dataset = people.workspace.child("datasets", "d")
-            _ = try await people.store.apply([ResourceWrite(dataset, .put(properties: [:], index: [], secrets: []))])
+            let write = ResourceWrite(ResourceID(["apis", "a"]), .put(properties: [:], index: [], secrets: []))
+            // The server's own changes are nobody's use.
+            for _ in 0..<101 { _ = try await people.store.apply([write]) }
+            #expect(try await people.engine.firstRun.opens(code) != nil)
+            _ = try await ChangeActor.$current.withValue("management token") { try await people.store.apply([write]) }
             #expect(try await people.engine.firstRun.opens(code) == nil)
         }
+    }
+
+    @Test func `the first session of any kind closes the form for good`() async throws {
+        try await PeopleFixture.with { people async throws in
+            _ = try await people.store.apply([FirstRun.write])
+            let mark = try #require(try await people.store.index(type: "firstRun").first)
+            _ = try await people.session(of: "1")
+            // Where the file of sessions is lost, the configuration still knows.
+            #expect(try await people.store.indexEntry(mark.id) == nil)
+        }
+    }
+
+    @Test func `of two who fill the form in at once one gets in`() async throws {
+        try await PeopleFixture.with { people async throws in
+            _ = try await people.store.apply([FirstRun.write])
+            let firstRun = people.engine.firstRun
+            let codes = [try await firstRun.makeCode(), try await firstRun.makeCode(), try await firstRun.makeCode()]
+            let claims = await withTaskGroup(of: Int.self) { group in
+                for code in codes {
+                    group.addTask {
+                        let form = FirstRun.Form(
+                            name: "rooms",
+                            organization: "Rooms",
+                            email: "ada@rooms",
+                            password: "correct horse"
+                        )
+                        return (try? await firstRun.claim(form, code: code, PeopleFixture.visitor)) == nil ? 0 : 1
+                    }
+                }
+                return await group.reduce(0, +)
+            }
+            #expect(claims == 1)
+        }
+    }
+
+    @Test func `those who come when too many wait are refused, and who has gone waits no more`() async throws {
+        let turns = Turns(count: 1, waitingMax: 1)
+        try await turns.wait()
+        await withTaskGroup(of: String.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    do { try await turns.wait() } catch { return "\(type(of: error))" }
+                    return "waited"
+                }
+            }
+            #expect(await group.next() == "AreTooMany")
+            group.cancelAll()
+            #expect(await group.next() == "CancellationError")
+        }
+        turns.pass()
+        try await turns.wait()
+        turns.pass()
     }
 }

@@ -46,7 +46,7 @@ enum SessionStoreConformance {
         #expect(try await store.end(user: "1", id: "s1"))
         #expect(try await !store.end(user: "1", id: "s1"))
         for (digest, user) in [(UInt8(1), "1"), (2, "2")] {
-            try await store.add(StoredCode(digest: [digest], purpose: "p", user: user, expires: 200), atMost: 9)
+            try await store.add(code(digest: [digest], purpose: "p", user: user, expires: 200), atMost: 9)
         }
         #expect(try await store.endAll(user: "1", but: [5]) == 1)
         #expect(try await store.code(digest: [1], purpose: "p", now: 1) == nil)
@@ -62,8 +62,8 @@ enum SessionStoreConformance {
         try await store.add(session(2, at: 100), atMost: 9)
         try await store.add(session(3, at: 10, remembered: true), atMost: 9)
         try await store.touch(digest: [1], seen: 200, authenticated: 10)
-        try await store.add(StoredCode(digest: [1], purpose: "signIn", user: "1", expires: 149), atMost: 9)
-        try await store.add(StoredCode(digest: [2], purpose: "signIn", user: "1", expires: 150), atMost: 9)
+        try await store.add(code(digest: [1], purpose: "signIn", user: "1", expires: 149), atMost: 9)
+        try await store.add(code(digest: [2], purpose: "signIn", user: "1", expires: 150), atMost: 9)
         try await store.removeEnded(
             SessionBounds(
                 now: 150,
@@ -78,8 +78,12 @@ enum SessionStoreConformance {
         #expect(try await store.code(digest: [2], purpose: "signIn", now: 0) != nil)
     }
 
+    private static func code(digest: [UInt8], purpose: String, user: String?, expires: Double) -> StoredCode {
+        StoredCode(digest: digest, purpose: purpose, user: user, passwordMark: [7, 8], expires: expires)
+    }
+
     static func opensOnce(_ store: any SessionStore) async throws {
-        let code = StoredCode(digest: [1], purpose: "signIn", user: "1", expires: 100)
+        let code = Self.code(digest: [1], purpose: "signIn", user: "1", expires: 100)
         try await store.add(code, atMost: 2)
         #expect(try await store.take(digest: [1], purpose: "invite", now: 0) == nil)
         #expect(try await store.take(digest: [2], purpose: "signIn", now: 0) == nil)
@@ -94,7 +98,7 @@ enum SessionStoreConformance {
         #expect(taken == 1)
         // Those that expire first go.
         for (digest, expires) in [(UInt8(3), 30.0), (4, 40), (5, 20)] {
-            try await store.add(StoredCode(digest: [digest], purpose: "p", user: nil, expires: expires), atMost: 2)
+            try await store.add(Self.code(digest: [digest], purpose: "p", user: nil, expires: expires), atMost: 2)
         }
         #expect(try await store.code(digest: [3], purpose: "p", now: 0) == nil)
         #expect(try await store.code(digest: [5], purpose: "p", now: 0) != nil)

@@ -13,6 +13,14 @@ struct BlobStorage: Sendable {
     let files: ContentFiles
     let references: BlobReferences
 
+    /// Whether anybody has made a container.
+    func holdsContainers() async throws -> Bool {
+        let names = try await accounts.names() + [DevelopmentAccount.name]
+        return try await store.index.read { transaction in
+            try names.contains { try !transaction.containers($0, prefix: "", from: "", limit: 1).isEmpty }
+        }
+    }
+
     /// Opens the store and puts aside what a former process left unnamed; no door is open yet.
     static func open(_ premises: Premises, _ closing: ClosingList) async throws -> BlobStorage {
         let (opened, settings, addresses) = (premises.opened, premises.settings, premises.addresses)

@@ -68,6 +68,7 @@ package struct ControlPlane: Sendable {
     private static func resources(_ premises: Premises, _ workings: Workings) -> ResourceService {
         let (opened, addresses) = (premises.opened, premises.addresses)
         let builder = workings.snapshots.builder
+        let firstPassword = FirstPassword(opened, workings.passwords)
         return ResourceService(
             store: opened.resources,
             box: opened.box,
@@ -85,7 +86,10 @@ package struct ControlPlane: Sendable {
                 )
             },
             hashPassword: PeopleAssembly.hashing(workings.passwords),
-            afterCommit: { await builder.reach($0, for: $1) }
+            afterCommit: {
+                await builder.reach($0, for: $1)
+                await firstPassword.follow($1)
+            }
         )
     }
 

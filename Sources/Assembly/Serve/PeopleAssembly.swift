@@ -9,12 +9,10 @@ import Studio
 
 /// Gives the people's room what it needs of the other rooms.
 enum PeopleAssembly {
-    /// What is made in a workspace: an installation that holds any of it is in use.
-    private static let work = ["workspaces/datasets", "workspaces/experiments", "workspaces/webservices"]
-
     static func engine(_ premises: Premises, _ workings: Workings, _ resources: ResourceService) -> PeopleEngine {
         let (opened, addresses) = (premises.opened, premises.addresses)
-        let (store, folder, slot) = (opened.resources, opened.folder, opened.installation)
+        let (store, slot) = (opened.resources, opened.installation)
+        let firstPassword = FirstPassword(opened, workings.passwords)
         return PeopleEngine(
             .init(
                 store: store,
@@ -27,11 +25,8 @@ enum PeopleAssembly {
                 premises: .init(
                     isValidName: Installation.isValidName,
                     rename: { try await slot.rename(name: $0, organization: $1, email: $2) },
-                    isUnused: {
-                        for type in work where try await !store.index(type: type).isEmpty { return false }
-                        return true
-                    },
-                    forgetFirstPassword: { folder.removeSecret("admin-password") }
+                    holdsBlobs: { try await workings.storage.holdsContainers() },
+                    forgetFirstPassword: { firstPassword.remove() }
                 ),
                 logger: premises.logger
             )
@@ -41,7 +36,13 @@ enum PeopleAssembly {
     /// Hashes new passwords on the threads that sign-ins use, one after another.
     static func hashing(_ pool: PasswordPool) -> @Sendable (String) async throws(APIError) -> String {
         { password throws(APIError) in
-            do { return try await pool.make(password) } catch {
+            do { return try await pool.make(password) } catch is Turns.AreTooMany {
+                throw APIError(
+                    status: 503,
+                    code: "ServiceUnavailable",
+                    message: "Too many passwords are being set; try again."
+                )
+            } catch {
                 throw APIError(status: 500, code: "InternalServerError", message: "The password could not be hashed.")
             }
         }

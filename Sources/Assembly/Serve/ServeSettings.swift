@@ -237,7 +237,7 @@ package struct ServeSettings: Sendable {
     private static func addresses(_ text: String, _ key: String) throws -> [String] {
         try text.split(separator: ",").map { word in
             let word = word.trimmingCharacters(in: .whitespaces)
-            guard let address = (try? SocketAddress(ipAddress: word, port: 0))?.ipAddress else {
+            guard let address = (try? SocketAddress(ipAddress: word, port: 0))?.plainAddress else {
                 throw InstallationError("\(key): \"\(word)\" is no IP address.")
             }
             return address

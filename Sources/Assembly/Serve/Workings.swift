@@ -33,7 +33,7 @@ package struct Workings: Sendable {
         let batch = BatchExecution(opened, settings, publisher.registry, storage, logger)
         closing.add("batch threads") { try await batch.threads.shutdown() }
         let limits = try await LimitKeeping.open(opened, settings)
-        // Closed first, while the loops still run that hold the last of them.
+        // Closed before the loops end, which were opened earlier: they hold the last of them.
         let facts = try FactKeeping(opened.databases.facts, settings, logger)
         closing.add("facts") { try await facts.end() }
         let passwords = PasswordPool()

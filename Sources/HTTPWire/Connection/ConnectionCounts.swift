@@ -11,7 +11,7 @@ package struct ClientShare: Hashable, Sendable {
     ///
     /// - Parameter proxies: their addresses as text.
     package init?(_ address: SocketAddress?, proxies: Set<[UInt8]>) {
-        guard let address, !proxies.contains(Array((address.ipAddress ?? "").utf8)) else { return nil }
+        guard let address, !proxies.contains(Array((address.plainAddress ?? "").utf8)) else { return nil }
         // The address stands behind family and port, in IPv6 behind the flow too (`struct sockaddr_in`, `sockaddr_in6`).
         switch address {
         case .v4(let address):

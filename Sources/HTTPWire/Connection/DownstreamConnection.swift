@@ -229,7 +229,7 @@ package final class DownstreamConnection: ChannelDuplexHandler, WrittenConnectio
     package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     package func channelActive(context: ChannelHandlerContext) {
-        clientAddress = Array((context.remoteAddress?.ipAddress ?? "").utf8)
+        clientAddress = Array((context.remoteAddress?.plainAddress ?? "").utf8)
         wire.add(self)
         share = ClientShare(context.remoteAddress, proxies: wire.limits.proxies)
         deadline = wire.end(of: wire.limits.idleTimeout)

@@ -19,7 +19,7 @@ extension TaskHead {
         guard proxies.contains(clientAddress) else { return clientAddress }
         var address = clientAddress
         for word in members(of: "x-forwarded-for").reversed() {
-            guard let before = (try? SocketAddress(ipAddress: word, port: 0))?.ipAddress else { break }
+            guard let before = (try? SocketAddress(ipAddress: word, port: 0))?.plainAddress else { break }
             address = before
             if !proxies.contains(before) { break }
         }

@@ -60,8 +60,21 @@ enum UserRules {
             // Whoever signs up is a developer (contracts/api-management.md 1.2).
             draft.alongside.append(GroupRules.membership(of: draft.id.name, in: GroupRules.developers))
         }
+        try await checkState(&draft, context)
         guard let text = draft.secrets[password] else { return }
         draft.secrets[password] = try await context.hashPassword(text)
+    }
+
+    /// The last owner of a workspace stays active.
+    private static func checkState(_ draft: inout ResourceDraft, _ context: RuleContext) async throws(APIError) {
+        guard let before = draft.before, (before.properties["state"]?.string ?? "active") == "active",
+            draft.properties["state"]?.string != "active"
+        else { return }
+        do {
+            let sequence = try await context.store.lastSequence()
+            try await WorkspaceMembership.checkOwners(without: draft.id, context.store)
+            draft.requirements.append(.unchanged(since: sequence))
+        } catch let error as APIError { throw error } catch { throw .inside }
     }
 
     /// One `@` with something before and behind it, and nothing that could end a line of a mail.

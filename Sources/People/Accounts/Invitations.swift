@@ -80,7 +80,7 @@ package struct Invitations: Sendable {
     }
 
     private func make(_ purpose: OneTimeCodes.Purpose, _ person: Person) async throws -> Made {
-        let (code, expires) = try await codes.make(purpose, user: person.name)
+        let (code, expires) = try await codes.make(purpose, for: person)
         try await record.made(code, purpose, for: person.name, expires: expires)
         return Made(code: code, person: person, expires: expires)
     }
@@ -133,7 +133,7 @@ package struct Invitations: Sendable {
             throw error
         }
         guard let changed = try await people.person(named: person.name) else { throw CodeIsGone() }
-        _ = try await sessions.endAll(of: changed, but: nil)
+        _ = try await ChangeActor.$current.withValue(person.actor) { try await sessions.endAll(of: changed, but: nil) }
         return try await begin(changed, code, visitor)
     }
 
@@ -143,8 +143,12 @@ package struct Invitations: Sendable {
     }
 
     /// A code of somebody who was blocked or deleted meanwhile opens nothing, nor does a second invitation after the first was used.
+    ///
+    /// Neither does a code of before another password, or of an account that had the same name.
     private func person(of code: StoredCode, _ purpose: OneTimeCodes.Purpose) async throws -> Person? {
-        guard let name = code.user, let person = try await people.person(named: name) else { return nil }
+        guard let name = code.user, let person = try await people.person(named: name),
+            ConstantTime.equal(person.passwordMark, code.passwordMark)
+        else { return nil }
         return (purpose == .invite ? person.isInvited : person.isActive) ? person : nil
     }
 

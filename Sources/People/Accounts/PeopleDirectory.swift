@@ -8,7 +8,7 @@ package import Store
 package struct PeopleDirectory: Sendable {
     static let passwordSlot = "password"
 
-    private let store: any ResourceStore
+    let store: any ResourceStore
     private let box: SecretBox
     private let workspace: ResourceID
 
@@ -21,19 +21,33 @@ package struct PeopleDirectory: Sendable {
 
     package func person(named name: String) async throws -> Person? {
         guard let user = try await store.get(ResourceID(["users", name])) else { return nil }
-        // Whoever wrote the resource without a state is active by the type's default.
-        let state = user.properties["state"]?.string ?? "active"
-        let hash = try await passwordHash(of: name)
-        return Person(
+        let isActive = Self.state(user) == "active"
+        return Self.person(
+            user,
+            roles: isActive ? try await roles(of: user.id.name) : [],
+            mark: Self.mark(try await passwordHash(of: name), user)
+        )
+    }
+
+    /// A person for lists, with one read: without roles, and with a mark that fits no session and no code.
+    func listed(named name: String) async throws -> Person? {
+        try await store.get(ResourceID(["users", name])).map { Self.person($0, roles: [], mark: []) }
+    }
+
+    private static func person(_ user: Resource, roles: Set<Caller.Role>, mark: [UInt8]) -> Person {
+        Person(
             name: user.id.name,
             email: user.properties["email"]?.string ?? "",
             firstName: user.properties["firstName"]?.string ?? "",
             lastName: user.properties["lastName"]?.string ?? "",
-            state: state,
-            roles: state == "active" ? try await roles(of: user.id.name) : [],
-            passwordMark: Self.mark(hash, user)
+            state: state(user),
+            roles: roles,
+            passwordMark: mark
         )
     }
+
+    /// Whoever wrote the resource without a state is active by the type's default.
+    private static func state(_ user: Resource) -> String { user.properties["state"]?.string ?? "active" }
 
     /// Another password has another mark, and so has another account of the same name.
     private static func mark(_ hash: String?, _ user: Resource) -> [UInt8] {
@@ -48,7 +62,7 @@ package struct PeopleDirectory: Sendable {
     }
 
     /// What `PasswordHash` made of the person's password; nil where there is none.
-    func passwordHash(of name: String) async throws -> String? {
+    package func passwordHash(of name: String) async throws -> String? {
         let id = ResourceID(["users", name])
         return try await store.secrets(id)[Self.passwordSlot].map {
             try box.open($0, key: id.key, slot: Self.passwordSlot)

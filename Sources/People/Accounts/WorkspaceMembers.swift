@@ -3,6 +3,7 @@ package import Store
 
 /// Somebody who belongs to the workspace.
 package struct WorkspaceMember: Sendable {
+    /// As lists show it: `Person.roles` are empty.
     package let person: Person
     package let role: WorkspaceMembership.Role
 }
@@ -29,7 +30,7 @@ package struct WorkspaceMembers: Sendable {
         var members: [WorkspaceMember] = []
         for entry in try await entries() {
             guard let role = WorkspaceMembership.role(entry),
-                let person = try await people.person(named: entry.id.name)
+                let person = try await people.listed(named: entry.id.name)
             else { continue }
             members.append(WorkspaceMember(person: person, role: role))
         }
@@ -42,7 +43,7 @@ package struct WorkspaceMembers: Sendable {
     ///
     /// - Throws: `FormRefusal` for somebody who is a member already; `APIError` where there are too many.
     package func add(_ person: Person, _ role: WorkspaceMembership.Role) async throws {
-        try await change { entries in
+        try await change { entries async throws in
             guard !entries.contains(where: { $0.id.name.lowercased() == person.name.lowercased() }) else {
                 throw FormRefusal("email", .alreadyMember)
             }
@@ -53,11 +54,20 @@ package struct WorkspaceMembers: Sendable {
         }
     }
 
+    /// Takes a person in, or gives the role to whoever is a member already.
+    ///
+    /// - Throws: `APIError` 409 for the last owner, or where there are too many.
+    package func put(_ person: Person, _ role: WorkspaceMembership.Role) async throws {
+        do { try await add(person, role) } catch let refusal as FormRefusal
+            where refusal == FormRefusal("email", .alreadyMember)
+        { try await setRole(of: person.name, role) }
+    }
+
     /// - Throws: `APIError` 409 for the last owner, 404 for nobody.
     package func setRole(of user: String, _ role: WorkspaceMembership.Role) async throws {
         try await change { entries in
             let member = try Self.member(user, entries)
-            if role != .owner { try Self.checkOwner(besides: member, entries) }
+            if role != .owner { try await checkOwner(besides: member, entries) }
             return WorkspaceMembership.write(member.id.name, role, in: workspace)
         }
     }
@@ -66,7 +76,7 @@ package struct WorkspaceMembers: Sendable {
     package func remove(_ user: String) async throws {
         try await change { entries in
             let member = try Self.member(user, entries)
-            try Self.checkOwner(besides: member, entries)
+            try await checkOwner(besides: member, entries)
             return ResourceWrite(member.id, .delete, condition: .exists)
         }
     }
@@ -88,16 +98,20 @@ package struct WorkspaceMembers: Sendable {
         return member
     }
 
-    private static func checkOwner(besides member: IndexEntry, _ entries: [IndexEntry]) throws {
-        let hasOther = entries.contains { WorkspaceMembership.role($0) == .owner && $0.id != member.id }
-        guard WorkspaceMembership.role(member) != .owner || hasOther else { throw WorkspaceMembership.lastOwner }
+    /// - Throws: `lastOwner` where a member is an owner and no other one is active.
+    private func checkOwner(besides member: IndexEntry, _ entries: [IndexEntry]) async throws {
+        guard WorkspaceMembership.role(member) == .owner else { return }
+        for other in entries where WorkspaceMembership.role(other) == .owner && other.id != member.id {
+            if try await WorkspaceMembership.isActive(other.id.name, store) { return }
+        }
+        throw WorkspaceMembership.lastOwner
     }
 
     /// Judges and writes as one: of two owners who remove one another, one stays.
-    private func change(_ judge: ([IndexEntry]) throws -> ResourceWrite) async throws {
+    private func change(_ judge: ([IndexEntry]) async throws -> ResourceWrite) async throws {
         for _ in 0..<Self.attemptsMax {
             let sequence = try await store.lastSequence()
-            var write = try judge(try await entries())
+            var write = try await judge(try await entries())
             write.requirements.append(.unchanged(since: sequence))
             do {
                 _ = try await store.apply([write])

@@ -23,10 +23,10 @@ package struct PeopleRoutes: Sendable {
         }
         group.post("/api/people/invitations") { request, context -> Response in
             try await answer(request, context, PeopleLinks.invite) { body in
-                let email = try Self.email(body)
+                let (email, role) = (try Self.email(body), try Self.role(body))
                 let names = ["firstName", "lastName"].map { body[$0]?.string ?? "" }
                 let made = try await engine.invitations.invite(email: email, firstName: names[0], lastName: names[1])
-                if let role = try Self.role(body) { try await engine.members.add(made.person, role) }
+                if let role { try await engine.members.put(made.person, role) }
                 return made
             }
         }

@@ -63,6 +63,8 @@ package struct Sessions: Sendable {
             address: address,
             agent: String(agent.prefix(Self.agentCharactersMax))
         )
+        // Before: an installation that somebody has signed in to is nobody else's to name, whatever becomes of its sessions.
+        try await FirstRun.close(people.store)
         try await store.add(stored, atMost: Self.perPerson)
         return Session(token: token, stored: stored, person: person)
     }
@@ -119,7 +121,9 @@ package struct Sessions: Sendable {
 
     /// Ends all sessions of a person but for one, and takes back links that let the person in.
     package func endAll(of person: Person, but session: StoredSession?) async throws -> Int {
-        try await store.endAll(user: person.name, but: session?.digest)
+        let count = try await store.endAll(user: person.name, but: session?.digest)
+        try await LinkRecord(store: people.store).tookBack(of: person.name)
+        return count
     }
 
     /// Whether anybody has ever signed in.

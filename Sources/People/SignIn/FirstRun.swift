@@ -22,27 +22,33 @@ package struct FirstRun: Sendable {
     package struct Premises: Sendable {
         let isValidName: @Sendable (String) -> Bool
         let rename: @Sendable (_ name: String, _ organization: String, _ email: String) async throws -> Void
-        let isUnused: @Sendable () async throws -> Bool
+        let holdsBlobs: @Sendable () async throws -> Bool
         let forgetFirstPassword: @Sendable () -> Void
 
         /// - Parameters:
-        ///   - isUnused: whether nobody has made anything in the workspace.
+        ///   - holdsBlobs: whether anybody has made a container, of which the configuration knows nothing.
         ///   - forgetFirstPassword: takes away what was written down of the password that the form replaces.
         package init(
             isValidName: @escaping @Sendable (String) -> Bool,
             rename: @escaping @Sendable (_ name: String, _ organization: String, _ email: String) async throws -> Void,
-            isUnused: @escaping @Sendable () async throws -> Bool,
+            holdsBlobs: @escaping @Sendable () async throws -> Bool,
             forgetFirstPassword: @escaping @Sendable () -> Void
         ) {
             self.isValidName = isValidName
             self.rename = rename
-            self.isUnused = isUnused
+            self.holdsBlobs = holdsBlobs
             self.forgetFirstPassword = forgetFirstPassword
         }
     }
 
     /// The name of the installation's administrator, which the form fills in.
     private static let administrator = "1"
+    /// Who changes something in the record of changes while the form is filled in.
+    private static let actor = "setup"
+    /// Changes that say nothing of use: the server's own, and those of a form that was not filled in to its end.
+    private static let idleActors: Set<String> = ["system", actor]
+    /// Rows of the record that are looked at together.
+    private static let auditRows = 100
     /// Is there as long as an installation has the names that `serve` gave it by itself.
     private static let mark = ResourceID(["firstRun", "open"])
 
@@ -55,6 +61,8 @@ package struct FirstRun: Sendable {
     private let codes: OneTimeCodes
     private let users: any UserBook
     private let premises: Premises
+    /// Of two who fill the form in at once, one is first.
+    private let turns = Turns(count: 1, waitingMax: 8)
 
     package init(
         store: any ResourceStore,
@@ -72,15 +80,28 @@ package struct FirstRun: Sendable {
         self.premises = premises
     }
 
-    /// Whether the installation has the names that `serve` gave it, nobody ever signed in, and nothing was made in it.
+    /// Whether the installation has the names that `serve` gave it, nobody ever signed in, and nobody changed anything since.
     package func isOpen() async throws -> Bool {
-        guard try await store.indexEntry(Self.mark) != nil else { return false }
-        guard try await !sessions.haveEverBegun() else { return false }
-        return try await premises.isUnused()
+        guard let mark = try await store.indexEntry(Self.mark), try await !sessions.haveEverBegun(),
+            try await !premises.holdsBlobs()
+        else { return false }
+        var sequence = mark.sequence
+        while true {
+            let rows = try await store.audit(since: sequence, limit: Self.auditRows)
+            guard rows.allSatisfy({ Self.idleActors.contains($0.actor) }) else { return false }
+            guard rows.count == Self.auditRows, let last = rows.last else { return true }
+            sequence = last.change.sequence
+        }
+    }
+
+    /// Closes the form for good, where it is not closed yet.
+    static func close(_ store: any ResourceStore) async throws {
+        guard try await store.indexEntry(mark) != nil else { return }
+        _ = try await store.apply([ResourceWrite(mark, .delete)])
     }
 
     /// Makes a code for the form.
-    package func makeCode() async throws -> String { try await codes.make(.firstRun, user: nil).code }
+    package func makeCode() async throws -> String { try await codes.make(.firstRun, for: nil).code }
 
     /// Until when a code opens the form, in seconds since 1970; nil where it does not.
     package func opens(_ code: String) async throws -> Double? {
@@ -93,9 +114,13 @@ package struct FirstRun: Sendable {
     /// - Throws: `FormRefusal` with `name`, `organization`, `email` and `password`; `CodeIsGone`.
     package func claim(_ form: Form, code: String, _ visitor: Visitor) async throws -> Session {
         try FormRefusal(refusals(form)).check()
+        do { try await turns.wait() } catch is Turns.AreTooMany {
+            throw APIError(status: 503, code: "ServiceUnavailable", message: "Too many fill the form in; try again.")
+        }
+        defer { turns.pass() }
         guard try await isOpen(), let taken = try await codes.take(code, .firstRun) else { throw CodeIsGone() }
         do {
-            try await ChangeActor.$current.withValue("users/\(Self.administrator)") { try await fillIn(form) }
+            try await ChangeActor.$current.withValue(Self.actor) { try await fillIn(form) }
         } catch {
             try await codes.giveBack(taken)
             throw error
@@ -116,7 +141,11 @@ package struct FirstRun: Sendable {
                 "lastName": .string(called.last ?? form.organization), "password": .string(form.password),
             ]
         )
-        _ = try await store.apply([ResourceWrite(Self.mark, .delete)])
+        do { _ = try await store.apply([ResourceWrite(Self.mark, .delete, condition: .exists)]) } catch is StoreError {
+            // Somebody signed in meanwhile.
+            guard try await store.indexEntry(Self.mark) != nil else { throw CodeIsGone() }
+            throw APIError(status: 503, code: "ServiceUnavailable", message: "The form could not be closed; try again.")
+        }
     }
 
     /// What an address says of its person's name, as `ines.robles@example.com` does: the account page corrects it.

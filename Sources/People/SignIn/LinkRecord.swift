@@ -17,6 +17,24 @@ struct LinkRecord: Sendable {
         // 0 when it ends, in seconds since 1970.
         let write = ResourceWrite(id(code, user), .put(properties: properties, index: [end], secrets: []))
         _ = try await store.apply([write])
+        try await removeOldest()
+    }
+
+    /// As many links stand in the record as there are codes: those that end first go.
+    private func removeOldest() async throws {
+        let links = try await store.index(type: Self.type)
+        guard links.count > OneTimeCodes.waitingMax else { return }
+        let ends = links.map { ($0.id, ($0.columns.first ?? nil).flatMap(Double.init) ?? 0) }.sorted { $0.1 < $1.1 }
+        _ = try await store.apply(
+            ends.prefix(links.count - OneTimeCodes.waitingMax).map { ResourceWrite($0.0, .delete) }
+        )
+    }
+
+    /// Removes all links of a person whose codes were taken back.
+    func tookBack(of user: String) async throws {
+        let links = try await store.index(type: Self.word, parent: ResourceID(["users", user]))
+        guard !links.isEmpty else { return }
+        _ = try await store.apply(links.map { ResourceWrite($0.id, .delete) })
     }
 
     func used(_ code: String, of user: String) async throws {

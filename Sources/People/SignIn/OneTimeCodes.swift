@@ -22,7 +22,7 @@ package struct OneTimeCodes: Sendable {
     }
 
     /// Codes that wait at once; whoever asks for more makes the oldest useless.
-    private static let waitingMax = 1000
+    static let waitingMax = 1000
 
     private let store: any SessionStore
     private let now: @Sendable () -> Double
@@ -37,13 +37,19 @@ package struct OneTimeCodes: Sendable {
 
     /// Makes a code of 256 random bits.
     ///
-    /// - Parameter user: the name of the `users` resource that it is for.
+    /// - Parameter person: whom it is for; nil where there is nobody yet.
     /// - Returns: the code, and when it ends in seconds since 1970.
-    package func make(_ purpose: Purpose, user: String?) async throws -> (code: String, expires: Double) {
+    package func make(_ purpose: Purpose, for person: Person?) async throws -> (code: String, expires: Double) {
         let code = Identifier.hex(Identifier.randomBytes(32))
         let expires = now() + purpose.seconds
         try await store.add(
-            StoredCode(digest: Sessions.digest(code), purpose: purpose.rawValue, user: user, expires: expires),
+            StoredCode(
+                digest: Sessions.digest(code),
+                purpose: purpose.rawValue,
+                user: person?.name,
+                passwordMark: person?.passwordMark ?? [],
+                expires: expires
+            ),
             atMost: Self.waitingMax
         )
         return (code, expires)

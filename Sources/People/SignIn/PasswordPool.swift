@@ -12,19 +12,21 @@ package final class PasswordPool: Sendable {
     private static let threads = 2
     /// Passwords that wait or are hashed at once: the last of them waits less than a second.
     private static let workingMax = 24
-    /// Of these, from one address, so that a flood from one leaves room for others.
-    private static let workingPerAddress = 8
+    /// Of these, from one address, or one network of IPv6, so that a flood from one leaves room for others.
+    private static let workingPerNetwork = 8
+    /// New passwords that wait at most: the last of them some two seconds.
+    private static let makingMax = 64
     /// Of 19: a thread of the data path comes first where both want a core.
     private static let niceness: Int32 = 5
 
     private struct Load {
         var working = 0
-        var byAddress: [String: Int] = [:]
+        var byNetwork: [String: Int] = [:]
     }
 
     private let pool = NIOThreadPool(numberOfThreads: PasswordPool.threads)
     private let load = Mutex(Load())
-    private let turns = Turns(count: PasswordPool.threads)
+    private let turns = Turns(count: PasswordPool.threads, waitingMax: PasswordPool.makingMax)
 
     package init() { pool.start() }
 
@@ -36,8 +38,10 @@ package final class PasswordPool: Sendable {
     }
 
     /// The hash of a new password, for callers who are known: they wait until it is their turn, and leave threads to sign-ins.
+    ///
+    /// - Throws: `Turns.AreTooMany`.
     package func make(_ password: String) async throws -> String {
-        await turns.wait()
+        try await turns.wait()
         defer { turns.pass() }
         return try await run { try PasswordHash.make(password) }
     }
@@ -46,8 +50,9 @@ package final class PasswordPool: Sendable {
         _ address: String,
         _ hash: @Sendable @escaping () throws -> Value
     ) async throws -> Value? {
-        guard enter(address) else { return nil }
-        defer { leave(address) }
+        let network = SignInBackOff.network(of: address)
+        guard enter(network) else { return nil }
+        defer { leave(network) }
         return try await run(hash)
     }
 
@@ -73,22 +78,22 @@ package final class PasswordPool: Sendable {
         }
     }
 
-    private func enter(_ address: String) -> Bool {
+    private func enter(_ network: String) -> Bool {
         load.withLock { load in
-            guard load.working < Self.workingMax, load.byAddress[address, default: 0] < Self.workingPerAddress else {
+            guard load.working < Self.workingMax, load.byNetwork[network, default: 0] < Self.workingPerNetwork else {
                 return false
             }
             load.working += 1
-            load.byAddress[address, default: 0] += 1
+            load.byNetwork[network, default: 0] += 1
             return true
         }
     }
 
-    private func leave(_ address: String) {
+    private func leave(_ network: String) {
         load.withLock { load in
             load.working -= 1
-            let left = load.byAddress[address, default: 1] - 1
-            load.byAddress[address] = left > 0 ? left : nil
+            let left = load.byNetwork[network, default: 1] - 1
+            load.byNetwork[network] = left > 0 ? left : nil
         }
     }
 }

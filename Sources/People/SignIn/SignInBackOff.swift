@@ -71,18 +71,24 @@ package struct SignInBackOff: Sendable {
         let account: String
 
         init(_ account: String, _ address: String) {
-            let place = SignInBackOff.place(of: address)
-            here = "h\(place) \(account)"
-            self.address = "a\(place)"
+            let network = SignInBackOff.network(of: address)
+            here = "h\(network) \(account)"
+            self.address = "a\(network)"
             self.account = "m\(account)"
         }
     }
 
     /// Whoever has one address of IPv6 has 2^64 of them: those count as one.
-    package static func place(of address: String) -> String {
+    ///
+    /// An IPv4 address within IPv6 is itself.
+    package static func network(of address: String) -> String {
         var bytes = in6_addr()
         guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
-        return withUnsafeBytes(of: &bytes) { $0.prefix(8).map { String($0, radix: 16) }.joined(separator: ".") }
+        return withUnsafeBytes(of: &bytes) { bytes in
+            let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+            if isMapped { return bytes[12...].map(String.init).joined(separator: ".") }
+            return bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: ".")
+        }
     }
 
     private mutating func note(_ key: String, _ rule: Rule, _ now: Double) {

@@ -22,6 +22,7 @@ package struct SQLiteSessionStore: SessionStore {
             digest BLOB NOT NULL PRIMARY KEY,
             purpose TEXT NOT NULL,
             user TEXT,
+            password_mark BLOB NOT NULL,
             expires REAL NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX codes_expires ON codes (expires);
@@ -141,8 +142,10 @@ package struct SQLiteSessionStore: SessionStore {
     package func add(_ code: StoredCode, atMost count: Int) async throws {
         try await file.write { db in
             try db.execute(
-                sql: "INSERT INTO codes VALUES (?, ?, ?, ?)",
-                arguments: [Data(code.digest), code.purpose, code.user, code.expires]
+                sql: "INSERT INTO codes VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    Data(code.digest), code.purpose, code.user, Data(code.passwordMark), code.expires,
+                ]
             )
             try db.execute(
                 sql: """
@@ -182,7 +185,13 @@ package struct SQLiteSessionStore: SessionStore {
     }
 
     private static func code(_ row: Row) -> StoredCode {
-        let digest: Data = row["digest"]
-        return StoredCode(digest: Array(digest), purpose: row["purpose"], user: row["user"], expires: row["expires"])
+        let (digest, mark): (Data, Data) = (row["digest"], row["password_mark"])
+        return StoredCode(
+            digest: Array(digest),
+            purpose: row["purpose"],
+            user: row["user"],
+            passwordMark: Array(mark),
+            expires: row["expires"]
+        )
     }
 }

@@ -78,7 +78,9 @@ struct SettingsModel {
         let label = { (key: String) in
             JSONValue.string(words.text(key, ["person": name, "workspace": facts.name]))
         }
-        let isLastOwner = member.isOwner && members.filter(\.isOwner).count == 1
+        let isLastOwner =
+            member.isOwner
+            && !members.contains { $0.isOwner && $0.person.isActive && $0.person.name != person.name }
         return [
             "name": .string(person.name), "person": .string(name), "email": .string(person.email),
             "initials": .string(person.initials), "isSelf": .bool(person.name == visit.caller.user),
