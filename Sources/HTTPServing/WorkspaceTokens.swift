@@ -10,6 +10,8 @@ package final class WorkspaceTokens: Sendable {
     }
 
     private let state: Mutex<State>
+    /// Held while a token is made anew, so that of two who do it at once the disk and the memory keep the same.
+    private let regeneration = Mutex(())
     private let save: @Sendable (Kind, String) throws -> Void
     private let make: @Sendable () -> String
 
@@ -39,11 +41,13 @@ package final class WorkspaceTokens: Sendable {
     /// Puts a new token in the place of one, which lets nobody in any more from then on.
     package func regenerate(_ kind: Kind) throws {
         let token = make()
-        // Within the lock, so that of two who do it at once the disk and the memory keep the same.
-        try state.withLock { state in
+        try regeneration.withLock { _ in
+            // Outside the lock that every request takes: none waits for the disk.
             try save(kind, token)
-            state.tokens[kind] = token
-            state.known = TokenGuard(tokens: Array(state.tokens.values))
+            state.withLock { state in
+                state.tokens[kind] = token
+                state.known = TokenGuard(tokens: Array(state.tokens.values))
+            }
         }
     }
 }

@@ -13,6 +13,8 @@ package struct WorkspaceService: Sendable {
 
     /// Characters of a name, as the Studio's form has them.
     package static let nameCharacters = 1...100
+    /// Tries of a change while others change the workspace at the same time: each time one of them gets through.
+    private static let attemptsMax = 20
 
     private let store: any ResourceStore
     private let workspace: Workspace
@@ -47,17 +49,21 @@ package struct WorkspaceService: Sendable {
     }
 
     private func change(_ property: String, _ value: String) async throws {
-        let before = try await current()
-        var properties = before.properties
-        properties[property] = .string(value)
-        let write = ResourceWrite(
-            workspace.resource,
-            .put(properties: properties, index: [], secrets: []),
-            condition: .etag(before.etag)
-        )
-        do { _ = try await store.apply([write]) } catch StoreError.etagMismatch {
-            throw APIError.conflict("The workspace was written at the same time.")
+        for _ in 0..<Self.attemptsMax {
+            let before = try await current()
+            var properties = before.properties
+            properties[property] = .string(value)
+            let write = ResourceWrite(
+                workspace.resource,
+                .put(properties: properties, index: [], secrets: []),
+                condition: .etag(before.etag)
+            )
+            do {
+                _ = try await store.apply([write])
+                return
+            } catch StoreError.etagMismatch { continue }
         }
+        throw APIError(status: 503, code: "ServiceUnavailable", message: "Too many changes at once; try again.")
     }
 
     private func current() async throws -> Resource {

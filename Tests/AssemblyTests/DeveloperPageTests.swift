@@ -33,9 +33,10 @@ import Testing
     }
 
     private static func addAPI(_ portal: PortalFixture, _ name: String, _ description: String) async throws {
+        let id = name.lowercased().replacing(" ", with: "-")
         let body =
-            #"{"properties":{"displayName":"\#(name)","path":"\#(name.lowercased())","description":"\#(description)","protocols":["https"]}}"#
-        try await put(portal, "apis/\(name.lowercased())", body)
+            #"{"properties":{"displayName":"\#(name)","path":"\#(id)","description":"\#(description)","protocols":["https"]}}"#
+        try await put(portal, "apis/\(id)", body)
     }
 
     @Test func `an API is seen by whoever is of a group that sees one of its published products`() async throws {
@@ -60,6 +61,47 @@ import Testing
             }
             #expect(try await Self.shown(portal) == [])
             #expect(try await Self.shown(portal, to: PortalFixture.administrator) == ["Echo API", "Orders"])
+        }
+    }
+
+    @Test func `all that is published counts and is found, the first rows are shown`() async throws {
+        try await PortalFixture.with(showsModels: true) { portal async throws in
+            #expect(try await Self.shown(portal) == ["Echo API"])
+            for number in 100..<300 {
+                try await Self.addAPI(portal, "Zone \(number)", "")
+                try await Self.put(portal, "products/starter/apis/zone-\(number)")
+            }
+            let answer = try await portal.ask(.get, "/", [.accept: "text/html"]).json["model"]?["page"]
+            #expect(answer?["apis"]?.array?.count == 200)
+            #expect(answer?["lead"]?.string?.hasPrefix("201 APIs") == true)
+            #expect(answer?["hasMore"]?.bool == true)
+            #expect(try await Self.shown(portal, "?q=299") == ["Zone 299"])
+            // What is changed and what is deleted is gone with the next request.
+            try await Self.put(portal, "tags/text", #"{"properties":{"displayName":"text"}}"#)
+            try await Self.put(portal, "apis/zone-299/tags/text")
+            #expect(try await Self.shown(portal, "?tag=text") == ["Zone 299"])
+            try await Self.delete(portal, "apis/zone-299")
+            #expect(try await Self.shown(portal, "?q=299") == [])
+        }
+    }
+
+    @Test func `a product is seen by the members of a group that sees it, and by no others`() async throws {
+        try await PortalFixture.with(showsModels: true) { portal async throws in
+            for name in ["ada", "jun"] {
+                let body = #"{"properties":{"email":"\#(name)@example.com","firstName":"A","lastName":"B"}}"#
+                try await Self.put(portal, "users/\(name)", body)
+            }
+            try await Self.put(portal, "groups/inner", #"{"properties":{"displayName":"Inner"}}"#)
+            try await Self.put(portal, "groups/inner/users/ada")
+            try await Self.addAPI(portal, "Orders", "")
+            let body = #"{"properties":{"displayName":"Inner","state":"published"}}"#
+            try await Self.put(portal, "products/inner", body)
+            try await Self.put(portal, "products/inner/apis/orders")
+            try await Self.put(portal, "products/inner/groups/inner")
+            let jun = Caller(proof: .session(id: "1"), user: "jun", roles: [.developer])
+            #expect(try await Self.shown(portal, to: PortalFixture.person([.developer])) == ["Echo API", "Orders"])
+            #expect(try await Self.shown(portal, to: jun) == ["Echo API"])
+            #expect(try await Self.shown(portal) == ["Echo API"])
         }
     }
 

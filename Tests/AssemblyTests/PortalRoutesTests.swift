@@ -78,7 +78,7 @@ import Testing
         var table: [String: Line] = ["GET /assets/{hash}/**": .everyone, "POST /preferences": .everyone]
         let read: [(String, Line)] = [
             ("/", .everyone), ("/welcome", .persons), ("/studio", .members), ("/studio/settings", .members),
-            ("/publisher", .administrators), ("/parts", .persons), ("/setup", .everyone), ("/signin", .everyone),
+            ("/publisher", .administrators), ("/parts", .administrators), ("/setup", .everyone), ("/signin", .everyone),
             ("/signin/invite", .everyone), ("/signin/reset", .everyone), ("/signin/again", .persons),
             ("/account", .persons),
         ]

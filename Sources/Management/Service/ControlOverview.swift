@@ -1,4 +1,5 @@
 package import ResourceModel
+import Store
 
 /// What administrators see first: APIs and products, with what belongs to each.
 package struct ControlOverview: Sendable {
@@ -24,35 +25,49 @@ package struct ControlOverview: Sendable {
     package let productsCount: Int
 
     package init(_ service: ResourceService) async throws {
-        var request = ResourceService.ListRequest()
-        request.top = Self.shownMax
-        var one = request
-        one.top = 1
-        let products = try await service.list(.product, parent: .service, request)
-        var names: [String: [String]] = [:]
+        let store = service.store
+        let products = try await Self.all("products", store)
+        productsCount = products.count
         var shown: [Product] = []
-        for product in products.resources {
-            let places = try await service.list(.productAPI, parent: product.id, request)
-            let name = product.properties["displayName"]?.string ?? product.id.name
-            for place in places.resources { names[place.id.name.lowercased(), default: []].append(name) }
-            let scope = [(SubscriptionRules.scopeColumn, product.id.key)]
-            let subscriptions = try await service.list(.subscription, parent: .service, one, matches: scope)
-            shown.append(Product(product: product, apis: places.count, subscriptions: subscriptions.count))
+        for product in products.prefix(Self.shownMax) {
+            var subscriptions = ResourceQuery(parent: .service, type: "subscriptions", limit: 1)
+            subscriptions.matches = [(SubscriptionRules.scopeColumn, product.id.key)]
+            shown.append(
+                Product(
+                    product: product,
+                    apis: try await store.count(ResourceQuery(parent: product.id, type: "apis", limit: 1)),
+                    subscriptions: try await store.count(subscriptions)
+                )
+            )
         }
         self.products = shown
-        productsCount = products.count
-        let apis = try await service.list(.api, parent: .service, request)
+        let titles = Dictionary(products.map { ($0.id.key, Self.name($0)) }) { first, _ in first }
+        var holders: [String: [String]] = [:]
+        for link in try await store.index(type: "products/apis") {
+            guard let title = titles[link.id.parent.key] else { continue }
+            holders[ResourceID(["apis", link.id.name]).key, default: []].append(title)
+        }
+        let apis = try await Self.all("apis", store).filter { $0.properties["isCurrent"]?.bool != false }
+        apisCount = apis.count
         var rows: [API] = []
-        for api in apis.resources where api.properties["isCurrent"]?.bool != false {
+        for api in apis.prefix(Self.shownMax) {
             rows.append(
                 API(
                     api: api,
-                    products: names[api.id.name.lowercased()] ?? [],
-                    operations: try await service.list(.operation, parent: api.id, one).count
+                    products: holders[api.id.key] ?? [],
+                    operations: try await store.count(ResourceQuery(parent: api.id, type: "operations", limit: 1))
                 )
             )
         }
         self.apis = rows
-        apisCount = apis.count
+    }
+
+    /// All of a type, by their keys.
+    private static func all(_ type: String, _ store: any ResourceStore) async throws -> [Resource] {
+        try await store.documents(types: [type]).map(\.resource)
+    }
+
+    private static func name(_ resource: Resource) -> String {
+        resource.properties["displayName"]?.string ?? resource.id.name
     }
 }

@@ -1,4 +1,6 @@
 package import ResourceModel
+import Store
+import Synchronization
 
 /// An API as readers of the developer portal see it.
 package struct PublishedAPI: Sendable {
@@ -15,7 +17,9 @@ package struct PublishedAPI: Sendable {
 }
 
 /// What readers of the developer portal see: APIs in published products, as far as a group of theirs sees the product.
-package struct PublishedAPIs: Sendable {
+///
+/// What is published is read once per commit; for each reader it is only looked through.
+package final class PublishedAPIs: Sendable {
     /// Whoever reads.
     package struct Reader: Sendable {
         /// The name of the `users` resource; nil for guests.
@@ -28,75 +32,118 @@ package struct PublishedAPIs: Sendable {
         }
     }
 
-    /// Products, their groups, APIs and tags that are looked through; more stand on pages of their own.
-    private static let placesMax = 200
-
     private let service: ResourceService
+    private let read = Mutex<Catalogue?>(nil)
 
     package init(service: ResourceService) { self.service = service }
 
     /// Current APIs by their names.
     package func list(for reader: Reader) async throws -> [PublishedAPI] {
-        var products: [String: [Resource]] = [:]
-        for product in try await resources(.product, .service)
-        where product.properties["state"]?.string == "published" {
-            if !reader.isAdministrator, try await !sees(product.id, reader.user) { continue }
-            for place in try await resources(.productAPI, product.id) {
-                products[place.id.name.lowercased(), default: []].append(product)
-            }
-        }
+        let catalogue = try await catalogue()
+        let seen = try await products(of: catalogue, seenBy: reader)
         let scopes = try await scopes(of: reader.user)
-        var apis: [PublishedAPI] = []
-        for name in products.keys.sorted().prefix(Self.placesMax) {
-            apis.append(try await api(name, products[name] ?? [], scopes))
+        let isForAll = scopes.contains("/") || scopes.contains("/apis")
+        return catalogue.apis.compactMap { entry in
+            let products = entry.products.filter { seen.contains($0.id.key) }
+            guard !products.isEmpty else { return nil }
+            return PublishedAPI(
+                api: entry.api,
+                products: products,
+                tags: entry.tags,
+                operations: entry.operations,
+                isSubscribed: isForAll || scopes.contains(entry.api.id.key)
+                    || products.contains { scopes.contains($0.id.key) }
+            )
         }
-        return apis.sorted { $0.name.lowercased() < $1.name.lowercased() }
     }
 
-    private func api(_ name: String, _ products: [Resource], _ scopes: Set<String>) async throws -> PublishedAPI {
-        let api = try await service.get(ResourceID(["apis", name]))
-        var tags: [String] = []
-        for place in try await resources(.apiTag, api.id) {
-            let tag = try await service.get(ResourceID(["tags", place.id.name]))
-            tags.append(tag.properties["displayName"]?.string ?? tag.id.name)
-        }
-        var one = ResourceService.ListRequest()
-        one.top = 1
-        let places = ["/", "/apis", api.id.key] + products.map(\.id.key)
-        return PublishedAPI(
-            api: api,
-            products: products,
-            tags: tags.sorted(),
-            operations: try await service.list(.operation, parent: api.id, one).count,
-            isSubscribed: places.contains(where: scopes.contains)
-        )
+    private func catalogue() async throws -> Catalogue {
+        // Before the reading: what is committed meanwhile is read again by the next request.
+        let sequence = try await service.store.lastSequence()
+        if let known = read.withLock({ $0 }), known.sequence == sequence { return known }
+        // Outside the lock: two that come at once read the same.
+        let catalogue = try await Catalogue(service.store, sequence)
+        read.withLock { $0 = catalogue }
+        return catalogue
     }
 
+    /// Keys of the products that a reader sees.
+    ///
     /// Guests' products are seen by whoever is signed in too: one would only have to sign out.
-    private func sees(_ product: ResourceID, _ user: String?) async throws -> Bool {
-        for group in try await resources(.productGroup, product) {
-            let name = group.id.name.lowercased()
-            if name == "guests" || name == GroupRules.developers && user != nil { return true }
-            if let user, try await service.exists(ResourceID(["groups", name, "users", user])) { return true }
+    private func products(of catalogue: Catalogue, seenBy reader: Reader) async throws -> Set<String> {
+        guard !reader.isAdministrator else { return Set(catalogue.groups.keys) }
+        var groups: Set<String> = ["guests"]
+        if let user = reader.user {
+            groups.insert(GroupRules.developers)
+            for name in Set(catalogue.groups.values.joined()).subtracting(groups)
+            where try await service.exists(ResourceID(["groups", name, "users", user])) { groups.insert(name) }
         }
-        return false
+        return Set(catalogue.groups.filter { !groups.isDisjoint(with: $0.value) }.keys)
     }
 
     /// What a person's active subscriptions are good for.
     private func scopes(of user: String?) async throws -> Set<String> {
         guard let user else { return [] }
-        var request = ResourceService.ListRequest()
-        request.top = Self.placesMax
-        let matches = [
+        var query = ResourceQuery(parent: .service, type: "subscriptions", limit: ResourceService.pageMax)
+        query.matches = [
             (SubscriptionRules.ownerColumn, "/users/\(user.lowercased())"), (SubscriptionRules.stateColumn, "active"),
         ]
-        let found = try await service.list(.subscription, parent: .service, request, matches: matches)
-        return Set(found.resources.compactMap { $0.properties["scope"]?.string?.lowercased() })
+        return Set(try await service.store.list(query).compactMap { $0.properties["scope"]?.string?.lowercased() })
+    }
+}
+
+/// What is published at one moment, for whomever.
+private struct Catalogue: Sendable {
+    struct Entry: Sendable {
+        let api: Resource
+        let products: [Resource]
+        let tags: [String]
+        let operations: Int
     }
 
-    private func resources(_ type: ResourceType, _ parent: ResourceID) async throws -> [Resource] {
-        var request = ResourceService.ListRequest()
-        request.top = Self.placesMax
-        return try await service.list(type, parent: parent, request).resources
+    let sequence: Int64
+    /// Current APIs of published products, by their names.
+    let apis: [Entry]
+    /// The names of the groups that see a published product, by its key; in lower case.
+    let groups: [String: Set<String>]
+
+    /// - Parameter sequence: that of the last commit.
+    init(_ store: any ResourceStore, _ sequence: Int64) async throws {
+        self.sequence = sequence
+        var published: [String: Resource] = [:]
+        for product in try await store.documents(types: ["products"]).map(\.resource)
+        where product.properties["state"]?.string == "published" { published[product.id.key] = product }
+        var groups: [String: Set<String>] = published.mapValues { _ in [] }
+        for link in try await store.index(type: "products/groups") {
+            groups[link.id.parent.key]?.insert(link.id.name.lowercased())
+        }
+        self.groups = groups
+        var products: [String: [Resource]] = [:]
+        for link in try await store.index(type: "products/apis") {
+            guard let product = published[link.id.parent.key] else { continue }
+            products[ResourceID(["apis", link.id.name]).key, default: []].append(product)
+        }
+        var titles: [String: String] = [:]
+        for tag in try await store.documents(types: ["tags"]).map(\.resource) {
+            titles[tag.id.name.lowercased()] = tag.properties["displayName"]?.string ?? tag.id.name
+        }
+        var tags: [String: [String]] = [:]
+        for link in try await store.index(type: "apis/tags") {
+            // One that was deleted in between is nobody's any more.
+            guard let title = titles[link.id.name.lowercased()] else { continue }
+            tags[link.id.parent.key, default: []].append(title)
+        }
+        var apis: [(name: String, entry: Entry)] = []
+        for api in try await store.documents(types: ["apis"]).map(\.resource) {
+            guard let holders = products[api.id.key] else { continue }
+            let entry = Entry(
+                api: api,
+                products: holders,
+                tags: (tags[api.id.key] ?? []).sorted(),
+                operations: try await store.count(ResourceQuery(parent: api.id, type: "operations", limit: 1))
+            )
+            apis.append(((api.properties["displayName"]?.string ?? api.id.name).lowercased(), entry))
+        }
+        self.apis = apis.sorted { ($0.name, $0.entry.api.id.key) < ($1.name, $1.entry.api.id.key) }.map(\.entry)
     }
 }

@@ -1,3 +1,4 @@
+import ResourceModel
 import Store
 
 // What faces ask, which know nothing of how roles are stored.
@@ -6,6 +7,9 @@ extension WorkspaceMember {
 }
 
 extension WorkspaceMembers {
+    /// The code of the refusal that keeps the last owner.
+    package static let lastOwnerCode = WorkspaceMembership.lastOwner.code
+
     /// Takes somebody in who has an account.
     ///
     /// - Throws: `FormRefusal` with `email` for nobody, or for somebody who is a member already; `APIError` where there are too many.

@@ -1,12 +1,13 @@
 import HTTPServing
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 import ResourceModel
 
 /// A form's body, of which this room reads the field that shows where the form came from.
-enum FormBody {
-    /// Bytes of a form: a few fields of some hundred bytes.
-    static let bytesMax = 64 << 10
+package enum FormBody {
+    /// Bytes of a form: the longest fields are descriptions of some thousand characters.
+    package static let bytesMax = 64 << 10
+    package static let type = "application/x-www-form-urlencoded"
 
     /// The value of the first field of this name; what we make of hexadecimal digits is never escaped.
     static func value(of name: String, in bytes: [UInt8]) -> String? {
@@ -19,9 +20,9 @@ enum FormBody {
 
 extension Request {
     /// Whether the body is a form's fields.
-    var isForm: Bool {
+    package var isForm: Bool {
         let type = headers[.contentType]?.prefix { $0 != ";" && $0 != " " } ?? ""
-        return type.lowercased() == "application/x-www-form-urlencoded"
+        return type.lowercased() == FormBody.type
     }
 
     /// Whether the method asks for a change.
@@ -29,7 +30,4 @@ extension Request {
 
     /// Whether a program shows who it is by itself.
     var carriesToken: Bool { headers[.authorization] != nil }
-
-    /// Whether the caller asks for a page, as browsers do that go to an address.
-    var wantsHTML: Bool { headers[.accept]?.lowercased().contains("text/html") ?? false }
 }

@@ -41,7 +41,7 @@ package struct IdentityMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = given
         let known = SessionCookies.guest(request, context)
-        guard let secret = known ?? (!request.isWrite && request.wantsHTML ? SessionCookies.newGuest() : nil) else {
+        guard let secret = known ?? (!request.isWrite && request.asksForHTML ? SessionCookies.newGuest() : nil) else {
             return try await next(request, context)
         }
         context.formToken = RequestForgery.token(for: secret)

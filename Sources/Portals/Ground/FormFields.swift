@@ -1,28 +1,26 @@
 import HTTPServing
 package import Hummingbird
+import People
 package import ResourceModel
 
 /// The fields of a form, `application/x-www-form-urlencoded`.
 package struct FormFields: Sendable {
     /// No form has as many.
     private static let fieldsMax = 100
-    /// The longest fields are descriptions of some thousand characters.
-    private static let bytesMax = 64 << 10
-    private static let type = "application/x-www-form-urlencoded"
 
     private var values: [String: String] = [:]
 
     /// - Throws: `APIError` 413, 415 or 400 that names the field and the rule.
     package init(_ request: Request) async throws {
-        let said = request.headers[.contentType] ?? ""
-        guard said.lowercased().prefix(while: { $0 != ";" && $0 != " " }) == Self.type else {
+        guard request.isForm else {
+            let said = request.headers[.contentType] ?? ""
             throw APIError(
                 status: 415,
                 code: "UnsupportedMediaType",
-                message: "The form must be sent as \(Self.type), not \"\(said.prefix(100))\"."
+                message: "The form must be sent as \(FormBody.type), not \"\(said.prefix(100))\"."
             )
         }
-        try self.init(parsing: try await request.bodyBytes(max: Self.bytesMax))
+        try self.init(parsing: try await request.bodyBytes(max: FormBody.bytesMax))
     }
 
     /// - Throws: `APIError` 400 for a field that stands twice, that cannot be decoded, or that is one too many.

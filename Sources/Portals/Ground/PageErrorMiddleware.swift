@@ -36,7 +36,7 @@ package struct PageErrorMiddleware: RouterMiddleware {
     }
 
     private func asksForPage(_ request: Request) -> Bool {
-        request.headers[.authorization] == nil && PageVisit.asksForHTML(request) && !apis.contains(request.uri.path)
+        request.headers[.authorization] == nil && request.asksForHTML && !apis.contains(request.uri.path)
     }
 
     /// Where guests are led, to come back to what they asked for; a form that was sent is not sent again.

@@ -24,14 +24,6 @@ package struct PageVisit: Sendable {
     package var caller: Caller { context.caller }
     package var locale: LocaleText { LocaleText(words.language) }
 
-    /// Whether the field `Accept` names HTML; programs say nothing or `*/*`.
-    package var asksForHTML: Bool { Self.asksForHTML(request) }
-
-    static func asksForHTML(_ request: Request) -> Bool {
-        let accepted = QualityList(request.headers[values: .accept].joined(separator: ","))
-        return (accepted.quality(of: "text/html") ?? 0) > 0
-    }
-
     /// The form that was sent.
     ///
     /// - Throws: `APIError` 413, 415 or 400 that says what about it is wrong.

@@ -10,20 +10,28 @@ struct DeveloperPage: Page {
     private static let filterMin = 5
     /// Of what somebody looks for.
     private static let queryCharactersMax = 100
+    /// Rows of the list; the counts are of all, and the filter finds all.
+    private static let rowsMax = 200
 
-    let sources: PageSources
+    private let sources: PageSources
+    private let published: PublishedAPIs
+
+    init(sources: PageSources) {
+        self.sources = sources
+        published = PublishedAPIs(service: sources.resources)
+    }
 
     func addRoutes(to routes: PageRoutes) { routes.get("/", for: .everyone) { .view(try await view($0)) } }
 
     private func view(_ visit: PageVisit) async throws -> PageView {
         // Programs that try the bare address hear what they always heard.
-        guard visit.asksForHTML else { throw HTTPError(.notFound) }
+        guard visit.request.asksForHTML else { throw HTTPError(.notFound) }
         let words = visit.words
         let reader = PublishedAPIs.Reader(
             user: visit.caller.user,
             isAdministrator: visit.caller.roles.contains(.administrator)
         )
-        let all = try await PublishedAPIs(service: sources.resources).list(for: reader)
+        let all = try await published.list(for: reader)
         let filter = Filter(visit)
         let shown = all.filter(filter.admits)
         let hasFilter = all.count >= Self.filterMin || filter.isActive
@@ -44,7 +52,9 @@ struct DeveloperPage: Page {
                             "developer.found",
                             ["count": visit.locale.number(shown.count), "all": visit.locale.number(all.count)]
                         ) : words.text("developer.lead", count: all.count, ["service": service])
-                ), "apis": .array(shown.map { row($0, visit) }),
+                ), "apis": .array(shown.prefix(Self.rowsMax).map { row($0, visit) }),
+                "hasMore": .bool(shown.count > Self.rowsMax),
+                "more": .string(words.text("developer.more", ["count": visit.locale.number(Self.rowsMax)])),
             ]
         )
     }
@@ -108,10 +118,10 @@ struct DeveloperPage: Page {
         _ visit: PageVisit
     ) -> [JSONValue] {
         let groups = Dictionary(grouping: found, by: \.value)
-        return groups.sorted { $0.value[0].name.lowercased() < $1.value[0].name.lowercased() }.map { value, places in
+        return groups.sorted { $0.value[0].name.lowercased() < $1.value[0].name.lowercased() }.map { value, uses in
             [
-                "value": .string(value), "name": .string(places[0].name),
-                "count": .string(visit.locale.number(places.count)), "isChecked": .bool(checked.contains(value)),
+                "value": .string(value), "name": .string(uses[0].name),
+                "count": .string(visit.locale.number(uses.count)), "isChecked": .bool(checked.contains(value)),
             ]
         }
     }
@@ -134,10 +144,11 @@ struct DeveloperPage: Page {
             guard tags.isEmpty || !tags.isDisjoint(with: item.tags),
                 products.isEmpty || !products.isDisjoint(with: item.products.map(\.id.name))
             else { return false }
+            guard !query.isEmpty else { return true }
             let properties = item.api.properties
             let path = "/\(properties["path"]?.string ?? "")"
-            let places = [item.name, properties["description"]?.string ?? "", path]
-            let text = SearchText.folded((places + item.tags).joined(separator: " "))
+            let texts = [item.name, properties["description"]?.string ?? "", path]
+            let text = SearchText.folded((texts + item.tags).joined(separator: " "))
             return SearchText.folded(query).split(separator: " ").allSatisfy { text.contains($0) }
         }
     }

@@ -3,9 +3,9 @@ import HTTPServing
 import Hummingbird
 import ResourceModel
 
-/// Every part that pages are made of, for those who make pages.
+/// Every part that pages are made of, for administrators: whoever makes pages of this installation is one.
 struct PartsPage: Page {
-    func addRoutes(to routes: PageRoutes) { routes.get("/parts", for: .person) { .view(Self.view($0)) } }
+    func addRoutes(to routes: PageRoutes) { routes.get("/parts", for: .administrator) { .view(Self.view($0)) } }
 
     private static func view(_ visit: PageVisit) -> PageView {
         let words = visit.words

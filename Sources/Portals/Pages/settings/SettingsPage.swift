@@ -74,8 +74,9 @@ struct SettingsPage: Page {
             visit.context.logger.notice("workspace token shown", metadata: logged)
             return .view(try await view(visit, .init(shown: which)))
         }
-        try sources.workspaceTokens.regenerate(which)
+        // First: a token that the record of changes does not name is never in force.
         try await sources.workspaceService.noteRegeneration(of: which.rawValue)
+        try sources.workspaceTokens.regenerate(which)
         visit.context.logger.notice("workspace token regenerated", metadata: logged)
         return .seeOther("\(Self.path)?done=token#tokens")
     }
@@ -114,7 +115,7 @@ struct SettingsPage: Page {
         done word: String,
         _ change: () async throws -> Void
     ) async throws -> PageAnswer {
-        do { try await change() } catch let error as APIError where error.status == 409 {
+        do { try await change() } catch let error as APIError where error.code == WorkspaceMembers.lastOwnerCode {
             return .view(try await view(visit, .init(problem: visit.words.text("settings.lastOwnerRule"))))
         }
         // Whoever gave up the own place may not come back to this page.

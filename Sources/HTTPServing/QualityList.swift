@@ -1,12 +1,15 @@
+import HTTPTypes
+package import Hummingbird
+
 /// A field of words with qualities, as `es-MX, es;q=0.9, en;q=0.8` (RFC 9110, 12.4.2).
-struct QualityList: Sendable {
+package struct QualityList: Sendable {
     /// Words that are read; what a browser sends has some ten.
     private static let wordsMax = 50
 
     /// Lower-cased, in the order of the field.
-    let words: [(name: String, quality: Double)]
+    package let words: [(name: String, quality: Double)]
 
-    init(_ field: String) {
+    package init(_ field: String) {
         words = field.split(separator: ",").prefix(Self.wordsMax).compactMap { item in
             let parts = item.split(separator: ";").map { Self.trimmed($0).lowercased() }
             guard let name = parts.first, !name.isEmpty else { return nil }
@@ -16,10 +19,10 @@ struct QualityList: Sendable {
     }
 
     /// What the field says of a word; nil where it does not name it.
-    func quality(of name: String) -> Double? { words.first { $0.name == name }?.quality }
+    package func quality(of name: String) -> Double? { words.first { $0.name == name }?.quality }
 
     /// Those that are wanted, the most wanted first.
-    var inOrder: [String] {
+    package var inOrder: [String] {
         words.enumerated().filter { $0.element.quality > 0 }
             .sorted { ($1.element.quality, $0.offset) < ($0.element.quality, $1.offset) }
             .map(\.element.name)
@@ -30,5 +33,12 @@ struct QualityList: Sendable {
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
         return text
+    }
+}
+
+extension Request {
+    /// Whether the field `Accept` names HTML, as browsers do that go to an address; programs say nothing or `*/*`.
+    package var asksForHTML: Bool {
+        (QualityList(headers[values: .accept].joined(separator: ",")).quality(of: "text/html") ?? 0) > 0
     }
 }
