@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import stat
 import subprocess
 import threading
@@ -70,6 +71,25 @@ def test_other_ports_change_no_key_and_no_link(tmp_path):
     shown = running.management("GET", "/apis/azureml-demo-api").json()["properties"]["serviceUrl"]
     assert shown == running.urls["services"]
     running.stop()
+
+
+def test_a_door_that_cannot_open_closes_those_before_it(tmp_path):
+    with socket.socket() as taken, socket.socket() as free:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        free.bind(("127.0.0.1", 0))
+        services = free.getsockname()[1]
+        free.close()
+        portal = taken.getsockname()[1]
+        running = Server(tmp_path, ports={"services": services, "portal": portal})
+        with pytest.raises(RuntimeError, match=f"The portal door cannot listen on 127.0.0.1:{portal}"):
+            running.start()
+        assert running.process.wait(20) == 1
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", services), 5)
+    # Nothing is left that the next start would have to mend.
+    again = Server(tmp_path).start()
+    assert again.stop() == 0
 
 
 def test_a_second_server_names_the_first(tmp_path):

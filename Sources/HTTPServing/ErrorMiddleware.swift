@@ -43,6 +43,7 @@ package struct ErrorMiddleware: RouterMiddleware {
     package static func wireError(_ error: any Error, _ context: ServingContext) -> APIError {
         switch error {
         case let error as APIError: return error
+        case let error as any CallersError where error.toldError != nil: return error.toldError ?? .inside
         case let error as HTTPError:
             let status = Int(error.status.code)
             let code = status == 404 ? "ResourceNotFound" : status == 413 ? "RequestEntityTooLarge" : "BadRequest"
@@ -56,11 +57,7 @@ package struct ErrorMiddleware: RouterMiddleware {
                 ]
             )
             context.logger.debug("request failure detail", metadata: ["error": "\(error)"])
-            return APIError(
-                status: 500,
-                code: "InternalServerError",
-                message: "The request failed inside Gatehouse."
-            )
+            return .inside
         }
     }
 }

@@ -56,7 +56,7 @@ package struct PeopleEngine: Sendable {
     ) {
         let (store, users) = (given.store, given.users)
         directory = PeopleDirectory(store: store, box: given.box, workspace: given.workspace)
-        sessions = Sessions(store: given.sessions, people: directory, now: now)
+        sessions = Sessions(store: given.sessions, people: directory, logger: given.logger, now: now)
         signIns = SignIns(people: directory, sessions: sessions, pool: given.pool, logger: given.logger, now: now)
         accounts = Accounts(people: directory, sessions: sessions, signIns: signIns, users: users)
         members = WorkspaceMembers(store: store, people: directory, workspace: given.workspace)

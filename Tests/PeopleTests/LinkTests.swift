@@ -28,6 +28,19 @@ import Testing
         }
     }
 
+    @Test func `links that are sent to others lead where others reach the portal`() {
+        let links = PeopleLinks(base: { "http://here" }, forOthers: { "https://public" })
+        let shown = [PeopleLinks.setup, PeopleLinks.signIn, PeopleLinks.invite, PeopleLinks.reset].map {
+            links.address($0, "c")
+        }
+        #expect(
+            shown == [
+                "http://here/setup?code=c", "http://here/signin/link?code=c", "https://public/signin/invite?code=c",
+                "https://public/signin/reset?code=c",
+            ]
+        )
+    }
+
     @Test func `of two who follow a link at once one gets in`() async throws {
         try await PeopleFixture.with { people async throws in
             let code = try await people.engine.invitations.signIn(email: nil).code

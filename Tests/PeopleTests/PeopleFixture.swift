@@ -69,7 +69,14 @@ struct PeopleFixture {
         }
     }
 
-    static func with(_ work: (PeopleFixture) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - sessions: what stands before the store of sessions.
+    ///   - logger: of the room.
+    static func with(
+        sessions: (any SessionStore) -> any SessionStore = { $0 },
+        logger: Logger = Logger(label: "people") { _ in SwiftLogNoOpLogHandler() },
+        _ work: (PeopleFixture) async throws -> Void
+    ) async throws {
         let path = FileManager.default.temporaryDirectory.path + "/people-\(Identifier.hex32())"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -84,19 +91,19 @@ struct PeopleFixture {
         let engine = PeopleEngine(
             .init(
                 store: store,
-                sessions: SQLiteSessionStore(queue),
+                sessions: sessions(SQLiteSessionStore(queue)),
                 box: box,
                 workspace: workspace,
                 pool: pool,
                 users: users,
-                links: PeopleLinks { "http://portal" },
+                links: PeopleLinks(base: { "http://portal" }, forOthers: { "https://public" }),
                 premises: .init(
                     isValidName: { !$0.isEmpty },
                     rename: { _, _, _ in },
                     holdsBlobs: { false },
                     forgetFirstPassword: {}
                 ),
-                logger: Logger(label: "people") { _ in SwiftLogNoOpLogHandler() }
+                logger: logger
             ),
             now: { clock.now }
         )

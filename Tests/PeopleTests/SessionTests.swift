@@ -1,7 +1,9 @@
 import HTTPServing
+import Logging
 import People
 import ResourceModel
 import Store
+import Synchronization
 import Testing
 
 /// When sessions end.
@@ -62,6 +64,26 @@ import Testing
         }
     }
 
+    @Test func `who is signed in stays so on a full disk, and the log tells it once`() async throws {
+        let (disk, log) = (FullDisk(), Log())
+        let logger = Logger(label: "people") { _ in CountingHandler(told: log) }
+        try await PeopleFixture.with(sessions: { FullDiskSessions(store: $0, disk: disk) }, logger: logger) {
+            people async throws in
+            let sessions = people.engine.sessions
+            let session = try await people.session(of: "1")
+            disk.isFull.withLock { $0 = true }
+            for _ in 0..<3 {
+                people.clock.advance(61)
+                #expect(try await sessions.find(token: session.token)?.person.name == "1")
+            }
+            #expect(log.count.withLock { $0 } == 1)
+            // It was not noted as seen, so it is over sooner; nor can that be noted.
+            people.clock.advance(12 * 3600)
+            #expect(try await sessions.find(token: session.token) == nil)
+            #expect(log.count.withLock { $0 } == 1)
+        }
+    }
+
     @Test func `a role that was taken away is gone with the next request`() async throws {
         try await PeopleFixture.with { people async throws in
             try await people.users.put("ada")
@@ -114,4 +136,61 @@ import Testing
             #expect(try await !people.engine.accounts.isFresh(.nobody))
         }
     }
+}
+
+private final class FullDisk: Sendable {
+    let isFull = Mutex(false)
+}
+
+/// Counts what is told to the log.
+private final class Log: Sendable {
+    let count = Mutex(0)
+}
+
+private struct CountingHandler: LogHandler {
+    let told: Log
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { told.count.withLock { $0 += 1 } }
+}
+
+/// A store of sessions that cannot write while the disk is full.
+private struct FullDiskSessions: SessionStore {
+    let store: any SessionStore
+    let disk: FullDisk
+
+    private func check() throws { if disk.isFull.withLock({ $0 }) { throw StoreError.diskFull } }
+
+    func add(_ session: StoredSession, atMost: Int) async throws {
+        try check()
+        try await store.add(session, atMost: atMost)
+    }
+    func session(digest: [UInt8]) async throws -> StoredSession? { try await store.session(digest: digest) }
+    func sessions(user: String) async throws -> [StoredSession] { try await store.sessions(user: user) }
+    func touch(digest: [UInt8], seen: Double, authenticated: Double) async throws {
+        try check()
+        try await store.touch(digest: digest, seen: seen, authenticated: authenticated)
+    }
+    func end(user: String, id: String) async throws -> Bool {
+        try check()
+        return try await store.end(user: user, id: id)
+    }
+    func endAll(user: String, but digest: [UInt8]?) async throws -> Int {
+        try await store.endAll(user: user, but: digest)
+    }
+    func removeEnded(_ bounds: SessionBounds) async throws { try await store.removeEnded(bounds) }
+    func add(_ code: StoredCode, atMost: Int) async throws { try await store.add(code, atMost: atMost) }
+    func take(digest: [UInt8], purpose: String, now: Double) async throws -> StoredCode? {
+        try await store.take(digest: digest, purpose: purpose, now: now)
+    }
+    func code(digest: [UInt8], purpose: String, now: Double) async throws -> StoredCode? {
+        try await store.code(digest: digest, purpose: purpose, now: now)
+    }
+    func hasEverSignedIn() async throws -> Bool { try await store.hasEverSignedIn() }
 }

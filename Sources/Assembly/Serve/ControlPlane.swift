@@ -22,14 +22,7 @@ package struct ControlPlane: Sendable {
     package init(_ premises: Premises, _ workings: Workings) {
         let opened = premises.opened
         let storage = workings.storage
-        let datasets = DatasetService(
-            store: opened.resources,
-            content: opened.content,
-            blobs: storage.store,
-            references: storage.references,
-            account: storage.accounts,
-            workspace: opened.workspace
-        )
+        let datasets = Self.datasets(opened, storage)
         self.datasets = datasets
         executor = RunExecutor(
             store: opened.resources,
@@ -62,6 +55,17 @@ package struct ControlPlane: Sendable {
             orphanDays: premises.settings.orphanDays,
             removeDatasets: { try await datasets.removeUnnamed(keptSeconds: $0) },
             logger: premises.logger
+        )
+    }
+
+    private static func datasets(_ opened: OpenInstallation, _ storage: BlobStorage) -> DatasetService {
+        DatasetService(
+            store: opened.resources,
+            content: opened.content,
+            blobs: storage.store,
+            references: storage.references,
+            account: storage.accounts,
+            workspace: opened.workspace
         )
     }
 

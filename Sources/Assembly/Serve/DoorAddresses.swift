@@ -44,6 +44,14 @@ final class DoorAddresses: Sendable {
         return isOnThisMachine ? url(.portal) : secure(.portal) ?? url(.portal)
     }
 
+    /// Where those open its pages to whom links are sent: an address that the settings give, else by TLS from other machines.
+    ///
+    /// With all interfaces bound and no address given, nobody here knows by which name others reach this machine.
+    var portalForOthers: String {
+        for door in [ServeSettings.Door.portalTLS, .portal] where settings.publicURLs[door] != nil { return url(door) }
+        return settings.isLoopback ? url(.portal) : secure(.portal) ?? url(.portal)
+    }
+
     /// Where web services and their pages are reached.
     var serviceHost: ServiceHost { ServiceHost(servicesURL: url(.services), portalURL: url(.portal)) }
 

@@ -10,6 +10,8 @@ struct DoorOpener {
     let premises: Premises
     let descriptors: Descriptors
     let tls: DoorTLS?
+    /// What is beneath a door is closed after it, also where a later door cannot be opened.
+    let closing: ClosingList
 
     /// Opens a door where this server has its role, and notes where it is reached.
     ///
@@ -25,6 +27,7 @@ struct DoorOpener {
         for one in [door, door.overTLS] where settings.doors.contains(one) {
             let isTLS = one != door
             let listener = try await listen(one, on: group) { makeResponder($0, isTLS) }
+            closing.add("\(one.rawValue) door") { await listener.drain(timeout: OpenDoors.drainTimeout) }
             premises.addresses.bound(one, port: listener.port)
             listeners.append(listener)
         }
@@ -70,7 +73,7 @@ struct DoorOpener {
 /// Keeps the doors open, and drains them all at once.
 struct OpenDoors: Service {
     /// Time for open requests after SIGTERM.
-    private static let drainTimeout = TimeAmount.seconds(20)
+    static let drainTimeout = TimeAmount.seconds(20)
 
     let listeners: [WireListener]
 

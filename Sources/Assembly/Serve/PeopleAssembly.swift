@@ -21,7 +21,10 @@ enum PeopleAssembly {
                 workspace: opened.workspace.resource,
                 pool: workings.passwords,
                 users: ManagedUsers(resources: resources),
-                links: PeopleLinks { addresses.portalForPeople },
+                links: PeopleLinks(
+                    base: { addresses.portalForPeople },
+                    forOthers: { addresses.portalForOthers }
+                ),
                 premises: .init(
                     isValidName: Installation.isValidName,
                     rename: { try await slot.rename(name: $0, organization: $1, email: $2) },

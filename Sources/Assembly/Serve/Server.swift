@@ -53,7 +53,7 @@ struct Server {
         let threads = try await ServerThreads.open(settings, closing)
         let workings = try await Workings.open(premises, closing)
         let plane = ControlPlane(premises, workings)
-        let opener = DoorOpener(premises: premises, descriptors: descriptors, tls: tls)
+        let opener = DoorOpener(premises: premises, descriptors: descriptors, tls: tls, closing: closing)
         var listeners = try await DataPath(premises, threads, workings).open(by: opener)
         let portal = RouterDoor(try PortalRouter(premises, workings, plane).make(), premises)
         listeners += try await opener.open(.portal, on: threads.portalLoop) { wire, _ in

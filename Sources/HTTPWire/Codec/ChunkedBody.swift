@@ -19,11 +19,23 @@ package struct ChunkedBody: Sendable {
     /// Trailers and chunk extensions together: they are read and passed on, never kept.
     private static let extrasMax = 8 << 10
 
-    /// Fields that frame or route a message have no place behind it (RFC 9110, 6.5.1).
+    /// Fields that are no trailers (RFC 9110, 6.5.1): whoever acts by a message's head has acted by then, and whoever merges the two
+    /// would act by what nobody judged.
     private static let refusedTrailers: Set<[UInt8]> = Set(
-        ["transfer-encoding", "content-length", "host", "connection"].map { Array($0.utf8) }
+        [
+            // They frame or route the message.
+            "transfer-encoding", "content-length", "host", "connection", "keep-alive", "proxy-connection", "te",
+            "upgrade",
+            // They say who asks.
+            "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "cookie", "set-cookie",
+            // They change what is asked, or what becomes of the answer.
+            "expect", "max-forwards", "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+            "if-range", "cache-control", "pragma", "location", "retry-after", "vary",
+            // They say how the content is read.
+            "content-encoding", "content-type", "content-range",
+        ].map { Array($0.utf8) }
     )
-    private static let refusedLengthMax = 17
+    private static let refusedLengthMax = refusedTrailers.map(\.count).max() ?? 0
 
     package init() {}
 

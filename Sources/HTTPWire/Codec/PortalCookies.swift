@@ -91,11 +91,11 @@ enum CookieList {
         var hasCookie = false
         var hasDropped = false
         var isDropping = false
-        var place = 0
-        while place < value.count {
-            let separator = place > 0 ? value[place - 1] : nil
-            var end = endOfPiece(value, from: place)
-            let piece = trimmed(value, place..<end)
+        var offset = 0
+        while offset < value.count {
+            let separator = offset > 0 ? value[offset - 1] : nil
+            var end = endOfPiece(value, from: offset)
+            let piece = trimmed(value, offset..<end)
             let isAttribute = value[piece].first == 0x24
             if PortalCookies.isOwn(value[piece]) {
                 isDropping = true
@@ -108,10 +108,10 @@ enum CookieList {
                     kept += value[piece]
                 } else {
                     if let separator { kept.append(separator) }
-                    kept += value[place..<end]
+                    kept += value[offset..<end]
                 }
             }
-            place = end + 1
+            offset = end + 1
         }
         guard hasDropped else { return nil }
         return hasCookie ? kept : []
@@ -136,12 +136,12 @@ enum CookieList {
     /// Where a piece ends whose value may be quoted: quotes that are never closed are none.
     private static func endOfQuotes(_ value: UnsafeRawBufferPointer, _ piece: Range<Int>, _ end: Int) -> Int {
         guard let equals = value[piece].firstIndex(of: 0x3D) else { return end }
-        var place = equals + 1
-        while place < end, value[place] == 0x20 || value[place] == 0x09 { place += 1 }
-        guard place < end, value[place] == 0x22 else { return end }
-        place += 1
-        while place < value.count, value[place] != 0x22 { place += value[place] == 0x5C ? 2 : 1 }
-        return place < value.count ? endOfPiece(value, from: place) : end
+        var offset = equals + 1
+        while offset < end, value[offset] == 0x20 || value[offset] == 0x09 { offset += 1 }
+        guard offset < end, value[offset] == 0x22 else { return end }
+        offset += 1
+        while offset < value.count, value[offset] != 0x22 { offset += value[offset] == 0x5C ? 2 : 1 }
+        return offset < value.count ? endOfPiece(value, from: offset) : end
     }
 }
 

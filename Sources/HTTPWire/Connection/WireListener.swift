@@ -1,5 +1,6 @@
 package import NIOCore
 package import NIOPosix
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -9,6 +10,7 @@ import Glibc
 package final class WireListener: Sendable {
     private let channel: any Channel
     private let loops: [NIOLoopBound<WireLoop>]
+    private let isDrained = Mutex(false)
 
     /// The address that was bound: the port is the real one where 0 was asked for.
     package let port: Int
@@ -87,8 +89,13 @@ package final class WireListener: Sendable {
         return WireListener(channel: channel, port: channel.localAddress?.port ?? port, loops: loops)
     }
 
-    /// Stops listening, waits for the open requests, and ends what is left after the time.
+    /// Stops listening, waits for the open requests, and ends what is left after the time; once, however often it is asked to.
     package func drain(timeout: TimeAmount) async {
+        let isFirst = isDrained.withLock { isDrained in
+            defer { isDrained = true }
+            return !isDrained
+        }
+        guard isFirst else { return }
         try? await channel.close()
         let end = NIODeadline.now() + timeout
         for bound in loops { bound.eventLoop.execute { bound.value.drain() } }

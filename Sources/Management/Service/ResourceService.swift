@@ -220,19 +220,37 @@ package struct ResourceService: Sendable {
         request: DeletionRequest = DeletionRequest()
     ) async throws {
         guard let ifMatch else { throw ResourceService.missingIfMatch }
+        let isDone = try await retrying(type.deletesAsRead) {
+            try await deleteOnce(type, id, ifMatch: ifMatch, request: request)
+        }
+        guard isDone else { throw APIError.preconditionFailed }
+    }
+
+    /// - Returns: false where the resource is not the one that the caller knew, so that no other try helps.
+    private func deleteOnce(
+        _ type: ResourceType,
+        _ id: ResourceID,
+        ifMatch: String,
+        request: DeletionRequest
+    ) async throws -> Bool {
+        let sequence = type.deletesAsRead ? try await store.lastSequence() : nil
         guard let before = try await store.get(id) else { throw ResourceService.notFound(id) }
         try await type.deletionRules(id, request, store)
+        guard ifMatch == "*" || bareETag(ifMatch) == before.etag else { return false }
         if type.isClosed {
             guard let builtIn = type.builtIn.first(where: { $0.name.lowercased() == id.name.lowercased() }) else {
                 throw ResourceService.notFound(id)
             }
             try await apply([type.write(id, builtIn.properties, condition: condition(ifMatch, before: before))])
-            return await afterCommit(try await store.lastSequence(), [id])
+            await afterCommit(try await store.lastSequence(), [id])
+            return true
         }
         var writes = [ResourceWrite(id, .delete, condition: condition(ifMatch, before: before))]
+        if let sequence { writes[0].requirements.append(.unchanged(since: sequence)) }
         for dependent in try await type.dependents(id, store) { writes.append(ResourceWrite(dependent, .delete)) }
         try await apply(writes)
         await afterCommit(try await store.lastSequence(), writes.map(\.id))
+        return true
     }
 
     /// A secret of a resource in plain text.
@@ -403,48 +421,11 @@ package struct ResourceService: Sendable {
         do { return try await store.apply(writes) } catch let error as StoreError { throw APIError(error) }
     }
 
-    static func notFound(_ id: ResourceID) -> APIError {
-        .notFound(id == .service ? "Resource not found." : "\(id.type) not found: \(id.name)")
-    }
+    static func notFound(_ id: ResourceID) -> APIError { APIError(.notFound(id)) }
 
     static let missingIfMatch = APIError(
         status: 400,
         code: "MissingRequiredHeader",
         message: "The If-Match header is required."
     )
-}
-
-extension APIError {
-    /// What a caller is told of a fault that is not the request's.
-    static let inside = APIError(
-        status: 500,
-        code: "InternalServerError",
-        message: "The request failed inside Gatehouse."
-    )
-
-    /// What a caller is told when the store refused a write.
-    package init(_ error: StoreError) {
-        switch error {
-        case .notFound(let id): self = ResourceService.notFound(id)
-        case .etagMismatch: self = .preconditionFailed
-        case .alreadyExists(let id): self = .conflict("The resource \(id.name) already exists.")
-        case .missingReference(let id):
-            self = .notFound("\(id.type) not found: \(id.name)")
-        case .notUnique(let field, let value):
-            self = .validation(field, "Another resource has the same \(field) \"\(value)\".")
-        case .hasChildren(let id): self = .conflict("The resource \(id.name) is still in use.")
-        case .tooMany(let field, let max):
-            self = .validation(field, "There are \(max) already, and no more are allowed.")
-        case .overloaded:
-            self = APIError(status: 503, code: "ServiceUnavailable", message: "Too many writes are waiting; try again.")
-        case .diskFull:
-            self = APIError(
-                status: 507,
-                code: "InsufficientStorage",
-                message: "The disk is full: nothing can be stored until something is deleted."
-            )
-        case .notDurable, .claimLost, .unreadable:
-            self = APIError.inside
-        }
-    }
 }

@@ -30,6 +30,8 @@ package struct ResourceType: Sendable {
     package let builtIn: [BuiltIn]
     /// Whether only what is built in exists; deleting one puts it back as it was.
     package let isClosed: Bool
+    /// Whether what a deletion's rules and dependents read must still hold when it is written.
+    package let deletesAsRead: Bool
     /// POSTs on one resource.
     package let actions: [ResourceAction]
     /// The type whose resource of the same name one of this type stands for, as an API's place in a product; nil for ordinary types.
@@ -91,6 +93,7 @@ package struct ResourceType: Sendable {
         },
         builtIn: [BuiltIn] = [],
         isClosed: Bool = false,
+        deletesAsRead: Bool = false,
         actions: [ResourceAction] = [],
         link: String? = nil,
         statuses: Statuses = Statuses()
@@ -98,6 +101,7 @@ package struct ResourceType: Sendable {
         self.prepare = prepare
         self.builtIn = builtIn
         self.isClosed = isClosed
+        self.deletesAsRead = deletesAsRead
         self.actions = actions
         self.link = link
         self.statuses = statuses

@@ -37,6 +37,8 @@ extension ResourceType {
                 "The user has subscriptions; delete them first or pass deleteSubscriptions=true."
             )
         },
+        // Whoever becomes a member or loses an owner beside it must meet what it leaves.
+        deletesAsRead: true,
         actions: UserActions.all,
         statuses: Statuses(delete: 204)
     )

@@ -1,8 +1,10 @@
 import Crypto
 import Foundation
 package import HTTPServing
+package import Logging
 import ResourceModel
 package import Store
+import Synchronization
 
 /// A session that a request showed, with its person.
 package struct Session: Sendable {
@@ -38,15 +40,18 @@ package struct Sessions: Sendable {
 
     private let store: any SessionStore
     private let people: PeopleDirectory
+    private let failures: FailedNotes
     private let now: @Sendable () -> Double
 
     package init(
         store: any SessionStore,
         people: PeopleDirectory,
+        logger: Logger,
         now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }
     ) {
         self.store = store
         self.people = people
+        failures = FailedNotes(logger)
         self.now = now
     }
 
@@ -70,6 +75,8 @@ package struct Sessions: Sendable {
     }
 
     /// The session of a token, unless it is over or its person may not be signed in any more.
+    ///
+    /// Nobody is signed out, and nothing fails, because that cannot be noted: a full disk is mended by people who are signed in.
     package func find(token: String) async throws -> Session? {
         // Another length is none of ours, and need not be hashed.
         guard token.utf8.count == 64, let stored = try await store.session(digest: Self.digest(token)) else {
@@ -81,11 +88,13 @@ package struct Sessions: Sendable {
             let person = try await people.person(named: stored.user), person.isActive,
             ConstantTime.equal(person.passwordMark, stored.passwordMark)
         else {
-            _ = try await store.end(user: stored.user, id: stored.id)
+            await failures.trying { _ = try await store.end(user: stored.user, id: stored.id) }
             return nil
         }
         if time - stored.seen >= Self.seenPeriod {
-            try await store.touch(digest: stored.digest, seen: time, authenticated: stored.authenticated)
+            await failures.trying {
+                try await store.touch(digest: stored.digest, seen: time, authenticated: stored.authenticated)
+            }
         }
         return Session(token: token, stored: stored, person: person)
     }
@@ -144,4 +153,26 @@ package struct Sessions: Sendable {
     }
 
     static func digest(_ token: String) -> [UInt8] { Array(SHA256.hash(data: Data(token.utf8))) }
+}
+
+/// Tells the log that nothing can be noted of sessions: once, until it can be again.
+private final class FailedNotes: Sendable {
+    private let isFailing = Mutex(false)
+    private let logger: Logger
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    func trying(_ note: () async throws -> Void) async {
+        do {
+            try await note()
+            isFailing.withLock { $0 = false }
+        } catch {
+            let wasFailing = isFailing.withLock { isFailing in
+                defer { isFailing = true }
+                return isFailing
+            }
+            guard !wasFailing else { return }
+            logger.warning("sessions cannot be noted as seen or ended", metadata: ["error.code": "\(error)"])
+        }
+    }
 }

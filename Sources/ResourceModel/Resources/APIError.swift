@@ -28,6 +28,13 @@ package struct APIError: Error, Sendable, Equatable {
         self.details = details
     }
 
+    /// What a caller is told of a fault that is not the request's.
+    package static let inside = APIError(
+        status: 500,
+        code: "InternalServerError",
+        message: "The request failed inside Gatehouse."
+    )
+
     package static func notFound(_ message: String) -> APIError {
         APIError(status: 404, code: "ResourceNotFound", message: message)
     }
@@ -77,4 +84,10 @@ package struct APIError: Error, Sendable, Equatable {
             )
         return .object(JSONObject([("error", .object(error))]))
     }
+}
+
+/// An error of a room below the doors that may be told to whoever called.
+package protocol CallersError: Error {
+    /// What the caller is told; nil for a fault of our own.
+    var toldError: APIError? { get }
 }
